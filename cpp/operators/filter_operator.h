@@ -1,0 +1,13 @@
+#pragma once
+
+#include <memory>
+
+#include "operators/functions.h"
+#include "runtime/operator.h"
+
+namespace flott {
+
+/// Passes the records for which the function is true, unchanged.
+std::unique_ptr<Operator> make_filter_operator(std::unique_ptr<FilterFunction> function);
+
+}  // namespace flott

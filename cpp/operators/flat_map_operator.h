@@ -1,0 +1,14 @@
+#pragma once
+
+#include <memory>
+
+#include "operators/functions.h"
+#include "runtime/operator.h"
+
+namespace flott {
+
+/// Any number of values out for each value in; each carries the timestamp, row kind and key of its
+/// input. Values collected to a side output likewise.
+std::unique_ptr<Operator> make_flat_map_operator(std::unique_ptr<FlatMapFunction> function);
+
+}  // namespace flott

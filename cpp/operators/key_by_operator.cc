@@ -1,0 +1,133 @@
+#include "operators/key_by_operator.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "types/key.h"
+
+namespace flott {
+namespace {
+
+class FieldKeySelector final : public KeySelector {
+ public:
+  explicit FieldKeySelector(int index) : index_(index) {}
+  Value key_of(const Value& value) override {
+    return value.field(static_cast<std::size_t>(index_));
+  }
+  int field_index() const override { return index_; }
+
+ private:
+  int index_;
+};
+
+class ConstantKeySelector final : public KeySelector {
+ public:
+  Value key_of(const Value& /*value*/) override { return {}; }
+};
+
+/// Appends the keys of a column; the grammar of types/key.h for the two kinds that matter most,
+/// encode_key for the others.
+void append_keys(const Column& column, KeyColumn& keys) {
+  std::string bytes;
+  BytesWriter writer(bytes);
+  const std::int64_t rows = column.length;
+  switch (column.type->kind()) {
+    case TypeKind::kBigInt: {
+      const auto* data = column.data<std::int64_t>();
+      for (std::int64_t i = 0; i < rows; ++i) {
+        bytes.clear();
+        if (column.is_null(i)) {
+          encode_key(Value{}, bytes);
+          keys.append(bytes, Value{});
+          continue;
+        }
+        writer.u8('I');
+        writer.i64(data[i]);
+        keys.append(bytes, Value::integer(data[i]));
+      }
+      return;
+    }
+    case TypeKind::kString:
+      for (std::int64_t i = 0; i < rows; ++i) {
+        bytes.clear();
+        if (column.is_null(i)) {
+          encode_key(Value{}, bytes);
+          keys.append(bytes, Value{});
+          continue;
+        }
+        const std::string_view text = column.string_at(i);
+        writer.u8('S');
+        writer.string(text);
+        keys.append(bytes, Value::string(std::string(text)));
+      }
+      return;
+    default:
+      for (std::int64_t i = 0; i < rows; ++i) {
+        bytes.clear();
+        Value value = column.value_at(i);
+        encode_key(value, bytes);
+        keys.append(bytes, std::move(value));
+      }
+  }
+}
+
+class KeyByOperator final : public Operator {
+ public:
+  explicit KeyByOperator(std::unique_ptr<KeySelector> selector) : selector_(std::move(selector)) {}
+
+  bool uses_host() const override { return selector_->uses_host(); }
+
+  void open(OperatorContext& context) override { selector_->open(context); }
+
+  void process(Record&& record, int /*input*/, Output& out) override {
+    const Value value = selector_->key_of(record.value);
+    bytes_.clear();
+    encode_key(value, bytes_);
+    const Key key = Key::of(bytes_, value);
+    record.key = &key;
+    out.emit(std::move(record));
+  }
+
+  void process_batch(const BatchPtr& batch, int /*input*/, Output& out) override {
+    auto keys = std::make_shared<KeyColumn>();
+    const int field = selector_->field_index();
+    if (field >= 0 && batch->type()->is_composite()) {
+      STREAM_CHECK(static_cast<std::size_t>(field) < batch->columns().size(),
+                   "key field {} of a row of {} fields", field, batch->columns().size());
+      append_keys(batch->column(static_cast<std::size_t>(field)), *keys);
+    } else {
+      for (std::int64_t row = 0; row < batch->num_rows(); ++row) {
+        Value value = selector_->key_of(batch->value_at(row)).isolated();
+        bytes_.clear();
+        encode_key(value, bytes_);
+        keys->append(bytes_, std::move(value));
+      }
+    }
+    out.emit_batch(batch->with_keys(std::move(keys)));
+  }
+
+  void close() override { selector_->close(); }
+
+ private:
+  std::unique_ptr<KeySelector> selector_;
+  std::string bytes_;  ///< reused: the key of the current record
+};
+
+}  // namespace
+
+std::unique_ptr<Operator> make_key_by_operator(std::unique_ptr<KeySelector> selector) {
+  return std::make_unique<KeyByOperator>(std::move(selector));
+}
+
+std::unique_ptr<KeySelector> make_field_key_selector(int index) {
+  return std::make_unique<FieldKeySelector>(index);
+}
+
+std::unique_ptr<KeySelector> make_constant_key_selector() {
+  return std::make_unique<ConstantKeySelector>();
+}
+
+}  // namespace flott

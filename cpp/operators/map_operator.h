@@ -1,0 +1,13 @@
+#pragma once
+
+#include <memory>
+
+#include "operators/functions.h"
+#include "runtime/operator.h"
+
+namespace flott {
+
+/// One value out for each value in; timestamp, row kind and key stay.
+std::unique_ptr<Operator> make_map_operator(std::unique_ptr<MapFunction> function);
+
+}  // namespace flott

@@ -1,0 +1,94 @@
+#include "operators/reduce_operator.h"
+
+#include <utility>
+
+#include "base/error.h"
+
+namespace flott {
+namespace {
+
+constexpr const char* kStateName = "_reduce_state";
+
+class ReduceOperator final : public Operator {
+ public:
+  ReduceOperator(std::shared_ptr<ReduceFunction> function, UserFunction* life_cycle,
+                 LogicalTypePtr value_type)
+      : function_(std::move(function)),
+        life_cycle_(life_cycle),
+        value_type_(std::move(value_type)) {}
+
+  bool uses_host() const override { return life_cycle_ != nullptr && life_cycle_->uses_host(); }
+
+  void open(OperatorContext& context) override {
+    keyed_state_ = &context.keyed_state();
+    emit_final_only_ = context.batch_mode();
+    if (life_cycle_ != nullptr) {
+      life_cycle_->open(context);
+    }
+    StateDescriptor descriptor;
+    descriptor.name = kStateName;
+    descriptor.value_type = value_type_;
+    state_ = &keyed_state_->value_state(descriptor);
+  }
+
+  void process(Record&& record, int /*input*/, Output& out) override {
+    STREAM_DCHECK(record.key != nullptr, "reduce got a record without a key");
+    keyed_state_->set_current_key(*record.key);
+    const Value accumulated = state_->value();
+    if (!accumulated.is_null()) {
+      record.value = function_->reduce(accumulated, record.value);
+    }
+    if (emit_final_only_) {
+      state_->update(std::move(record.value));
+      return;
+    }
+    state_->update(record.value);
+    out.emit(std::move(record));
+  }
+
+  bool process_watermark(Timestamp watermark, std::int64_t deadline_ns, Output& out) override {
+    if (watermark == kMaxWatermark) {
+      emit_final_values(out);
+    }
+    return Operator::process_watermark(watermark, deadline_ns, out);
+  }
+
+  void end_input(int /*input*/, Output& out) override { emit_final_values(out); }
+
+  void close() override {
+    if (life_cycle_ != nullptr) {
+      life_cycle_->close();
+    }
+  }
+
+ private:
+  /// Before the last watermark where there is one, so that windows downstream still take the
+  /// values: Flink does it with a timer at the end of time.
+  void emit_final_values(Output& out) {
+    if (!emit_final_only_) {
+      return;
+    }
+    emit_final_only_ = false;
+    keyed_state_->for_each_key(kStateName, [&] {
+      const Key key = keyed_state_->current();
+      out.emit(Record{state_->value(), kMaxTimestamp, RowKind::kInsert, &key});
+    });
+  }
+
+  std::shared_ptr<ReduceFunction> function_;
+  UserFunction* life_cycle_;
+  LogicalTypePtr value_type_;
+  KeyedStateBackend* keyed_state_ = nullptr;
+  ValueState* state_ = nullptr;
+  bool emit_final_only_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Operator> make_reduce_operator(std::shared_ptr<ReduceFunction> function,
+                                               UserFunction* life_cycle,
+                                               LogicalTypePtr value_type) {
+  return std::make_unique<ReduceOperator>(std::move(function), life_cycle, std::move(value_type));
+}
+
+}  // namespace flott
