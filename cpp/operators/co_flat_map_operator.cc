@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "operators/output_collector.h"
-#include "operators/record_key.h"
 
 namespace flott {
 namespace {
@@ -15,13 +14,9 @@ class CoFlatMapOperator final : public Operator {
 
   bool uses_host() const override { return function_->uses_host(); }
 
-  void open(OperatorContext& context) override {
-    key_.open(context);
-    function_->open(context);
-  }
+  void open(OperatorContext& context) override { function_->open(context); }
 
   void process(Record&& record, int input, Output& out) override {
-    key_.select(record);
     OutputCollector collector(out, record);
     function_->flat_map(std::move(record.value), input, collector);
   }
@@ -30,7 +25,6 @@ class CoFlatMapOperator final : public Operator {
 
  private:
   std::unique_ptr<CoFlatMapFunction> function_;
-  RecordKey key_;
 };
 
 }  // namespace

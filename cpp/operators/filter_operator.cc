@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "operators/record_key.h"
-
 namespace flott {
 namespace {
 
@@ -14,13 +12,9 @@ class FilterOperator final : public Operator {
 
   bool uses_host() const override { return function_->uses_host(); }
 
-  void open(OperatorContext& context) override {
-    key_.open(context);
-    function_->open(context);
-  }
+  void open(OperatorContext& context) override { function_->open(context); }
 
   void process(Record&& record, int /*input*/, Output& out) override {
-    key_.select(record);
     if (function_->filter(record.value)) {
       out.emit(std::move(record));
     }
@@ -30,7 +24,6 @@ class FilterOperator final : public Operator {
 
  private:
   std::unique_ptr<FilterFunction> function_;
-  RecordKey key_;
 };
 
 }  // namespace

@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "operators/record_key.h"
-
 namespace flott {
 namespace {
 
@@ -13,13 +11,9 @@ class MapOperator final : public Operator {
 
   bool uses_host() const override { return function_->uses_host(); }
 
-  void open(OperatorContext& context) override {
-    key_.open(context);
-    function_->open(context);
-  }
+  void open(OperatorContext& context) override { function_->open(context); }
 
   void process(Record&& record, int /*input*/, Output& out) override {
-    key_.select(record);
     record.value = function_->map(std::move(record.value));
     out.emit(std::move(record));
   }
@@ -28,7 +22,6 @@ class MapOperator final : public Operator {
 
  private:
   std::unique_ptr<MapFunction> function_;
-  RecordKey key_;
 };
 
 }  // namespace

@@ -24,9 +24,6 @@ class Context final : public ProcessContext {
     timestamp_ = record.timestamp;
     domain_ = TimeDomain::kEventTime;
     has_key_ = state_ != nullptr && record.key != nullptr;
-    if (has_key_) {
-      state_->set_current_key(*record.key);
-    }
   }
   void enter_timer(TimeDomain domain, Timestamp time) {
     timestamp_ = time;

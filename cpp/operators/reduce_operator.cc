@@ -33,7 +33,6 @@ class ReduceOperator final : public Operator {
 
   void process(Record&& record, int /*input*/, Output& out) override {
     STREAM_DCHECK(record.key != nullptr, "reduce got a record without a key");
-    keyed_state_->set_current_key(*record.key);
     const Value accumulated = state_->value();
     if (!accumulated.is_null()) {
       record.value = function_->reduce(accumulated, record.value);
