@@ -1,0 +1,486 @@
+#include "state/heap/heap_keyed_state_backend.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "base/bytes.h"
+#include "base/error.h"
+#include "state/namespace_codec.h"
+#include "types/host.h"
+
+// Grammar of a frame: all keyed state of one key group. Numbers little-endian; string, varint: base/bytes.h.
+//
+//   frame   := version:u8 (1)  states:varint state*  keys:varint key*
+//   state   := name:string  kind:u8 (StateKind)  flags:u8  value_type:string  [key_type:string, map only]
+//              flags: 1 = content carries access times (TTL); types: LogicalType::encode
+//   key     := canonical bytes:string  value:string (Value::encode)  slots:varint slot*
+//   slot    := state:varint (position above)  namespace (state/namespace_codec.h)  content:string
+//   content := what the state's class says (heap/*_state.h)
+//
+// The length before each content lets state that nobody declares again be carried on unread. The order of keys is
+// that of their creation. A change of this grammar raises the version; older versions stay readable.
+
+namespace flott::heap {
+namespace {
+
+constexpr std::uint8_t kFrameVersion = 1;
+constexpr std::uint8_t kStamped = 1;
+
+/// Content of a state that is restored but not declared (yet).
+struct RawContainer final : Container {
+  RawContainer(std::string_view content, bool has_stamps) : bytes(content), stamped(has_stamps) {}
+  std::string bytes;
+  bool stamped;
+};
+
+std::string_view kind_name(StateKind kind) {
+  switch (kind) {
+    case StateKind::kValue:
+      return "value";
+    case StateKind::kList:
+      return "list";
+    case StateKind::kMap:
+      return "map";
+    case StateKind::kReducing:
+      return "reducing";
+    case StateKind::kAggregating:
+      return "aggregating";
+  }
+  return "unknown";
+}
+
+const LogicalTypePtr& or_object(const LogicalTypePtr& type) {
+  return type != nullptr ? type : LogicalType::object();
+}
+
+std::string describe(StateKind kind, const LogicalTypePtr& key, const LogicalTypePtr& value) {
+  return key != nullptr ? fmt::format("{} state of {} to {}", kind_name(kind), key->to_string(),
+                                      value->to_string())
+                        : fmt::format("{} state of {}", kind_name(kind), value->to_string());
+}
+
+bool same_type(const LogicalTypePtr& a, const LogicalTypePtr& b) {
+  return a == nullptr || b == nullptr ? a == b : *a == *b;
+}
+
+std::string encoded(const LogicalType& type) {
+  std::string out;
+  type.encode(out);
+  return out;
+}
+
+LogicalTypePtr decoded(std::string_view bytes) {
+  BytesReader in(bytes);
+  return LogicalType::decode(in);
+}
+
+}  // namespace
+
+template <typename Face>
+Face& HeapKeyedStateBackend::declare(const StateDescriptor& descriptor) {
+  if (descriptor.name.empty()) {
+    throw Error(ErrorKind::kInvalidArgument,
+                "a state descriptor has an empty name; name the state uniquely within its operator");
+  }
+  const LogicalTypePtr& value_type = or_object(descriptor.value_type);
+  const LogicalTypePtr key_type =
+      descriptor.kind == StateKind::kMap ? or_object(descriptor.key_type) : nullptr;
+  const auto known = std::find_if(states_.begin(), states_.end(),
+                                  [&](const auto& s) { return s.name == descriptor.name; });
+  if (known != states_.end()) {
+    if (known->kind != descriptor.kind || !same_type(known->value_type, value_type) ||
+        !same_type(known->key_type, key_type)) {
+      throw_error(ErrorKind::kInvalidArgument,
+                  "state '{}' is declared as {}, but {} as {}; {}", descriptor.name,
+                  describe(descriptor.kind, key_type, value_type),
+                  known->state != nullptr ? "was declared before in the same operator"
+                                          : "the checkpoint holds it",
+                  describe(known->kind, known->key_type, known->value_type),
+                  known->state != nullptr
+                      ? "use another name for one of the two"
+                      : "declare it as it was stored, or give the new state another name");
+    }
+    if (known->state != nullptr) {
+      return dynamic_cast<Face&>(*known->face);
+    }
+  }
+  bool is_new = false;
+  const std::uint32_t index = index_of(descriptor.name, &is_new);
+  // Before the entry is touched: a bad descriptor throws.
+  std::unique_ptr<HeapState> state;
+  try {
+    state = make_heap_state(core_, index, descriptor);
+  } catch (...) {
+    if (is_new) {
+      states_.pop_back();
+    }
+    throw;
+  }
+  Registered& registered = states_[index];
+  registered.kind = descriptor.kind;
+  registered.value_type = value_type;
+  registered.key_type = key_type;
+  auto& face = dynamic_cast<Face&>(*state);
+  registered.face = &face;
+  registered.state = std::move(state);
+  ++core_.epoch;
+  if (!is_new) {
+    decode_restored(index);
+  }
+  return face;
+}
+
+std::uint32_t HeapKeyedStateBackend::index_of(const std::string& name, bool* is_new) {
+  for (std::size_t i = 0; i < states_.size(); ++i) {
+    if (states_[i].name == name) {
+      *is_new = false;
+      return static_cast<std::uint32_t>(i);
+    }
+  }
+  *is_new = true;
+  states_.emplace_back().name = name;
+  return static_cast<std::uint32_t>(states_.size() - 1);
+}
+
+namespace {
+
+void require_kind(const StateDescriptor& descriptor, bool fits, std::string_view wanted) {
+  if (!fits) {
+    throw_error(ErrorKind::kInvalidArgument, "state '{}' is declared as {} state, but asked for as {} state",
+                descriptor.name, kind_name(descriptor.kind), wanted);
+  }
+}
+
+}  // namespace
+
+ValueState& HeapKeyedStateBackend::value_state(const StateDescriptor& descriptor) {
+  require_kind(descriptor, descriptor.kind == StateKind::kValue, "value");
+  return declare<ValueState>(descriptor);
+}
+ListState& HeapKeyedStateBackend::list_state(const StateDescriptor& descriptor) {
+  require_kind(descriptor, descriptor.kind == StateKind::kList, "list");
+  return declare<ListState>(descriptor);
+}
+MapState& HeapKeyedStateBackend::map_state(const StateDescriptor& descriptor) {
+  require_kind(descriptor, descriptor.kind == StateKind::kMap, "map");
+  return declare<MapState>(descriptor);
+}
+AppendingState& HeapKeyedStateBackend::appending_state(const StateDescriptor& descriptor) {
+  require_kind(descriptor,
+               descriptor.kind == StateKind::kReducing || descriptor.kind == StateKind::kAggregating,
+               "reducing or aggregating");
+  return declare<AppendingState>(descriptor);
+}
+
+void HeapKeyedStateBackend::set_current_key(const Key& key) {
+  if (key.hash == core_.key_hash && core_.has_key && key.bytes == core_.key_bytes) {
+    return;
+  }
+  KeyEntry* entry = core_.table.find(key.hash, key.bytes);
+  if (entry == nullptr) {
+    core_.key = key.value != nullptr ? Core::isolate(*key.value) : Value();
+  }
+  core_.key_known = entry == nullptr;
+  core_.entry = entry;
+  core_.key_hash = key.hash;
+  core_.key_bytes.assign(key.bytes);
+  core_.has_key = true;
+  ++core_.epoch;
+}
+
+const Value& HeapKeyedStateBackend::current_key() const {
+  core_.know_key();
+  return core_.key;
+}
+
+Key HeapKeyedStateBackend::current() const {
+  core_.know_key();
+  return {core_.key_bytes, core_.key_hash, &core_.key};
+}
+
+void HeapKeyedStateBackend::for_each_key(const std::string& state_name,
+                                         const std::function<void()>& visit) {
+  const auto known = std::find_if(states_.begin(), states_.end(),
+                                  [&](const auto& s) { return s.name == state_name; });
+  if (known == states_.end()) {
+    return;
+  }
+  const auto index = static_cast<std::uint32_t>(known - states_.begin());
+  // Copies: what `visit` does may add and remove keys.
+  struct Visited {
+    std::string bytes;
+    std::uint64_t hash;
+    Value key;
+  };
+  const auto holds = [index](SlotArray& slots) {
+    const Slot* slot = slots.find(index);
+    return slot != nullptr && !slot->empty();
+  };
+  std::vector<Visited> keys;
+  for (KeyEntry* entry = core_.table.first(); entry != nullptr; entry = entry->next) {
+    bool has = holds(entry->slots);
+    if (!has && entry->namespaces != nullptr) {
+      const auto& windows = entry->namespaces->entries();
+      has = std::any_of(windows.begin(), windows.end(), [&](const auto& w) { return holds(w->slots); });
+    }
+    if (has) {
+      keys.push_back({entry->bytes, entry->hash, entry->key});
+    }
+  }
+  const bool had_key = core_.has_key;
+  const Visited before{core_.key_bytes, core_.key_hash, current_key()};
+  for (const Visited& key : keys) {
+    set_current_key({key.bytes, key.hash, &key.key});
+    visit();
+  }
+  if (had_key) {
+    set_current_key({before.bytes, before.hash, &before.key});
+  }
+}
+
+bool HeapKeyedStateBackend::encode_slot(std::uint32_t index, const Window& window, const Slot& slot,
+                                        Timestamp now, std::string& out) {
+  scratch_.clear();
+  const Registered& registered = states_[index];
+  std::string_view content;
+  if (registered.state == nullptr) {
+    content = static_cast<const RawContainer&>(*slot.container).bytes;
+  } else if (registered.state->encode(slot, now, scratch_)) {
+    content = scratch_;
+  } else {
+    return false;
+  }
+  BytesWriter writer(out);
+  writer.varint(index);
+  encode_namespace(window, writer);
+  writer.string(content);
+  return true;
+}
+
+std::map<KeyGroup, std::string> HeapKeyedStateBackend::snapshot() {
+  const HostScope host_scope;
+  const Timestamp now = core_.options.clock != nullptr ? core_.options.clock->now_ms() : 0;
+  struct Group {
+    std::uint64_t keys = 0;
+    std::string bytes;
+  };
+  std::map<KeyGroup, Group> groups;
+  std::string slots;
+  std::string key_value;
+  for (KeyEntry* entry = core_.table.first(); entry != nullptr; entry = entry->next) {
+    slots.clear();
+    std::uint64_t slot_count = 0;
+    const auto add = [&](const Window& window, SlotArray& of) {
+      for (std::uint32_t i = 0; i < states_.size(); ++i) {
+        const Slot* slot = of.find(i);
+        if (slot != nullptr && !slot->empty() && encode_slot(i, window, *slot, now, slots)) {
+          ++slot_count;
+        }
+      }
+    };
+    add(Window{}, entry->slots);
+    if (entry->namespaces != nullptr) {
+      for (const auto& window : entry->namespaces->entries()) {
+        add(window->window, window->slots);
+      }
+    }
+    if (slot_count == 0) {
+      continue;  // all of it has expired
+    }
+    Group& group = groups[key_group_of(entry->hash, core_.options.max_parallelism)];
+    ++group.keys;
+    BytesWriter writer(group.bytes);
+    writer.string(entry->bytes);
+    key_value.clear();
+    entry->key.encode(key_value);
+    writer.string(key_value);
+    writer.varint(slot_count);
+    writer.raw(slots.data(), slots.size());
+  }
+
+  std::string header;
+  BytesWriter writer(header);
+  writer.u8(kFrameVersion);
+  writer.varint(states_.size());
+  for (const Registered& registered : states_) {
+    const bool stamped = registered.state != nullptr ? registered.state->stamped()
+                                                     : registered.restored_stamped;
+    writer.string(registered.name);
+    writer.u8(static_cast<std::uint8_t>(registered.kind));
+    writer.u8(stamped ? kStamped : 0);
+    writer.string(encoded(*registered.value_type));
+    if (registered.kind == StateKind::kMap) {
+      writer.string(encoded(*registered.key_type));
+    }
+  }
+  std::map<KeyGroup, std::string> frames;
+  for (auto& [group, content] : groups) {
+    std::string frame = header;
+    BytesWriter(frame).varint(content.keys);
+    frame += content.bytes;
+    content.bytes = std::string();
+    frames.emplace(group, std::move(frame));
+  }
+  return frames;
+}
+
+void HeapKeyedStateBackend::restore(const std::map<KeyGroup, std::string>& frames) {
+  STREAM_CHECK(!core_.has_key, "keyed state is restored after it was used");
+  const HostScope host_scope;
+  for (const auto& [group, frame] : frames) {
+    if (!core_.options.range.contains(group)) {
+      continue;
+    }
+    try {
+      restore_frame(group, frame);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::kExternal) {
+        throw;
+      }
+      throw_error(ErrorKind::kExternal,
+                  "keyed state of key group {} cannot be restored: {}; restore an older checkpoint", group,
+                  error.what());
+    }
+  }
+  ++core_.epoch;
+}
+
+void HeapKeyedStateBackend::restore_header(BytesReader& in, std::vector<Stored>& stored) {
+  const std::uint8_t version = in.u8();
+  if (version != kFrameVersion) {
+    throw_error(ErrorKind::kExternal,
+                "its format version is {}, and this version of Flott reads {} (was it written by a newer one?)",
+                version, kFrameVersion);
+  }
+  for (std::uint64_t left = in.varint(); left > 0; --left) {
+    const std::string name(in.string());
+    const auto kind = static_cast<StateKind>(in.u8());
+    const bool stamped = (in.u8() & kStamped) != 0;
+    const LogicalTypePtr value_type = decoded(in.string());
+    const LogicalTypePtr key_type = kind == StateKind::kMap ? decoded(in.string()) : nullptr;
+    bool is_new = false;
+    const std::uint32_t index = index_of(name, &is_new);
+    Registered& registered = states_[index];
+    if (is_new) {
+      registered.kind = kind;
+      registered.value_type = value_type;
+      registered.key_type = key_type;
+      registered.restored_stamped = stamped;
+    } else if (registered.kind != kind || !same_type(registered.value_type, value_type) ||
+               !same_type(registered.key_type, key_type)) {
+      throw_error(ErrorKind::kInvalidArgument,
+                  "state '{}' is declared as {}, but the checkpoint holds it as {}; declare it as it was "
+                  "stored, or give the new state another name",
+                  name, describe(registered.kind, registered.key_type, registered.value_type),
+                  describe(kind, key_type, value_type));
+    }
+    stored.push_back({index, stamped});
+  }
+}
+
+void HeapKeyedStateBackend::restore_frame(KeyGroup group, std::string_view frame) {
+  BytesReader in(frame);
+  std::vector<Stored> stored;
+  restore_header(in, stored);
+  for (std::uint64_t keys = in.varint(); keys > 0; --keys) {
+    const std::string_view bytes = in.string();
+    const std::uint64_t hash = hash_bytes(bytes);
+    if (key_group_of(hash, core_.options.max_parallelism) != group) {
+      throw Error(ErrorKind::kExternal,
+                  "stored bytes are damaged: it holds a key of another key group (or the maximum "
+                  "parallelism differs from that of the checkpoint)");
+    }
+    BytesReader value_in(in.string());
+    KeyEntry* known = core_.table.find(hash, bytes);
+    KeyEntry& entry =
+        known != nullptr ? *known : core_.table.insert(hash, bytes, Value::decode(value_in));
+    for (std::uint64_t slots = in.varint(); slots > 0; --slots) {
+      const std::uint64_t position = in.varint();
+      if (position >= stored.size()) {
+        throw_error(ErrorKind::kExternal, "stored bytes are damaged: state {} of {}", position,
+                    stored.size());
+      }
+      const Window window = decode_namespace(in);
+      const std::string_view content = in.string();
+      restore_slot(entry, stored[position], window, content);
+    }
+    if (entry.live == 0) {
+      core_.erase(entry);
+    }
+  }
+  if (!in.empty()) {
+    throw Error(ErrorKind::kExternal, "stored bytes are damaged: bytes after the last key");
+  }
+}
+
+void HeapKeyedStateBackend::restore_slot(KeyEntry& entry, const Stored& stored,
+                                         const Window& window, std::string_view content) {
+  NamespaceEntry* in = nullptr;
+  if (!window.is_void()) {
+    if (entry.namespaces == nullptr) {
+      entry.namespaces = std::make_unique<NamespaceTable>();
+    }
+    in = entry.namespaces->find(window);
+    if (in == nullptr) {
+      in = &entry.namespaces->insert(window);
+    }
+  }
+  Slot& slot = (in != nullptr ? in->slots : entry.slots).at(stored.index);
+  if (!slot.empty()) {
+    throw_error(ErrorKind::kExternal, "stored bytes are damaged: state '{}' of key {} occurs twice",
+                states_[stored.index].name, entry.key.to_string());
+  }
+  if (HeapState* state = states_[stored.index].state.get()) {
+    BytesReader reader(content);
+    state->decode(reader, stored.stamped, slot);
+  } else {
+    slot.container = std::make_unique<RawContainer>(content, stored.stamped);
+  }
+  if (!slot.empty()) {
+    ++entry.live;
+    if (in != nullptr) {
+      ++in->live;
+    }
+  } else if (in != nullptr && in->live == 0) {
+    entry.namespaces->erase(*in);
+  }
+}
+
+void HeapKeyedStateBackend::decode_restored(std::uint32_t index) {
+  const HostScope host_scope;
+  HeapState& state = *states_[index].state;
+  // Returns true when the key's entry is gone.
+  const auto decode = [&](KeyEntry& entry, NamespaceEntry* in) {
+    Slot* slot = (in != nullptr ? in->slots : entry.slots).find(index);
+    if (slot == nullptr || slot->container == nullptr) {
+      return false;
+    }
+    const std::unique_ptr<Container> raw = std::move(slot->container);
+    const auto& content = static_cast<const RawContainer&>(*raw);
+    BytesReader reader(content.bytes);
+    state.decode(reader, content.stamped, *slot);
+    return slot->empty() && core_.slot_emptied(entry, in);
+  };
+  for (KeyEntry* entry = core_.table.first(); entry != nullptr;) {
+    KeyEntry* next = entry->next;
+    if (!decode(*entry, nullptr) && entry->namespaces != nullptr) {
+      for (std::size_t i = entry->namespaces->entries().size(); i-- > 0;) {
+        if (decode(*entry, entry->namespaces->entries()[i].get())) {
+          break;
+        }
+      }
+    }
+    entry = next;
+  }
+}
+
+}  // namespace flott::heap
+
+namespace flott {
+
+std::unique_ptr<KeyedStateBackend> make_heap_keyed_state_backend(const KeyedStateOptions& options) {
+  return std::make_unique<heap::HeapKeyedStateBackend>(options);
+}
+
+}  // namespace flott

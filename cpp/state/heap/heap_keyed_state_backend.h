@@ -1,0 +1,71 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "state/heap/heap_state.h"
+#include "state/keyed_state_backend.h"
+
+namespace flott::heap {
+
+/// Keyed state on the heap. Made by make_heap_keyed_state_backend().
+class HeapKeyedStateBackend final : public KeyedStateBackend {
+ public:
+  explicit HeapKeyedStateBackend(const KeyedStateOptions& options) { core_.options = options; }
+
+  ValueState& value_state(const StateDescriptor& descriptor) override;
+  ListState& list_state(const StateDescriptor& descriptor) override;
+  MapState& map_state(const StateDescriptor& descriptor) override;
+  AppendingState& appending_state(const StateDescriptor& descriptor) override;
+
+  void set_current_key(const Key& key) override;
+  const Value& current_key() const override;
+  Key current() const override;
+
+  std::size_t key_count() const override { return core_.table.size(); }
+  void for_each_key(const std::string& state_name, const std::function<void()>& visit) override;
+
+  std::map<KeyGroup, std::string> snapshot() override;
+  void restore(const std::map<KeyGroup, std::string>& frames) override;
+
+ private:
+  /// A state by name: declared (`state` is set), or only restored so far.
+  struct Registered {
+    std::string name;
+    StateKind kind = StateKind::kValue;
+    LogicalTypePtr value_type;
+    LogicalTypePtr key_type;  ///< map only, else null
+    std::unique_ptr<HeapState> state;
+    State* face = nullptr;          ///< `state` as what the caller declared
+    bool restored_stamped = false;  ///< restored content carries access times
+  };
+  /// A state of the frame that is being restored.
+  struct Stored {
+    std::uint32_t index;
+    bool stamped;
+  };
+
+  template <typename Face>
+  Face& declare(const StateDescriptor& descriptor);
+  /// Index of the name, or of a new entry.
+  std::uint32_t index_of(const std::string& name, bool* is_new);
+  void restore_header(BytesReader& in, std::vector<Stored>& stored);
+  void restore_frame(KeyGroup group, std::string_view frame);
+  void restore_slot(KeyEntry& entry, const Stored& stored, const Window& window,
+                    std::string_view content);
+  /// Turns what was restored before the declaration into the state's own form.
+  void decode_restored(std::uint32_t index);
+  /// Appends a slot if anything in it is to be stored.
+  bool encode_slot(std::uint32_t index, const Window& window, const Slot& slot, Timestamp now,
+                   std::string& out);
+
+  // Mutable: the current key's value is fetched from its entry when first asked for.
+  mutable Core core_;
+  std::vector<Registered> states_;
+  std::string scratch_;
+};
+
+}  // namespace flott::heap

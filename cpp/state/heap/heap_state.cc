@@ -1,0 +1,160 @@
+#include "state/heap/heap_state.h"
+
+#include "state/heap/appending_state.h"
+#include "state/heap/list_state.h"
+#include "state/heap/map_state.h"
+#include "state/heap/value_state.h"
+
+namespace flott::heap {
+
+KeyEntry& Core::require_entry() {
+  if (entry == nullptr) {
+    STREAM_DCHECK(options.range.contains(key_group_of(key_hash, options.max_parallelism)),
+                  "key {} is of key group {}, which is not one of this subtask's [{}, {})",
+                  key.to_string(), key_group_of(key_hash, options.max_parallelism),
+                  options.range.begin, options.range.end);
+    entry = &table.insert(key_hash, key_bytes, key);
+    ++epoch;
+  }
+  return *entry;
+}
+
+bool Core::slot_emptied(KeyEntry& of, NamespaceEntry* in) {
+  if (in != nullptr && --in->live == 0) {
+    of.namespaces->erase(*in);
+    ++epoch;
+  }
+  if (--of.live != 0) {
+    return false;
+  }
+  erase(of);
+  return true;
+}
+
+void Core::erase(KeyEntry& gone) {
+  if (&gone == entry) {
+    know_key();
+    entry = nullptr;
+  }
+  for (KeyEntry** cursor : cursors) {
+    if (*cursor == &gone) {
+      *cursor = gone.next;
+    }
+  }
+  table.erase(gone);
+  ++epoch;
+}
+
+void Core::know_key() {
+  if (!key_known && entry != nullptr) {
+    key = entry->key;
+    key_known = true;
+  }
+}
+
+void Core::throw_no_key(const std::string& state) {
+  throw_error(ErrorKind::kInvalidArgument,
+              "state '{}' is used while there is no current key: use keyed state only while a record or timer of a "
+              "keyed stream is processed, not in open() or close()",
+              state);
+}
+
+void HeapState::reset_in(const Window& window, Slot& slot) {
+  // Kept until the end: destroying a host object may run user code, which must find the state in order.
+  const Slot old = std::exchange(slot, Slot{});
+  KeyEntry& entry = *core_.entry;
+  NamespaceEntry* in = window.is_void() ? nullptr : entry.namespaces->find(window);
+  core_.slot_emptied(entry, in);
+}
+
+Slot& HeapState::fill_in(const Window& window, bool is_void, bool cached) {
+  if (!core_.has_key) [[unlikely]] {
+    Core::throw_no_key(name_);
+  }
+  KeyEntry& entry = core_.require_entry();
+  if (is_void) {
+    Slot& slot = entry.slots.at(index_);
+    entry.live += slot.empty() ? 1 : 0;
+    return slot;
+  }
+  NamespaceEntry* in = find_namespace(entry, window, cached);
+  if (in == nullptr) {
+    if (entry.namespaces == nullptr) {
+      entry.namespaces = std::make_unique<NamespaceTable>();
+    }
+    in = &entry.namespaces->insert(window);
+    ++core_.epoch;
+    if (cached) {
+      cached_ = in;
+      epoch_ = core_.epoch;
+    }
+  }
+  Slot& slot = in->slots.at(index_);
+  if (slot.empty()) {
+    ++in->live;
+    ++entry.live;
+  }
+  return slot;
+}
+
+void HeapState::clean_up_step() {
+  const Timestamp now = ttl_.now();
+  if (!ttl_.expired(earliest_, now)) {
+    return;
+  }
+  if (cursor_ == nullptr) {
+    cursor_ = core_.table.first();
+    pass_earliest_ = kMaxTimestamp;
+  }
+  for (int seen = 0; seen < ttl_.cleanup_size() && cursor_ != nullptr;) {
+    KeyEntry& entry = *cursor_;
+    cursor_ = entry.next;
+    // A key without this state counts too, so that a step is bounded.
+    seen += std::max(1, expire_key(entry, now));
+  }
+  if (cursor_ == nullptr) {
+    earliest_ = pass_earliest_;
+  }
+}
+
+int HeapState::expire_key(KeyEntry& entry, Timestamp now) {
+  int seen = 0;
+  const auto expire_slot = [&](Slot* slot, NamespaceEntry* in) {
+    if (slot == nullptr || slot->empty()) {
+      return false;
+    }
+    ++seen;
+    expire(*slot, now, pass_earliest_);
+    return slot->empty() && core_.slot_emptied(entry, in);
+  };
+  if (expire_slot(entry.slots.find(index_), nullptr) || entry.namespaces == nullptr) {
+    return seen;
+  }
+  // Backwards: removing one moves the last one into its place.
+  for (std::size_t i = entry.namespaces->entries().size(); i-- > 0;) {
+    NamespaceEntry& in = *entry.namespaces->entries()[i];
+    if (expire_slot(in.slots.find(index_), &in)) {
+      return seen;
+    }
+  }
+  return seen;
+}
+
+std::unique_ptr<HeapState> make_heap_state(Core& core, std::uint32_t index,
+                                           const StateDescriptor& descriptor) {
+  switch (descriptor.kind) {
+    case StateKind::kValue:
+      return std::make_unique<HeapValueState>(core, index, descriptor);
+    case StateKind::kList:
+      return std::make_unique<HeapListState>(core, index, descriptor);
+    case StateKind::kMap:
+      return std::make_unique<HeapMapState>(core, index, descriptor);
+    case StateKind::kReducing:
+    case StateKind::kAggregating:
+      return std::make_unique<HeapAppendingState>(core, index, descriptor);
+  }
+  throw_error(ErrorKind::kInternal, "state '{}' is of unknown kind {}", descriptor.name,
+              static_cast<int>(descriptor.kind));
+}
+
+}  // namespace flott::heap

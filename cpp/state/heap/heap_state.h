@@ -1,0 +1,178 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/bytes.h"
+#include "state/heap/key_table.h"
+#include "state/heap/ttl.h"
+#include "state/keyed_state_backend.h"
+#include "state/state.h"
+
+namespace flott::heap {
+
+/// What the states of one backend share: the keys and which of them is current.
+struct Core {
+  KeyedStateOptions options;
+  KeyTable table;
+  /// Entry of the current key; null while it holds nothing.
+  KeyEntry* entry = nullptr;
+  /// Changes whenever a cached NamespaceEntry may no longer be the right one.
+  std::uint64_t epoch = 1;
+  bool has_key = false;
+  std::uint64_t key_hash = 0;
+  std::string key_bytes;
+  /// Value of the current key; when not `key_known` it is still only in `entry`.
+  Value key;
+  bool key_known = false;
+  /// Walks over the table that must survive the removal of the key they are at.
+  std::vector<KeyEntry**> cursors;
+
+  /// The entry of the current key, made if need be.
+  KeyEntry& require_entry();
+  /// Counts a slot that was just emptied; returns true when that removed the key's entry.
+  bool slot_emptied(KeyEntry& entry, NamespaceEntry* in);
+  void erase(KeyEntry& entry);
+  /// Copies the key's value out of its entry.
+  void know_key();
+  /// `value` as state keeps it: nobody else can change it.
+  Value keep(Value value) const {
+    return options.object_reuse && value.kind() != ValueKind::kBatchRow ? std::move(value)
+                                                                        : isolate(std::move(value));
+  }
+  static Value isolate(Value value) {
+    // The common kinds cannot hold anything mutable; spares the call.
+    return value.kind() <= ValueKind::kBytes ? std::move(value) : value.isolated();
+  }
+  [[noreturn]] static void throw_no_key(const std::string& state);
+};
+
+/// Common part of the four kinds of state objects: finds the slot, counts what is live, cleans up what expired.
+class HeapState {
+ public:
+  HeapState(Core& core, std::uint32_t index, const StateDescriptor& descriptor)
+      : core_(core),
+        index_(index),
+        name_(descriptor.name),
+        ttl_(descriptor.ttl, core.options.clock, descriptor.name) {
+    core_.cursors.push_back(&cursor_);
+  }
+  virtual ~HeapState() = default;
+  HeapState(const HeapState&) = delete;
+  HeapState& operator=(const HeapState&) = delete;
+
+  bool stamped() const { return ttl_.enabled(); }
+  /// Appends the slot's content without what has expired; false (and nothing appended) when nothing is left.
+  virtual bool encode(const Slot& slot, Timestamp now, std::string& out) const = 0;
+  /// Fills an empty slot; `stamped` says whether the bytes carry access times. May leave it empty.
+  virtual void decode(BytesReader& in, bool stamped, Slot& slot) = 0;
+
+ protected:
+  /// Removes what has expired; lowers `earliest` to the oldest access that stays. May leave the slot empty.
+  virtual void expire(Slot& slot, Timestamp now, Timestamp& earliest) = 0;
+
+  void use_namespace(const Window& window) {
+    if (window != window_) {
+      window_ = window;
+      void_ = window.is_void();
+      epoch_ = 0;
+    }
+  }
+
+  /// The slot of the current key and namespace, or null when there is none or it is empty.
+  Slot* find() {
+    Slot* slot = find_in(window_, void_, true);
+    return slot != nullptr && !slot->empty() ? slot : nullptr;
+  }
+  /// Likewise in another namespace.
+  Slot* find_in(const Window& window) {
+    Slot* slot = find_in(window, window.is_void(), false);
+    return slot != nullptr && !slot->empty() ? slot : nullptr;
+  }
+  /// The slot, counted as live; the caller fills it before anything else happens.
+  Slot& fill() { return fill_in(window_, void_, true); }
+  Slot& fill_in(const Window& window) { return fill_in(window, window.is_void(), false); }
+  /// Empties a slot that find() or find_in() returned.
+  void reset(Slot& slot) { reset_in(window_, slot); }
+  void reset_in(const Window& window, Slot& slot);
+  void clear_slot() {
+    if (Slot* slot = find()) {
+      reset(*slot);
+    }
+  }
+
+  /// Before each access to state with TTL: a step of incremental clean-up.
+  void clean_up() {
+    if (ttl_.enabled() && ttl_.cleanup_size() > 0) {
+      clean_up_step();
+    }
+  }
+  /// The access time of a write or a renewing read.
+  Timestamp stamp() {
+    if (!ttl_.enabled()) {
+      return 0;
+    }
+    const Timestamp now = ttl_.now();
+    note_access(now);
+    return now;
+  }
+  void note_access(Timestamp access) {
+    earliest_ = std::min(earliest_, access);
+    pass_earliest_ = std::min(pass_earliest_, access);
+  }
+
+  Core& core_;
+  const std::uint32_t index_;
+  const std::string name_;
+  const Ttl ttl_;
+
+ private:
+  Slot* find_in(const Window& window, bool is_void, bool cached) {
+    KeyEntry* entry = core_.entry;
+    if (entry == nullptr) {
+      if (!core_.has_key) [[unlikely]] {
+        Core::throw_no_key(name_);
+      }
+      return nullptr;
+    }
+    if (is_void) {
+      return entry->slots.find(index_);
+    }
+    NamespaceEntry* in = find_namespace(*entry, window, cached);
+    return in != nullptr ? in->slots.find(index_) : nullptr;
+  }
+  NamespaceEntry* find_namespace(KeyEntry& entry, const Window& window, bool cached) {
+    if (cached && epoch_ == core_.epoch) {
+      return cached_;
+    }
+    NamespaceEntry* in = entry.namespaces != nullptr ? entry.namespaces->find(window) : nullptr;
+    if (cached) {
+      cached_ = in;
+      epoch_ = core_.epoch;
+    }
+    return in;
+  }
+  Slot& fill_in(const Window& window, bool is_void, bool cached);
+  void clean_up_step();
+  /// Returns how many slots it looked at.
+  int expire_key(KeyEntry& entry, Timestamp now);
+
+  Window window_;
+  bool void_ = true;
+  std::uint64_t epoch_ = 0;
+  NamespaceEntry* cached_ = nullptr;
+
+  /// Where incremental clean-up goes on.
+  KeyEntry* cursor_ = nullptr;
+  /// No access time in this state is older: nothing to clean up before it expires.
+  Timestamp earliest_ = kMaxTimestamp;
+  /// Likewise for what the present pass has seen.
+  Timestamp pass_earliest_ = kMaxTimestamp;
+};
+
+std::unique_ptr<HeapState> make_heap_state(Core& core, std::uint32_t index,
+                                           const StateDescriptor& descriptor);
+
+}  // namespace flott::heap

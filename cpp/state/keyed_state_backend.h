@@ -1,0 +1,57 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "state/state.h"
+#include "types/key.h"
+
+namespace flott {
+
+/// Keyed state of one operator in one subtask, for its range of key groups. One thread: the task's.
+///
+/// Life: made, optionally restore()d, states declared (any time; declaring twice by the same name returns the same
+/// state, with another kind or incompatible type throws kInvalidArgument naming both), then used under a current key.
+class KeyedStateBackend {
+ public:
+  virtual ~KeyedStateBackend() = default;
+
+  virtual ValueState& value_state(const StateDescriptor& descriptor) = 0;
+  virtual ListState& list_state(const StateDescriptor& descriptor) = 0;
+  virtual MapState& map_state(const StateDescriptor& descriptor) = 0;
+  virtual AppendingState& appending_state(const StateDescriptor& descriptor) = 0;
+
+  /// Copies what it needs of the key; every state means this key from here on.
+  virtual void set_current_key(const Key& key) = 0;
+  /// The key's value; null Value before any.
+  virtual const Value& current_key() const = 0;
+  /// Bytes, hash and value of the current key, valid until the next set_current_key.
+  virtual Key current() const = 0;
+
+  /// Number of keys that hold any state: for tests, metrics and "state is empty at the end".
+  virtual std::size_t key_count() const = 0;
+  /// Runs `visit` with each key that has the named state as the current key (BATCH mode, queries).
+  virtual void for_each_key(const std::string& state_name, const std::function<void()>& visit) = 0;
+
+  /// Bytes of all state, a frame a key group. Expired entries are left out.
+  virtual std::map<KeyGroup, std::string> snapshot() = 0;
+  /// Takes over frames of an earlier snapshot (of any parallelism); groups outside the range are
+  /// ignored. Before the first set_current_key. Names that are never declared again are carried on.
+  virtual void restore(const std::map<KeyGroup, std::string>& frames) = 0;
+};
+
+struct KeyedStateOptions {
+  KeyGroupRange range{0, kDefaultMaxParallelism};
+  int max_parallelism = kDefaultMaxParallelism;
+  const Clock* clock = nullptr;  ///< for TTL; not owned
+  bool object_reuse = false;     ///< values are taken as they are, without isolating copies
+};
+
+/// State on the heap: one hash map from key bytes to the key's states (cpp/state/heap/).
+std::unique_ptr<KeyedStateBackend> make_heap_keyed_state_backend(const KeyedStateOptions& options);
+
+}  // namespace flott

@@ -1,0 +1,113 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "types/key.h"
+#include "types/logical_type.h"
+#include "types/value.h"
+#include "types/window.h"
+
+namespace flott {
+
+/// How long state lives after its last write (or read); Flink's StateTtlConfig.
+struct StateTtlConfig {
+  enum class UpdateType { kDisabled, kOnCreateAndWrite, kOnReadAndWrite };
+  enum class Visibility { kReturnExpiredIfNotCleanedUp, kNeverReturnExpired };
+  UpdateType update_type = UpdateType::kDisabled;
+  Visibility visibility = Visibility::kNeverReturnExpired;
+  std::int64_t ttl_ms = 0;
+  /// Drop expired entries while a full snapshot is written.
+  bool cleanup_full_snapshot = true;
+  /// Entries looked at for expiry per state access (Flink's incremental clean-up; 0 = off).
+  int cleanup_incremental_size = 5;
+  bool enabled() const { return update_type != UpdateType::kDisabled; }
+};
+
+/// Combines two values: reduce functions and reducing state. Called on the task's thread.
+class ReduceFunction {
+ public:
+  virtual ~ReduceFunction() = default;
+  virtual Value reduce(const Value& accumulated, const Value& value) = 0;
+};
+
+/// Flink's AggregateFunction: aggregate() windows and aggregating state.
+class AggregateFunction {
+ public:
+  virtual ~AggregateFunction() = default;
+  virtual Value create_accumulator() = 0;
+  virtual Value add(const Value& value, const Value& accumulator) = 0;
+  virtual Value get_result(const Value& accumulator) = 0;
+  virtual Value merge(const Value& a, const Value& b) = 0;
+};
+
+enum class StateKind : std::uint8_t { kValue, kList, kMap, kReducing, kAggregating };
+
+/// State is declared by name; kind, types, functions and TTL say what it is.
+struct StateDescriptor {
+  StateKind kind = StateKind::kValue;
+  std::string name;
+  LogicalTypePtr value_type = LogicalType::object();  ///< list: element; map: value
+  LogicalTypePtr key_type;                            ///< map only
+  Value default_value;                                ///< value state only
+  StateTtlConfig ttl;
+  std::shared_ptr<ReduceFunction> reduce;        ///< reducing state
+  std::shared_ptr<AggregateFunction> aggregate;  ///< aggregating state
+};
+
+/// State of the backend's current key and this object's namespace. Every value put in is isolated
+/// (Value::isolated) unless object reuse is on; what comes out may be shared: a caller that hands
+/// a mutable host object to user code relies on the backend having marked the entry as touched.
+class State {
+ public:
+  virtual ~State() = default;
+  /// The window whose state the next calls mean; the void namespace at first.
+  virtual void set_namespace(const Window& window) = 0;
+  virtual void clear() = 0;
+};
+
+class ValueState : public State {
+ public:
+  /// The value, or the descriptor's default (null when there is none).
+  virtual Value value() = 0;
+  /// Updating with null clears, as in Flink.
+  virtual void update(Value value) = 0;
+};
+
+class ListState : public State {
+ public:
+  virtual std::vector<Value> get() = 0;
+  virtual bool is_empty() = 0;
+  virtual void add(Value value) = 0;
+  virtual void add_all(std::vector<Value> values) = 0;
+  virtual void update(std::vector<Value> values) = 0;
+};
+
+class MapState : public State {
+ public:
+  virtual Value get(const Value& key) = 0;  ///< null when absent
+  virtual bool contains(const Value& key) = 0;
+  virtual void put(const Value& key, Value value) = 0;
+  virtual void remove(const Value& key) = 0;
+  virtual bool is_empty() = 0;
+  /// A snapshot of the entries in insertion order; changing the map meanwhile is allowed.
+  virtual std::vector<std::pair<Value, Value>> entries() = 0;
+};
+
+/// Reducing and aggregating state.
+class AppendingState : public State {
+ public:
+  virtual Value get() = 0;  ///< null when nothing was added
+  virtual void add(const Value& value) = 0;
+  /// The raw accumulator, for merging windows.
+  virtual Value accumulator() = 0;
+  virtual void set_accumulator(Value accumulator) = 0;
+  /// Merges the accumulators of `sources` namespaces into `target` and clears the sources.
+  virtual void merge_namespaces(const Window& target, const std::vector<Window>& sources) = 0;
+};
+
+}  // namespace flott

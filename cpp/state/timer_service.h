@@ -1,0 +1,52 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "state/keyed_state_backend.h"
+#include "types/window.h"
+
+namespace flott {
+
+enum class TimeDomain : std::uint8_t { kEventTime, kProcessingTime };
+
+/// Timers of one operator by (time, key, namespace) in both domains, deduplicated; Flink's
+/// InternalTimerService. One thread: the task's. A fired timer sets the backend's current key.
+class TimerService {
+ public:
+  /// Called for each due timer, with the backend's current key already set.
+  using OnTimer = std::function<void(TimeDomain, Timestamp, const Window&)>;
+
+  virtual ~TimerService() = default;
+
+  /// For the backend's current key. Registering an existing timer again is a no-op.
+  virtual void register_timer(TimeDomain domain, const Window& window, Timestamp time) = 0;
+  virtual void delete_timer(TimeDomain domain, const Window& window, Timestamp time) = 0;
+
+  virtual Timestamp current_watermark() const = 0;
+  virtual Timestamp current_processing_time() const = 0;
+
+  /// Fires event timers with time <= watermark in time order (ties by insertion) until `deadline_ns` (monotonic_ns) has
+  /// passed; true when none is left, and then current_watermark() is `watermark`. While timers fire,
+  /// current_watermark() is already `watermark`, as in Flink. At least one timer a call.
+  virtual bool advance_watermark(Timestamp watermark, std::int64_t deadline_ns,
+                                 const OnTimer& on_timer) = 0;
+  /// Fires processing timers due at the clock's now, likewise.
+  virtual bool fire_processing_timers(std::int64_t deadline_ns, const OnTimer& on_timer) = 0;
+  /// Earliest processing timer, or kMaxTimestamp.
+  virtual Timestamp next_processing_time() const = 0;
+  virtual std::size_t size(TimeDomain domain) const = 0;
+  /// Drops all processing timers (STREAMING end of input). Returns how many.
+  virtual std::size_t drop_processing_timers() = 0;
+
+  virtual std::map<KeyGroup, std::string> snapshot() = 0;
+  virtual void restore(const std::map<KeyGroup, std::string>& frames) = 0;
+};
+
+std::unique_ptr<TimerService> make_heap_timer_service(KeyedStateBackend& backend,
+                                                      const KeyedStateOptions& options);
+
+}  // namespace flott
