@@ -1,0 +1,29 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "checkpoint/snapshot.h"
+
+namespace flott {
+
+/// Prefix of the paths of checkpoints that only live in this process.
+inline constexpr std::string_view kMemoryScheme = "memory://";
+inline constexpr std::string_view kManifestName = "_metadata";
+
+/// The local path that a user's checkpoint directory means: `file:///a`, `file:/a` or a plain path, without a slash at
+/// its end. Throws kInvalidArgument for other schemes and for nothing at all.
+std::string local_path(const std::string& path_or_uri);
+
+/// `chk-<n>`.
+std::string checkpoint_folder_name(CheckpointId id);
+/// The number in `chk-<n>`; nothing for other names.
+std::optional<CheckpointId> checkpoint_id_of(std::string_view folder_name);
+/// The newest `chk-<n>` with a manifest in a job's folder.
+std::optional<std::string> newest_checkpoint_in(const std::string& job_folder);
+
+/// A checkpoint kept by make_memory_checkpoint_storage(); throws kExternal when there is none at `path`.
+CheckpointData read_memory_checkpoint(const std::string& path);
+
+}  // namespace flott

@@ -1,0 +1,160 @@
+#include "checkpoint/files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <system_error>
+
+#include "base/error.h"
+
+namespace flott::files {
+namespace {
+
+[[noreturn]] void fail(std::string_view operation, const std::string& path, int error) {
+  std::string_view advice = "check that the checkpoint directory exists and may be written";
+  if (error == ENOSPC || error == EDQUOT || error == EFBIG) {
+    advice = "free space there, or choose another checkpoint directory";
+  } else if (error == ENOENT) {
+    advice = "check the path";
+  }
+  throw_error(ErrorKind::kExternal, "cannot {} {}: {} ({}); {}", operation, path,
+              std::generic_category().message(error), error, advice);
+}
+
+/// A file descriptor that closes itself.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) {
+      ::close(fd_);
+    }
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+  /// Closes with a check: a network file system may report the lack of space only here.
+  void close(const std::string& path) {
+    const int fd = fd_;
+    fd_ = -1;
+    if (::close(fd) != 0 && errno != EINTR) {
+      fail("write", path, errno);
+    }
+  }
+
+ private:
+  int fd_;
+};
+
+}  // namespace
+
+void write_synced(const std::string& path, std::string_view bytes) {
+  Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+  if (file.get() < 0) {
+    fail("create", path, errno);
+  }
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(file.get(), bytes.data(), bytes.size());
+    if (written < 0) {
+      if (errno == EINTR) {
+        continue;
+      }
+      fail("write", path, errno);
+    }
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  if (::fsync(file.get()) != 0) {
+    fail("sync", path, errno);
+  }
+  file.close(path);
+}
+
+std::string read_all(const std::string& path) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) {
+    fail("open", path, errno);
+  }
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) {
+    fail("read", path, errno);
+  }
+  std::string bytes;
+  bytes.resize(static_cast<std::size_t>(status.st_size) + 1);
+  std::size_t size = 0;
+  for (;;) {
+    if (size == bytes.size()) {
+      bytes.resize(bytes.size() * 2);
+    }
+    const ssize_t got = ::read(file.get(), bytes.data() + size, bytes.size() - size);
+    if (got < 0) {
+      if (errno == EINTR) {
+        continue;
+      }
+      fail("read", path, errno);
+    }
+    if (got == 0) {
+      break;
+    }
+    size += static_cast<std::size_t>(got);
+  }
+  bytes.resize(size);
+  return bytes;
+}
+
+void sync_folder(const std::string& path) {
+  const Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.get() < 0) {
+    fail("open", path, errno);
+  }
+  // Some network file systems cannot sync a folder and say EINVAL; there is nothing more to be done then.
+  if (::fsync(folder.get()) != 0 && errno != EINVAL) {
+    fail("sync", path, errno);
+  }
+}
+
+void make_folders(const std::string& path) {
+  if (::mkdir(path.c_str(), 0777) != 0) {
+    const int error = errno;
+    std::error_code ignored;
+    if (error == EEXIST && std::filesystem::is_directory(path, ignored)) {
+      return;
+    }
+    const std::string parent = std::filesystem::path(path).parent_path().string();
+    if (error != ENOENT || parent.empty() || parent == path) {
+      fail("create folder", path, error);
+    }
+    make_folders(parent);
+    if (::mkdir(path.c_str(), 0777) != 0 && errno != EEXIST) {
+      fail("create folder", path, errno);
+    }
+  }
+  const std::string parent = std::filesystem::path(path).parent_path().string();
+  sync_folder(parent.empty() ? "." : parent);
+}
+
+void replace_folder(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) == 0) {
+    return;
+  }
+  if (errno != ENOTEMPTY && errno != EEXIST) {
+    fail("rename to", to, errno);
+  }
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_EXCHANGE) != 0) {
+    fail("replace", to, errno);
+  }
+  remove_all(from);
+}
+
+void remove_all(const std::string& path) {
+  std::error_code error;
+  std::filesystem::remove_all(path, error);
+  if (error) {
+    fail("remove", path, error.value());
+  }
+}
+
+}  // namespace flott::files

@@ -1,0 +1,93 @@
+#include <algorithm>
+#include <cstddef>
+
+#include "base/error.h"
+#include "checkpoint/snapshot.h"
+
+namespace flott {
+namespace {
+
+using Frames = std::map<KeyGroup, std::string>;
+using NamedEntries = std::map<std::string, std::vector<std::string>>;
+
+void take_frames(const OperatorCheckpoint& from, const Frames& frames, KeyGroupRange range,
+                 Frames& out) {
+  for (auto it = frames.lower_bound(range.begin); it != frames.end() && it->first < range.end; ++it) {
+    if (!out.emplace(*it).second) {
+      throw_error(ErrorKind::kExternal,
+                  "operator '{}' (uid {}): two subtasks of the checkpoint hold key group {}; it is damaged, "
+                  "restore an older one",
+                  from.name, from.uid, it->first);
+    }
+  }
+}
+
+/// All entries by name, subtask after subtask.
+NamedEntries gather(const OperatorCheckpoint& from, NamedEntries OperatorSnapshot::*part) {
+  NamedEntries all;
+  for (const OperatorSnapshot& subtask : from.subtasks) {
+    for (const auto& [name, entries] : subtask.*part) {
+      auto& list = all[name];
+      list.insert(list.end(), entries.begin(), entries.end());
+    }
+  }
+  return all;
+}
+
+/// The share of one subtask: as in Flink each gets a contiguous run of size n / p, the first n % p one more, and the
+/// subtask that is "first" moves on from name to name so that the odd entries do not pile up on subtask 0.
+NamedEntries split(const NamedEntries& all, int subtask, int parallelism) {
+  NamedEntries out;
+  const auto count = static_cast<std::size_t>(parallelism);
+  std::size_t first = 0;
+  for (const auto& [name, entries] : all) {
+    const std::size_t base = entries.size() / count;
+    const std::size_t odd = entries.size() % count;
+    // Position of this subtask when counting starts at `first`.
+    const std::size_t turn = (static_cast<std::size_t>(subtask) + count - first) % count;
+    const std::size_t begin = turn * base + std::min(turn, odd);
+    const std::size_t size = base + (turn < odd ? 1 : 0);
+    if (size > 0) {
+      const auto from = entries.begin() + static_cast<std::ptrdiff_t>(begin);
+      out[name].assign(from, from + static_cast<std::ptrdiff_t>(size));
+    }
+    first = (first + odd) % count;
+  }
+  return out;
+}
+
+}  // namespace
+
+OperatorSnapshot redistribute(const OperatorCheckpoint& from, int subtask, int parallelism,
+                              int max_parallelism) {
+  STREAM_CHECK(parallelism > 0 && subtask >= 0 && subtask < parallelism,
+               "operator '{}': subtask {} of {}", from.name, subtask, parallelism);
+  if (from.max_parallelism != max_parallelism) {
+    throw_error(ErrorKind::kInvalidArgument,
+                "operator '{}' (uid {}): its state was written with a maximum parallelism of {}, the job has {}; "
+                "set_max_parallelism({}) for it, because keys are assigned to key groups by that number",
+                from.name, from.uid, from.max_parallelism, max_parallelism, from.max_parallelism);
+  }
+  if (from.subtasks.size() != static_cast<std::size_t>(from.parallelism)) {
+    throw_error(ErrorKind::kExternal,
+                "operator '{}' (uid {}): the checkpoint holds {} of its {} subtasks; it is damaged, restore an "
+                "older one",
+                from.name, from.uid, from.subtasks.size(), from.parallelism);
+  }
+  OperatorSnapshot out;
+  const KeyGroupRange range = key_group_range_of(subtask, max_parallelism, parallelism);
+  for (const OperatorSnapshot& old : from.subtasks) {
+    take_frames(from, old.keyed_state, range, out.keyed_state);
+    take_frames(from, old.timers, range, out.timers);
+    // The copies are equal; a subtask that finished before the checkpoint has none.
+    out.broadcast_state.insert(old.broadcast_state.begin(), old.broadcast_state.end());
+  }
+  // Unchanged parallelism: everyone gets back its own entries, as in Flink.
+  out.list_state = from.parallelism == parallelism
+                       ? from.subtasks[static_cast<std::size_t>(subtask)].list_state
+                       : split(gather(from, &OperatorSnapshot::list_state), subtask, parallelism);
+  out.union_state = gather(from, &OperatorSnapshot::union_state);
+  return out;
+}
+
+}  // namespace flott
