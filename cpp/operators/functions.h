@@ -113,6 +113,8 @@ class WindowFunctionContext {
   virtual ~WindowFunctionContext() = default;
   virtual const Value& current_key() const = 0;
   virtual const Window& window() const = 0;
+  /// Session-like windows: per-window state is not allowed, since the window may still become another one.
+  virtual bool is_merging() const { return false; }
   virtual Timestamp current_watermark() const = 0;
   virtual Timestamp current_processing_time() const = 0;
   /// State of this key and window (`window_state`) or this key (`global_state`).

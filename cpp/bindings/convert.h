@@ -1,0 +1,63 @@
+#pragma once
+
+#include <Python.h>
+
+#include "types/batch.h"
+#include "types/value.h"
+
+namespace flott::bindings {
+
+/// Value <-> Python object. Call with the GIL held.
+
+/// New reference. A kObject value gives its own object; native kinds the Python type upstream gives (int, float, str, bytes, Decimal,
+/// datetime.*, list, dict, tuple, _native.Row). A kBatchRow becomes a _native.Row *view* (fields decoded when touched) or a
+/// tuple (kTuple). Returns nullptr with a Python error set on failure.
+PyObject* to_python(const Value& value);
+
+/// As to_python, moving the reference out of a kObject value.
+PyObject* to_python(Value&& value);
+
+/// Wraps an object as an opaque Value, taking over one reference. None becomes a kObject holding None, so that `None`
+/// as a user's value is never confused with "no value".
+inline Value from_python_steal(PyObject* object) { return Value::adopt_object(object); }
+inline Value from_python(PyObject* object) {
+  Py_INCREF(object);
+  return Value::adopt_object(object);
+}
+
+/// Object -> native value of `type` (Host::to_native); throws flott::Error (kUserCode).
+Value to_native(PyObject* object, const LogicalType& type);
+
+/// Coerces a Python result to a declared type but leaves it a Python object (INT wraps, FLOAT rounds, dict/tuple/list given for ROW become
+/// named _native.Row, ...). Steals `object`, returns a new reference; throws flott::Error showing value and type. Cheap for the common exact cases.
+PyObject* coerce_python(PyObject* object, const LogicalType& type);
+
+/// The same object if nobody can change it (None, bool, int, float, str, bytes, Decimal, dates, enums, tuples, frozensets and
+/// Rows of these - a Row that was handed out is treated as immutable only if read-only), else a deep copy. New reference; throws on failure.
+PyObject* isolate(PyObject* object);
+
+/// Stable canonical key bytes (types/key.h); throws flott::Error with the value shown.
+void encode_key(PyObject* object, std::string& out);
+
+/// The current Python error as a flott::Error that carries the exception object (PythonError below); clears it.
+[[noreturn]] void throw_python_error();
+
+/// An Error that holds the original Python exception with its traceback; execute() raises exactly that object.
+class PythonError;
+
+/// Registers the Host with the engine; called once by the module's init.
+void install_host();
+
+/// Releases the GIL for a scope (waiting, joining).
+class GilRelease {
+ public:
+  GilRelease() : state_(PyEval_SaveThread()) {}
+  ~GilRelease() { PyEval_RestoreThread(state_); }
+  GilRelease(const GilRelease&) = delete;
+  GilRelease& operator=(const GilRelease&) = delete;
+
+ private:
+  PyThreadState* state_;
+};
+
+}  // namespace flott::bindings

@@ -1,0 +1,250 @@
+#include "connectors/source_input.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/bytes.h"
+#include "base/log.h"
+
+namespace flott {
+namespace {
+
+constexpr std::int64_t kMaxPollRows = 1024;
+
+}  // namespace
+
+std::string encode_split(const SourceSplit& split) {
+  std::string out;
+  BytesWriter writer(out);
+  writer.string(split.id);
+  writer.string(split.position);
+  return out;
+}
+
+SourceSplit decode_split(std::string_view bytes) {
+  BytesReader reader(bytes);
+  SourceSplit split;
+  split.id = reader.string();
+  split.position = reader.string();
+  return split;
+}
+
+SourceInput::SourceInput(Options options)
+    : reader_(std::move(options.reader)),
+      strategy_(std::move(options.watermarks)),
+      clock_(*options.clock),
+      interval_ms_(options.auto_watermark_interval_ms),
+      batch_mode_(options.batch_mode),
+      uses_host_(options.uses_host),
+      metrics_(std::move(options.metrics)) {}
+
+SourceInput::~SourceInput() = default;
+
+void SourceInput::open() {
+  if (strategy_.make_assigner) {
+    assigner_ = strategy_.make_assigner();
+  }
+  if (strategy_.make_generator && !batch_mode_ && interval_ms_ > 0) {
+    next_periodic_ = clock_.now_ms() + interval_ms_;
+  }
+  reader_->open();
+}
+
+void SourceInput::add_splits(const std::vector<SourceSplit>& splits) {
+  for (std::size_t i = 0; i < splits.size(); ++i) {
+    SplitState state;
+    if (strategy_.make_generator) {
+      state.generator = strategy_.make_generator();
+    }
+    state.last_record_at = clock_.now_ms();
+    splits_.push_back(std::move(state));
+  }
+  reader_->add_splits(splits);
+  assigned_ = true;
+  update_combined();
+}
+
+bool SourceInput::take(Item& out) {
+  if (ready_.empty()) {
+    return false;
+  }
+  out = std::move(ready_.front());
+  ready_.pop_front();
+  return true;
+}
+
+TaskInput::Status SourceInput::next(Item& out) {
+  if (take(out)) {
+    return Status::kElement;
+  }
+  if (ended_) {
+    return Status::kEnd;
+  }
+  // Only between polls, when nothing polled is waiting: positions() then match what was emitted.
+  if (!barriers_.empty()) {
+    out = {0, barriers_.front()};
+    barriers_.pop_front();
+    return Status::kElement;
+  }
+  if (const Timestamp now = clock_.now_ms(); now >= next_periodic_) {
+    on_periodic(now);
+    if (take(out)) {
+      return Status::kElement;
+    }
+  }
+  SourceBatch polled;
+  const PollResult result = reader_->poll(polled, kMaxPollRows);
+  if (polled.batch) {
+    take_batch(splits_[static_cast<std::size_t>(polled.split)], polled.batch);
+  }
+  if (result != PollResult::kMore || polled.batch == nullptr) {
+    finish_splits();
+  }
+  if (result == PollResult::kFinished && no_more_splits_) {
+    ended_ = true;
+    if (combined_ < kMaxWatermark) {
+      ready_.push_back({0, Watermark{kMaxWatermark}});
+    }
+    ready_.push_back({0, EndOfInput{}});
+  }
+  if (take(out)) {
+    return Status::kElement;
+  }
+  return result == PollResult::kMore ? next(out) : Status::kIdle;
+}
+
+BatchPtr SourceInput::assign_timestamps(const BatchPtr& batch) {
+  if (!assigner_) {
+    return batch;
+  }
+  std::vector<Timestamp> timestamps(static_cast<std::size_t>(batch->num_rows()));
+  for (std::int64_t row = 0; row < batch->num_rows(); ++row) {
+    timestamps[static_cast<std::size_t>(row)] =
+        assigner_->extract_timestamp(batch->value_at(row), batch->timestamp_at(row));
+  }
+  return batch->with_timestamps(std::move(timestamps));
+}
+
+void SourceInput::take_batch(SplitState& split, const BatchPtr& raw) {
+  const Timestamp now = clock_.now_ms();
+  split.last_record_at = now;
+  if (split.idle) {
+    split.idle = false;
+    update_combined();
+  }
+  const BatchPtr batch = assign_timestamps(raw);
+  if (!split.generator || batch_mode_) {
+    ready_.push_back({0, batch});
+    return;
+  }
+  if (split.generator->is_periodic_only()) {
+    if (batch->has_timestamps()) {
+      split.generator->on_batch(
+          *std::max_element(batch->timestamps().begin(), batch->timestamps().end()));
+    }
+    ready_.push_back({0, batch});
+    return;
+  }
+  // What the generator emits for a record goes right behind that record.
+  std::int64_t begin = 0;
+  for (std::int64_t row = 0; row < batch->num_rows(); ++row) {
+    const Timestamp watermark =
+        split.generator->on_event(batch->value_at(row), batch->timestamp_at(row));
+    if (watermark > split.watermark) {
+      ready_.push_back({0, batch->slice(begin, row + 1)});
+      begin = row + 1;
+      raise(split, watermark);
+    }
+  }
+  if (begin < batch->num_rows()) {
+    ready_.push_back({0, begin == 0 ? batch : batch->slice(begin, batch->num_rows())});
+  }
+}
+
+void SourceInput::raise(SplitState& split, Timestamp watermark) {
+  if (watermark > split.watermark) {
+    split.watermark = watermark;
+    update_combined();
+  }
+}
+
+void SourceInput::on_periodic(Timestamp now) {
+  for (SplitState& split : splits_) {
+    if (!split.generator || split.finished) {
+      continue;
+    }
+    raise(split, split.generator->on_periodic());
+    if (strategy_.idle_timeout_ms > 0 && !split.idle &&
+        now - split.last_record_at >= strategy_.idle_timeout_ms) {
+      split.idle = true;
+    }
+  }
+  update_combined();
+  next_periodic_ = now + interval_ms_;
+}
+
+void SourceInput::update_combined() {
+  if (!assigned_) {
+    return;
+  }
+  Timestamp minimum = kMaxTimestamp;
+  bool any_active = false;
+  for (const SplitState& split : splits_) {
+    if (!split.idle && !split.finished) {
+      any_active = true;
+      minimum = std::min(minimum, split.watermark);
+    }
+  }
+  // A subtask without splits of its own must not hold back the others, so it is idle from the
+  // start (upstream leaves that to the user's with_idleness).
+  const WatermarkStatus status = any_active ? WatermarkStatus::kActive : WatermarkStatus::kIdle;
+  if (status == WatermarkStatus::kActive && status_ != status) {
+    ready_.push_back({0, status});
+  }
+  if (any_active && minimum > combined_ && minimum != kMaxTimestamp) {
+    combined_ = minimum;
+    ready_.push_back({0, Watermark{minimum}});
+  }
+  if (status == WatermarkStatus::kIdle && status_ != status) {
+    ready_.push_back({0, status});
+  }
+  status_ = status;
+}
+
+void SourceInput::finish_splits() {
+  bool changed = false;
+  for (std::size_t i = 0; i < splits_.size(); ++i) {
+    if (!splits_[i].finished && reader_->split_finished(static_cast<int>(i))) {
+      splits_[i].finished = true;
+      changed = true;
+    }
+  }
+  // When all have finished the end of input follows; idleness in between would be noise.
+  const bool all_finished =
+      !splits_.empty() && std::all_of(splits_.begin(), splits_.end(),
+                                      [](const SplitState& split) { return split.finished; });
+  if (changed && !(all_finished && no_more_splits_)) {
+    update_combined();
+  }
+}
+
+Timestamp SourceInput::next_time() const {
+  // A letter that came while the last step ran is answered at once.
+  return !barriers_.empty() || !ready_.empty() ? kMinTimestamp : next_periodic_;
+}
+
+void SourceInput::snapshot(CheckpointId id, OperatorSnapshot& out) {
+  reader_->on_checkpoint(id);
+  std::vector<std::string>& splits = out.list_state[kSplitsState];
+  for (const SourceSplit& split : reader_->positions()) {
+    splits.push_back(encode_split(split));
+  }
+}
+
+void SourceInput::notify_checkpoint_complete(CheckpointId id) {
+  reader_->notify_checkpoint_complete(id);
+}
+
+void SourceInput::close() { reader_->close(); }
+
+}  // namespace flott

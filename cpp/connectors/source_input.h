@@ -1,0 +1,97 @@
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "connectors/source.h"
+#include "operators/functions.h"
+#include "runtime/task_input.h"
+
+namespace flott {
+
+/// Watermarks of a source: generated per split, combined per subtask.
+struct WatermarkStrategy {
+  /// One generator a split. Empty: no watermarks (WatermarkStrategy.no_watermarks).
+  std::function<std::unique_ptr<WatermarkGenerator>()> make_generator;
+  /// May be empty: the source's own timestamps stay.
+  std::function<std::unique_ptr<TimestampAssigner>()> make_assigner;
+  /// Milliseconds without a record after which a split is idle; 0 = never.
+  std::int64_t idle_timeout_ms = 0;
+};
+
+/// The input of a source task: owns the loop around a SourceReader. Timestamps and watermarks per split,
+/// idleness, checkpoint barriers, new splits, end of input. Task's thread only; other threads reach it by letters.
+class SourceInput final : public TaskInput {
+ public:
+  struct Options {
+    std::unique_ptr<SourceReader> reader;
+    WatermarkStrategy watermarks;
+    const Clock* clock = nullptr;
+    std::int64_t auto_watermark_interval_ms = 200;
+    bool batch_mode = false;
+    bool uses_host = false;
+    std::shared_ptr<MetricGroup> metrics;
+  };
+  explicit SourceInput(Options options);
+  ~SourceInput() override;
+
+  void open() override;
+  Status next(Item& out) override;
+  Timestamp next_time() const override;
+  int input_count() const override { return 1; }
+  bool uses_host() const override { return uses_host_; }
+  void trigger_checkpoint(CheckpointBarrier barrier) override { barriers_.push_back(barrier); }
+  void snapshot(CheckpointId id, OperatorSnapshot& out) override;
+  void notify_checkpoint_complete(CheckpointId id) override;
+  void close() override;
+
+  /// Letters of the coordinator: more splits, and whether these were the last (bounded).
+  void add_splits(const std::vector<SourceSplit>& splits);
+  void no_more_splits() { no_more_splits_ = true; }
+
+ private:
+  struct SplitState {
+    std::unique_ptr<WatermarkGenerator> generator;
+    Timestamp watermark = kMinWatermark;
+    Timestamp last_record_at = 0;  ///< clock time
+    bool idle = false;
+    bool finished = false;
+  };
+
+  BatchPtr assign_timestamps(const BatchPtr& batch);
+  void take_batch(SplitState& split, const BatchPtr& batch);
+  bool take(Item& out);
+  void raise(SplitState& split, Timestamp watermark);
+  void on_periodic(Timestamp now);
+  void update_combined();
+  void finish_splits();
+
+  std::unique_ptr<SourceReader> reader_;
+  WatermarkStrategy strategy_;
+  const Clock& clock_;
+  const std::int64_t interval_ms_;
+  const bool batch_mode_;
+  const bool uses_host_;
+  std::shared_ptr<MetricGroup> metrics_;
+  std::unique_ptr<TimestampAssigner> assigner_;
+  std::vector<SplitState> splits_;
+  std::deque<Item> ready_;  ///< batches and watermarks in order, before the next poll
+  std::deque<CheckpointBarrier> barriers_;
+  Timestamp combined_ = kMinWatermark;
+  WatermarkStatus status_ = WatermarkStatus::kActive;
+  Timestamp next_periodic_ = kMaxTimestamp;
+  bool assigned_ = false;  ///< the first add_splits came; before it nothing is known about idleness
+  bool no_more_splits_ = false;
+  bool ended_ = false;
+};
+
+/// A split as a checkpoint stores it.
+std::string encode_split(const SourceSplit& split);
+SourceSplit decode_split(std::string_view bytes);
+/// Name of the list state that holds a source's splits.
+inline constexpr const char* kSplitsState = "splits";
+
+}  // namespace flott

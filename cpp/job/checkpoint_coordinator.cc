@@ -1,0 +1,85 @@
+#include "job/checkpoint_coordinator.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+
+namespace flott {
+
+CheckpointCoordinator::CheckpointCoordinator(std::vector<OperatorInfo> operators,
+                                             std::vector<TaskInfo> tasks, std::string job_id,
+                                             std::string job_name, CheckpointId first_id)
+    : operators_(std::move(operators)),
+      tasks_(std::move(tasks)),
+      job_id_(std::move(job_id)),
+      job_name_(std::move(job_name)),
+      next_id_(first_id) {}
+
+CheckpointCoordinator::Trigger CheckpointCoordinator::begin(std::int64_t timestamp_ms) {
+  STREAM_CHECK(!pending_, "one checkpoint at a time");
+  pending_ = Pending{{next_id_++, timestamp_ms}, monotonic_ns(), {}};
+  Trigger trigger{pending_->barrier, {}};
+  for (std::size_t i = 0; i < tasks_.size(); ++i) {
+    if (tasks_[i].is_source && !finished_.contains(static_cast<int>(i))) {
+      trigger.source_tasks.push_back(static_cast<int>(i));
+    }
+  }
+  return trigger;
+}
+
+bool CheckpointCoordinator::complete() const {
+  return pending_ && std::all_of(tasks_.begin(), tasks_.end(), [&, i = 0](const TaskInfo&) mutable {
+           const int task = i++;
+           return pending_->parts.contains(task) || finished_.contains(task);
+         });
+}
+
+bool CheckpointCoordinator::acknowledge(int task, CheckpointId id, TaskSnapshot snapshot) {
+  if (!pending_ || pending_->barrier.id != id) {
+    return false;  // of a checkpoint that was given up
+  }
+  pending_->parts[task] = std::move(snapshot);
+  return complete();
+}
+
+bool CheckpointCoordinator::task_finished(int task, TaskSnapshot final_snapshot) {
+  finished_[task] = std::move(final_snapshot);
+  return complete();
+}
+
+CheckpointData CheckpointCoordinator::take() {
+  STREAM_CHECK(complete(), "every task has acknowledged");
+  CheckpointData out;
+  out.id = pending_->barrier.id;
+  out.job_id = job_id_;
+  out.job_name = job_name_;
+  out.timestamp_ms = pending_->barrier.timestamp_ms;
+  for (const OperatorInfo& info : operators_) {
+    out.operators.push_back({info.uid, info.name, 1, info.max_parallelism, {}});
+  }
+  const auto place = [&](int op, const TaskInfo& task, OperatorSnapshot snapshot) {
+    OperatorCheckpoint& checkpoint = out.operators[static_cast<std::size_t>(op)];
+    checkpoint.parallelism = task.parallelism;
+    checkpoint.subtasks.resize(static_cast<std::size_t>(task.parallelism));
+    checkpoint.subtasks[static_cast<std::size_t>(task.subtask)] = std::move(snapshot);
+  };
+  for (std::size_t i = 0; i < tasks_.size(); ++i) {
+    const auto part = pending_->parts.find(static_cast<int>(i));
+    // A finished task's final state is needed again by later checkpoints: it is copied.
+    TaskSnapshot snapshot = part != pending_->parts.end() ? std::move(part->second)
+                                                          : finished_.at(static_cast<int>(i));
+    if (tasks_[i].input_operator >= 0) {
+      place(tasks_[i].input_operator, tasks_[i], std::move(snapshot.input));
+    }
+    for (std::size_t link = 0; link < snapshot.links.size(); ++link) {
+      place(tasks_[i].link_operators[link], tasks_[i], std::move(snapshot.links[link]));
+    }
+  }
+  pending_.reset();
+  return out;
+}
+
+void CheckpointCoordinator::abort() { pending_.reset(); }
+
+}  // namespace flott

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "checkpoint/checkpoint_storage.h"
+#include "checkpoint/snapshot.h"
+#include "runtime/task.h"
+
+namespace flott {
+
+/// Decides when a checkpoint begins and when it is complete; a plain state machine. The job's
+/// coordinator thread calls it with its lock held for the short calls and without it for write().
+class CheckpointCoordinator {
+ public:
+  struct OperatorInfo {
+    std::string uid;
+    std::string name;
+    int max_parallelism = kDefaultMaxParallelism;
+  };
+  struct TaskInfo {
+    int vertex = 0;
+    int subtask = 0;
+    int parallelism = 1;
+    bool is_source = false;
+    /// Index into the operator list of the task's input (sources) or -1, and of its links.
+    int input_operator = -1;
+    std::vector<int> link_operators;
+  };
+  CheckpointCoordinator(std::vector<OperatorInfo> operators, std::vector<TaskInfo> tasks,
+                        std::string job_id, std::string job_name, CheckpointId first_id);
+
+  struct Trigger {
+    CheckpointBarrier barrier;
+    std::vector<int> source_tasks;  ///< to be told, by index
+  };
+  bool pending() const { return pending_.has_value(); }
+  CheckpointId pending_id() const { return pending_->barrier.id; }
+  std::int64_t pending_since_ns() const { return pending_->since_ns; }
+  /// Begins the next checkpoint; none may be pending.
+  Trigger begin(std::int64_t timestamp_ms);
+  /// A task's part. Returns true when the checkpoint now has every part.
+  bool acknowledge(int task, CheckpointId id, TaskSnapshot snapshot);
+  /// A task ended normally: its final state stands for it from now on. True as acknowledge().
+  bool task_finished(int task, TaskSnapshot final_snapshot);
+  /// Everything collected, ready to be written; the checkpoint is not pending any more.
+  CheckpointData take();
+  /// Gives up the pending checkpoint.
+  void abort();
+  bool all_finished() const { return finished_.size() == tasks_.size(); }
+
+ private:
+  struct Pending {
+    CheckpointBarrier barrier;
+    std::int64_t since_ns = 0;
+    std::map<int, TaskSnapshot> parts;
+  };
+  bool complete() const;
+
+  std::vector<OperatorInfo> operators_;
+  std::vector<TaskInfo> tasks_;
+  std::string job_id_;
+  std::string job_name_;
+  CheckpointId next_id_;
+  std::optional<Pending> pending_;
+  std::map<int, TaskSnapshot> finished_;
+};
+
+}  // namespace flott

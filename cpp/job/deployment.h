@@ -1,0 +1,55 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "connectors/source_input.h"
+#include "graph/job_graph.h"
+#include "job/checkpoint_coordinator.h"
+#include "job/job.h"
+#include "runtime/task.h"
+
+namespace flott {
+
+/// A source vertex's subtasks, for split assignment.
+struct DeployedSource {
+  std::shared_ptr<Source> source;
+  std::string uid;
+  std::string name;
+  std::vector<int> tasks;              ///< by subtask
+  std::vector<SourceInput*> inputs;    ///< by subtask; touched by letters to the tasks only
+};
+
+/// The tasks of a job, wired by channels, not yet running.
+struct Deployment {
+  struct DeployedTask {
+    std::unique_ptr<Task> task;
+    int subtask = 0;
+    int parallelism = 1;
+    std::vector<std::pair<std::string, std::shared_ptr<MetricGroup>>> metrics;
+  };
+  std::vector<DeployedTask> tasks;
+  std::vector<DeployedSource> sources;
+  std::vector<CheckpointCoordinator::OperatorInfo> operators;
+  std::vector<CheckpointCoordinator::TaskInfo> task_infos;
+};
+
+struct DeploymentCallbacks {
+  std::function<void(int task, CheckpointId, TaskSnapshot)> acknowledge;
+  std::function<void(int task, TaskResult)> ended;
+};
+
+/// The uid under which a checkpoint stores a node: the user's, or `<node id>-<name>`.
+std::string uid_of(const StreamNode& node);
+
+/// Builds channels, chains and tasks; operators get their share of `restore`. Throws kInvalidArgument when the
+/// checkpoint holds state of an operator that is not in the graph.
+Deployment deploy(const StreamGraph& graph, const JobGraph& job_graph, const JobOptions& options,
+                  const std::string& job_id, const Clock& clock, const CheckpointData* restore,
+                  const DeploymentCallbacks& callbacks);
+
+}  // namespace flott

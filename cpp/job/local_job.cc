@@ -1,0 +1,533 @@
+#include "job/local_job.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "types/host.h"
+
+namespace flott {
+namespace {
+
+constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
+constexpr std::int64_t kBlockedNs = 1'000'000'000;
+
+/// 128 random bits in hex, as Flink's JobID.
+std::string make_job_id() {
+  std::random_device device;
+  std::string out;
+  for (int i = 0; i < 4; ++i) {
+    out += fmt::format("{:08x}", static_cast<std::uint32_t>(device()));
+  }
+  return out;
+}
+
+std::int64_t ms_to_ns(std::int64_t ms) { return ms * 1'000'000; }
+
+std::string message_of(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::exception& e) {
+    return e.what();
+  } catch (...) {
+    return "unknown error";
+  }
+}
+
+std::size_t size_of(const CheckpointData& data) {
+  std::size_t bytes = 0;
+  for (const OperatorCheckpoint& op : data.operators) {
+    for (const OperatorSnapshot& subtask : op.subtasks) {
+      for (const auto& [group, frame] : subtask.keyed_state) {
+        bytes += frame.size();
+      }
+      for (const auto& [group, frame] : subtask.timers) {
+        bytes += frame.size();
+      }
+      for (const auto& [name, entries] : subtask.list_state) {
+        for (const std::string& entry : entries) {
+          bytes += entry.size();
+        }
+      }
+      for (const auto& [name, entries] : subtask.union_state) {
+        for (const std::string& entry : entries) {
+          bytes += entry.size();
+        }
+      }
+      for (const auto& [name, entry] : subtask.broadcast_state) {
+        bytes += entry.size();
+      }
+    }
+  }
+  return bytes;
+}
+
+}  // namespace
+
+std::string_view job_status_name(JobStatus status) {
+  switch (status) {
+    case JobStatus::kCreated:
+      return "CREATED";
+    case JobStatus::kRunning:
+      return "RUNNING";
+    case JobStatus::kFailing:
+      return "FAILING";
+    case JobStatus::kFailed:
+      return "FAILED";
+    case JobStatus::kCancelling:
+      return "CANCELLING";
+    case JobStatus::kCanceled:
+      return "CANCELED";
+    case JobStatus::kFinished:
+      return "FINISHED";
+  }
+  return "?";
+}
+
+bool is_terminal(JobStatus status) {
+  return status == JobStatus::kFailed || status == JobStatus::kCanceled ||
+         status == JobStatus::kFinished;
+}
+
+std::shared_ptr<Job> start_job(const StreamGraph& graph, const JobOptions& options) {
+  if (graph.nodes().empty()) {
+    throw Error(ErrorKind::kInvalidArgument,
+                "No operators defined in streaming topology. Cannot execute.");
+  }
+  auto job = std::make_shared<LocalJob>(graph, options);
+  job->start();
+  return job;
+}
+
+LocalJob::LocalJob(const StreamGraph& graph, const JobOptions& options)
+    : options_(options),
+      id_(make_job_id()),
+      clock_(options.clock != nullptr ? *options.clock : system_clock_) {
+  CheckpointId first_checkpoint = 1;
+  if (!options_.restore_path.empty()) {
+    restored_ = read_checkpoint(options_.restore_path);
+    first_checkpoint = restored_->id + 1;
+  }
+  const JobGraph job_graph =
+      make_job_graph(graph, {options_.chaining, options_.batch_mode});
+  DeploymentCallbacks callbacks;
+  callbacks.acknowledge = [this](int task, CheckpointId checkpoint, TaskSnapshot snapshot) {
+    post(Acknowledged{task, checkpoint, std::move(snapshot)});
+  };
+  callbacks.ended = [this](int task, TaskResult result) { post(Ended{task, std::move(result)}); };
+  deployment_ = deploy(graph, job_graph, options_, id_, clock_,
+                       restored_ ? &*restored_ : nullptr, callbacks);
+  checkpoints_ = std::make_unique<CheckpointCoordinator>(
+      std::move(deployment_.operators), std::move(deployment_.task_infos), id_, options_.name,
+      first_checkpoint);
+  storage_ = options_.checkpoint_directory.empty()
+                 ? make_memory_checkpoint_storage()
+                 : make_file_checkpoint_storage(options_.checkpoint_directory);
+  sources_.resize(deployment_.sources.size());
+}
+
+LocalJob::~LocalJob() {
+  cancel();
+  while (coordinator_thread_.joinable() && !wait_for(std::chrono::seconds(1))) {
+  }
+}
+
+void LocalJob::start() {
+  status_ = JobStatus::kRunning;
+  started_ns_ = monotonic_ns();
+  if (options_.checkpoint_interval_ms > 0) {
+    next_checkpoint_ns_ = started_ns_ + ms_to_ns(options_.checkpoint_interval_ms);
+  }
+  for (Deployment::DeployedTask& deployed : deployment_.tasks) {
+    task_threads_.emplace_back([task = deployed.task.get()] { task->run(); });
+    // Shown by top -H and debuggers; the kernel keeps 15 characters.
+    pthread_setname_np(task_threads_.back().native_handle(),
+                       deployed.task->name().substr(0, 15).c_str());
+  }
+  coordinator_thread_ = std::thread([this] { coordinate(); });
+}
+
+void LocalJob::post(Event event) {
+  {
+    const std::lock_guard lock(mutex_);
+    events_.push_back(std::move(event));
+  }
+  events_ready_.notify_one();
+}
+
+void LocalJob::cancel() {
+  cancel_requested_ = true;
+  events_ready_.notify_one();
+  // At once, not only when the coordinator looks: it may be waiting for a broker.
+  cancel_tasks();
+}
+
+void LocalJob::cancel_tasks() {
+  for (Deployment::DeployedTask& deployed : deployment_.tasks) {
+    deployed.task->cancel();
+  }
+}
+
+bool LocalJob::stopping() const {
+  return cancel_requested_ || status_ != JobStatus::kRunning;
+}
+
+bool LocalJob::wait_for(std::chrono::milliseconds timeout) {
+  {
+    std::unique_lock lock(mutex_);
+    if (!ended_.wait_for(lock, timeout, [this] { return terminal_; })) {
+      return false;
+    }
+  }
+  const std::lock_guard lock(join_mutex_);
+  if (coordinator_thread_.joinable()) {
+    coordinator_thread_.join();
+  }
+  return true;
+}
+
+void LocalJob::coordinate() {
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    discover(i, /*initial=*/true);
+  }
+  while (tasks_ended_ < deployment_.tasks.size()) {
+    std::deque<Event> events;
+    {
+      std::unique_lock lock(mutex_);
+      const std::int64_t deadline_ns = next_deadline_ns();
+      const auto ready = [this] { return !events_.empty(); };
+      if (deadline_ns == kNever) {
+        events_ready_.wait_for(lock, std::chrono::seconds(1), ready);
+      } else {
+        const std::int64_t wait_ns =
+            std::clamp<std::int64_t>(deadline_ns - monotonic_ns(), 0, 1'000'000'000);
+        events_ready_.wait_for(lock, std::chrono::nanoseconds(wait_ns), ready);
+      }
+      events.swap(events_);
+    }
+    for (Event& event : events) {
+      std::visit([this](auto& e) { handle(e); }, event);
+    }
+    if (cancel_requested_ && status_ == JobStatus::kRunning) {
+      status_ = JobStatus::kCancelling;
+      log(LogLevel::kInfo, "flott.job", "job '{}' ({}) is being cancelled", options_.name, id_);
+    }
+    if (!stopping()) {
+      run_timers();
+    }
+  }
+  finish();
+}
+
+void LocalJob::handle(Acknowledged& event) {
+  if (checkpoints_->acknowledge(event.task, event.id, std::move(event.snapshot))) {
+    complete_checkpoint();
+  }
+}
+
+void LocalJob::handle(Ended& event) {
+  ++tasks_ended_;
+  const Deployment::DeployedTask& deployed =
+      deployment_.tasks[static_cast<std::size_t>(event.task)];
+  switch (event.result.status) {
+    case TaskResult::Status::kFinished:
+      if (checkpoints_->task_finished(event.task, std::move(event.result.final_snapshot))) {
+        complete_checkpoint();
+      }
+      break;
+    case TaskResult::Status::kCancelled:
+      any_cancelled_ = true;
+      break;
+    case TaskResult::Status::kFailed: {
+      const std::string op = event.result.failed_operator.empty() ? deployed.task->name()
+                                                                  : event.result.failed_operator;
+      std::string location =
+          fmt::format("operator '{}', subtask {}/{}", op, deployed.subtask + 1,
+                      deployed.parallelism);
+      if (!event.result.failed_record.empty()) {
+        location += fmt::format(", record {}", event.result.failed_record);
+      }
+      fail(event.result.error, std::move(location));
+      break;
+    }
+  }
+}
+
+void LocalJob::handle(TriggerRequest& event) {
+  if (stopping() || checkpoints_->all_finished()) {
+    event.reply->set_exception(std::make_exception_ptr(
+        Error(ErrorKind::kInvalidArgument,
+              fmt::format("job '{}' is {}: no checkpoint can be taken", options_.name,
+                          job_status_name(status_)))));
+    return;
+  }
+  waiting_.push_back(std::move(event.reply));
+  if (!checkpoints_->pending()) {
+    begin_checkpoint();
+  }
+}
+
+void LocalJob::fail(std::exception_ptr error, std::string location) {
+  if (result_.error) {
+    return;  // the first failure is the cause; the others follow from it
+  }
+  log(LogLevel::kInfo, "flott.job", "job '{}' ({}) failed in {}: {}", options_.name, id_, location,
+      message_of(error));
+  result_.error = std::move(error);
+  result_.error_location = std::move(location);
+  status_ = JobStatus::kFailing;
+  cancel_tasks();
+}
+
+void LocalJob::discover(std::size_t index, bool initial) {
+  DeployedSource& source = deployment_.sources[index];
+  SourceState& state = sources_[index];
+  const std::int64_t interval_ms = source.source->discovery_interval_ms();
+  std::vector<SourceSplit> fresh;
+  bool restored = false;
+  try {
+    if (initial && restored_) {
+      for (const OperatorCheckpoint& stored : restored_->operators) {
+        if (stored.uid != source.uid) {
+          continue;
+        }
+        for (const OperatorSnapshot& subtask : stored.subtasks) {
+          const auto splits = subtask.list_state.find(kSplitsState);
+          if (splits == subtask.list_state.end()) {
+            continue;
+          }
+          restored = true;
+          for (const std::string& bytes : splits->second) {
+            fresh.push_back(decode_split(bytes));
+            state.known.insert(fresh.back().id);
+          }
+        }
+      }
+    }
+    for (SourceSplit& split : source.source->discover_splits([this] { return stopping(); })) {
+      if (state.known.insert(split.id).second) {
+        fresh.push_back(initial && !restored ? std::move(split)
+                                             : source.source->as_new_split(std::move(split)));
+      }
+    }
+  } catch (...) {
+    if (!stopping()) {
+      fail(std::current_exception(), fmt::format("source '{}'", source.name));
+    }
+    return;
+  }
+  const bool last = interval_ms <= 0;
+  if (initial || !fresh.empty()) {
+    assign(index, fresh, last);
+  }
+  state.next_discovery_ns = last ? kNever : monotonic_ns() + ms_to_ns(interval_ms);
+}
+
+void LocalJob::assign(std::size_t index, const std::vector<SourceSplit>& splits, bool last) {
+  DeployedSource& source = deployment_.sources[index];
+  SourceState& state = sources_[index];
+  std::vector<std::vector<SourceSplit>> shares(source.tasks.size());
+  for (const SourceSplit& split : splits) {
+    shares[state.next_subtask % shares.size()].push_back(split);
+    ++state.next_subtask;
+  }
+  for (std::size_t i = 0; i < shares.size(); ++i) {
+    Task& task = *deployment_.tasks[static_cast<std::size_t>(source.tasks[i])].task;
+    task.post([input = source.inputs[i], share = std::move(shares[i]), last] {
+      input->add_splits(share);
+      if (last) {
+        input->no_more_splits();
+      }
+    });
+  }
+}
+
+std::int64_t LocalJob::next_deadline_ns() const {
+  std::int64_t next = kNever;
+  if (stopping()) {
+    return next;
+  }
+  for (const SourceState& source : sources_) {
+    next = std::min(next, source.next_discovery_ns);
+  }
+  if (checkpoints_->pending()) {
+    next = std::min(next,
+                    checkpoints_->pending_since_ns() + ms_to_ns(options_.checkpoint_timeout_ms));
+  } else if (options_.checkpoint_interval_ms > 0) {
+    next = std::min(next, next_checkpoint_ns_);
+  }
+  return next;
+}
+
+void LocalJob::run_timers() {
+  const std::int64_t now_ns = monotonic_ns();
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    if (now_ns >= sources_[i].next_discovery_ns) {
+      discover(i, /*initial=*/false);
+    }
+  }
+  if (checkpoints_->pending()) {
+    if (now_ns - checkpoints_->pending_since_ns() >= ms_to_ns(options_.checkpoint_timeout_ms)) {
+      checkpoint_failed(fmt::format("it took longer than {} ms (execution.checkpointing.timeout)",
+                                    options_.checkpoint_timeout_ms));
+    }
+  } else if (options_.checkpoint_interval_ms > 0 && now_ns >= next_checkpoint_ns_ &&
+             !checkpoints_->all_finished()) {
+    begin_checkpoint();
+  }
+}
+
+void LocalJob::begin_checkpoint() {
+  const CheckpointCoordinator::Trigger trigger = checkpoints_->begin(clock_.now_ms());
+  for (const int task : trigger.source_tasks) {
+    // A task that has just ended does not read the letter; its final snapshot is on the way.
+    deployment_.tasks[static_cast<std::size_t>(task)].task->trigger_checkpoint(trigger.barrier);
+  }
+}
+
+void LocalJob::complete_checkpoint() {
+  const std::int64_t since_ns = checkpoints_->pending_since_ns();
+  const CheckpointId id = checkpoints_->pending_id();
+  std::string path;
+  std::size_t bytes = 0;
+  try {
+    const CheckpointData data = checkpoints_->take();
+    bytes = size_of(data);
+    path = storage_->write(data);
+  } catch (const std::exception& e) {
+    checkpoint_failed(e.what());
+    return;
+  }
+  const std::int64_t duration_ms = (monotonic_ns() - since_ns) / 1'000'000;
+  log(LogLevel::kInfo, "flott.checkpoint", "checkpoint {} of job '{}' completed: {} bytes in {} ms, {}",
+      id, options_.name, bytes, duration_ms, path);
+  {
+    const std::lock_guard lock(mutex_);
+    checkpoint_stats_.push_back({id, path, duration_ms, static_cast<std::int64_t>(bytes)});
+  }
+  failed_checkpoints_ = 0;
+  next_checkpoint_ns_ = since_ns + ms_to_ns(options_.checkpoint_interval_ms);
+  retained_.push_back(path);
+  while (static_cast<int>(retained_.size()) > std::max(options_.retained_checkpoints, 1)) {
+    storage_->discard(retained_.front());
+    retained_.pop_front();
+  }
+  for (Deployment::DeployedTask& deployed : deployment_.tasks) {
+    deployed.task->notify_checkpoint_complete(id);
+  }
+  reply_all(path, nullptr);
+}
+
+void LocalJob::checkpoint_failed(const std::string& reason) {
+  ++failed_checkpoints_;
+  const std::string message =
+      fmt::format("checkpoint of job '{}' failed: {}", options_.name, reason);
+  log(LogLevel::kWarn, "flott.checkpoint", "{}", message);
+  checkpoints_->abort();
+  next_checkpoint_ns_ = monotonic_ns() + ms_to_ns(options_.checkpoint_interval_ms);
+  const auto error = std::make_exception_ptr(Error(ErrorKind::kExternal, message, Retryable::kYes));
+  const bool asked_for = !waiting_.empty();
+  reply_all({}, error);
+  if (!asked_for && failed_checkpoints_ > options_.tolerable_checkpoint_failures) {
+    fail(error, "checkpointing");
+  }
+}
+
+void LocalJob::reply_all(const std::string& path, const std::exception_ptr& error) {
+  for (const auto& reply : std::exchange(waiting_, {})) {
+    if (error) {
+      reply->set_exception(error);
+    } else {
+      reply->set_value(path);
+    }
+  }
+}
+
+void LocalJob::finish() {
+  for (std::thread& thread : task_threads_) {
+    thread.join();
+  }
+  reply_all({}, std::make_exception_ptr(
+                    Error(ErrorKind::kExternal,
+                          fmt::format("job '{}' ended before the checkpoint was complete",
+                                      options_.name))));
+  JobStatus final_status = JobStatus::kFinished;
+  if (result_.error) {
+    final_status = JobStatus::kFailed;
+  } else if (any_cancelled_) {
+    final_status = JobStatus::kCanceled;
+  }
+  if (final_status == JobStatus::kFinished ||
+      (final_status == JobStatus::kCanceled && !options_.retain_on_cancellation)) {
+    for (const std::string& path : retained_) {
+      storage_->discard(path);
+    }
+  }
+  result_.status = final_status;
+  result_.net_runtime_ms = (monotonic_ns() - started_ns_) / 1'000'000;
+  std::deque<Event> late;
+  {
+    const std::lock_guard lock(mutex_);
+    status_ = final_status;
+    terminal_ = true;
+    late.swap(events_);
+  }
+  for (Event& event : late) {
+    if (auto* request = std::get_if<TriggerRequest>(&event)) {
+      handle(*request);
+    }
+  }
+  ended_.notify_all();
+}
+
+std::string LocalJob::trigger_checkpoint() {
+  auto reply = std::make_shared<std::promise<std::string>>();
+  std::future<std::string> future = reply->get_future();
+  {
+    const std::lock_guard lock(mutex_);
+    if (terminal_) {
+      throw_error(ErrorKind::kInvalidArgument, "job '{}' has ended: no checkpoint can be taken",
+                  options_.name);
+    }
+    events_.push_back(TriggerRequest{reply});
+  }
+  events_ready_.notify_one();
+  return future.get();
+}
+
+std::vector<CheckpointStats> LocalJob::checkpoints() const {
+  const std::lock_guard lock(mutex_);
+  return checkpoint_stats_;
+}
+
+std::map<std::string, double> LocalJob::metrics() const {
+  std::map<std::string, double> out;
+  for (const Deployment::DeployedTask& deployed : deployment_.tasks) {
+    for (const auto& [op, group] : deployed.metrics) {
+      for (const auto& [name, value] : group->snapshot()) {
+        out[fmt::format("{}.{}.{}.{}", deployed.task->name(), deployed.subtask, op, name)] = value;
+      }
+    }
+  }
+  return out;
+}
+
+std::vector<std::string> LocalJob::blocked_operators() const {
+  std::vector<std::string> out;
+  const std::int64_t now_ns = monotonic_ns();
+  for (const Deployment::DeployedTask& deployed : deployment_.tasks) {
+    const std::int64_t since_ns = deployed.task->slice_started_ns();
+    if (since_ns != 0 && now_ns - since_ns > kBlockedNs) {
+      out.push_back(fmt::format("{} (subtask {}/{}), for {} s", deployed.task->name(),
+                                deployed.subtask + 1, deployed.parallelism,
+                                (now_ns - since_ns) / 1'000'000'000));
+    }
+  }
+  return out;
+}
+
+}  // namespace flott

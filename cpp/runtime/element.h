@@ -1,0 +1,30 @@
+#pragma once
+
+#include <variant>
+
+#include "base/time.h"
+#include "checkpoint/snapshot.h"
+#include "types/batch.h"
+
+namespace flott {
+
+/// "No record with a smaller or equal timestamp follows."
+struct Watermark {
+  Timestamp timestamp = kMinWatermark;
+};
+/// A channel that goes idle is left out of the watermark until it is active again.
+enum class WatermarkStatus : std::uint8_t { kActive, kIdle };
+/// Cuts the stream into the part before and after a checkpoint.
+struct CheckpointBarrier {
+  CheckpointId id = 0;
+  std::int64_t timestamp_ms = 0;
+};
+/// Nothing follows on this channel.
+struct EndOfInput {};
+
+/// Everything that travels in-band through a channel.
+using Element = std::variant<BatchPtr, Watermark, WatermarkStatus, CheckpointBarrier, EndOfInput>;
+
+std::size_t size_bytes(const Element& element);
+
+}  // namespace flott

@@ -1,0 +1,651 @@
+#include "runtime/operator_chain.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "base/error.h"
+#include "base/log.h"
+
+namespace flott {
+namespace {
+
+constexpr std::int64_t kSliceNs = 10'000'000;
+constexpr std::int64_t kMaxBufferedRows = 1024;
+/// Rows between two looks at the clock grow up to this while rows are quick.
+constexpr std::int64_t kMaxClockStride = 32;
+constexpr std::int64_t kQuickStrideNs = 200'000;
+
+}  // namespace
+
+/// The OperatorContext of one link.
+class OperatorChain::LinkContext final : public OperatorContext {
+ public:
+  LinkContext(const TaskEnvironment& environment, LinkSpec& spec)
+      : environment_(environment),
+        name_(spec.name),
+        max_parallelism_(spec.max_parallelism),
+        keyed_(spec.keyed),
+        restored_(std::move(spec.restored)),
+        is_restored_(spec.is_restored),
+        metrics_(spec.metrics ? spec.metrics : std::make_shared<MetricGroup>()),
+        async_(std::make_shared<std::atomic<bool>>(false)) {
+    if (keyed_) {
+      KeyedStateOptions options;
+      options.max_parallelism = max_parallelism_;
+      options.range =
+          key_group_range_of(environment.subtask, max_parallelism_, environment.parallelism);
+      options.clock = environment.clock;
+      options.object_reuse = environment.object_reuse;
+      backend_ = make_heap_keyed_state_backend(options);
+      timers_ = make_heap_timer_service(*backend_, options);
+      if (is_restored_) {
+        backend_->restore(restored_.keyed_state);
+        timers_->restore(restored_.timers);
+        restored_.keyed_state.clear();
+        restored_.timers.clear();
+      }
+    }
+  }
+
+  const std::string& operator_name() const override { return name_; }
+  int subtask_index() const override { return environment_.subtask; }
+  int parallelism() const override { return environment_.parallelism; }
+  int max_parallelism() const override { return max_parallelism_; }
+  int attempt_number() const override { return environment_.attempt; }
+  const std::string& job_name() const override { return environment_.job_name; }
+  const std::string& job_id() const override { return environment_.job_id; }
+  const Clock& clock() const override { return *environment_.clock; }
+  bool object_reuse() const override { return environment_.object_reuse; }
+  bool batch_mode() const override { return environment_.batch_mode; }
+  std::int64_t auto_watermark_interval_ms() const override {
+    return environment_.auto_watermark_interval_ms;
+  }
+  KeyedStateBackend& keyed_state() override {
+    require_keyed("keyed state");
+    return *backend_;
+  }
+  TimerService& timers() override {
+    require_keyed("timers");
+    return *timers_;
+  }
+  bool is_keyed() const override { return keyed_; }
+  const OperatorSnapshot& restored() const override { return restored_; }
+  bool is_restored() const override { return is_restored_; }
+  MetricGroup& metrics() override { return *metrics_; }
+  void schedule_wakeup(Timestamp time_ms) override { wakeup_time_ = time_ms; }
+  std::function<void()> async_wakeup() override {
+    return [flag = async_, wake = environment_.wakeup] {
+      flag->store(true, std::memory_order_release);
+      wake();
+    };
+  }
+  bool is_cancelled() const override {
+    return environment_.cancelled->load(std::memory_order_relaxed);
+  }
+
+  KeyedStateBackend* backend() const { return backend_.get(); }
+  TimerService* timer_service() const { return timers_.get(); }
+  bool async_pending() const { return async_->load(std::memory_order_acquire); }
+  bool take_async() { return async_->exchange(false, std::memory_order_acq_rel); }
+  Timestamp wakeup_time() const { return wakeup_time_; }
+  bool take_wakeup(Timestamp now) {
+    if (wakeup_time_ > now) {
+      return false;
+    }
+    wakeup_time_ = kMaxTimestamp;
+    return true;
+  }
+
+ private:
+  void require_keyed(const char* what) const {
+    if (!keyed_) {
+      throw_error(ErrorKind::kInvalidArgument,
+                  "operator '{}' uses {} but its stream has no keys; call key_by(...) before it",
+                  name_, what);
+    }
+  }
+
+  const TaskEnvironment& environment_;
+  std::string name_;
+  int max_parallelism_;
+  bool keyed_;
+  OperatorSnapshot restored_;
+  bool is_restored_;
+  std::shared_ptr<MetricGroup> metrics_;
+  std::unique_ptr<KeyedStateBackend> backend_;
+  std::unique_ptr<TimerService> timers_;
+  Timestamp wakeup_time_ = kMaxTimestamp;
+  std::shared_ptr<std::atomic<bool>> async_;
+};
+
+/// Where a link (or the task's input) emits: chained links first, then the edges out of the task.
+class OperatorChain::LinkOutput final : public Output {
+ public:
+  explicit LinkOutput(OperatorChain& chain) : chain_(chain) {}
+
+  void add_link(SideOutputId side, Link* link) { target(side).links.push_back(link); }
+  void add_edge(SideOutputId side, std::unique_ptr<RecordWriter> writer) {
+    target(side).writers.push_back(writer.get());
+    writers_.push_back(std::move(writer));
+  }
+  void set_counter(Counter* records_out) { records_out_ = records_out; }
+
+  void emit(Record&& record) override { deliver(main_, std::move(record)); }
+  void emit_side(SideOutputId side, Record&& record) override {
+    for (auto& [id, target] : sides_) {
+      if (id == side) {
+        deliver(target, std::move(record));
+        return;
+      }
+    }
+    // Nobody reads this side output: upstream drops the record too.
+  }
+  void emit_batch(BatchPtr batch) override;
+  void emit_watermark(Timestamp watermark) override;
+  void emit_status(WatermarkStatus status) override;
+
+  void broadcast(const Element& element) {
+    for (const auto& writer : writers_) {
+      writer->broadcast(element);
+    }
+  }
+  void flush() {
+    for (const auto& writer : writers_) {
+      writer->flush();
+    }
+  }
+  bool has_room() const {
+    return std::all_of(writers_.begin(), writers_.end(),
+                       [](const auto& writer) { return writer->has_room(); });
+  }
+  bool uses_host() const {
+    return std::any_of(writers_.begin(), writers_.end(),
+                       [](const auto& writer) { return writer->uses_host(); });
+  }
+
+ private:
+  struct Target {
+    std::vector<Link*> links;
+    std::vector<RecordWriter*> writers;
+  };
+  Target& target(SideOutputId side) {
+    if (side < 0) {
+      return main_;
+    }
+    for (auto& [id, target] : sides_) {
+      if (id == side) {
+        return target;
+      }
+    }
+    return sides_.emplace_back(side, Target{}).second;
+  }
+  void deliver(Target& target, Record&& record);
+
+  OperatorChain& chain_;
+  Target main_;
+  std::vector<std::pair<SideOutputId, Target>> sides_;
+  std::vector<std::unique_ptr<RecordWriter>> writers_;
+  Counter* records_out_ = nullptr;
+};
+
+struct OperatorChain::Link {
+  Link(OperatorChain& owner, int position, LinkSpec& spec)
+      : chain(owner),
+        index(position),
+        name(spec.name),
+        uid(spec.uid),
+        op(std::move(spec.op)),
+        context(owner.environment_, spec),
+        output(owner),
+        granularity(op->granularity()),
+        buffer(spec.input_type ? spec.input_type : LogicalType::object()),
+        records_in(context.metrics().counter("numRecordsIn")),
+        current_watermark(context.metrics().counter("currentInputWatermark")) {
+    output.set_counter(&context.metrics().counter("numRecordsOut"));
+    current_watermark.set(kMinWatermark);
+    op->set_context(&context);
+  }
+
+  template <typename F>
+  auto call(F&& f) {
+    try {
+      return f();
+    } catch (...) {
+      note_failure();
+      throw;
+    }
+  }
+  void note_failure() {
+    // The innermost call on the stack is where it happened.
+    if (chain.failed_link_ < 0) {
+      chain.failed_link_ = index;
+    }
+  }
+
+  /// One record from the operator before; `buffer` collects it for a batch operator.
+  void process(Record&& record, int input) {
+    records_in.inc();
+    try {
+      if (granularity == Granularity::kRow) {
+        if (context.backend() != nullptr && record.key != nullptr) {
+          context.backend()->set_current_key(*record.key);
+        }
+        op->process(std::move(record), input, output);
+        return;
+      }
+      Value value = chain.environment_.object_reuse ? std::move(record.value)
+                                                    : record.value.isolated();
+      if (BatchPtr before = buffer.append(std::move(value), record.timestamp, record.kind,
+                                          record.key)) {
+        op->process_batch(before, input, output);
+      }
+      if (buffer.num_rows() >= kMaxBufferedRows) {
+        op->process_batch(buffer.finish(), input, output);
+      }
+    } catch (...) {
+      note_failure();
+      throw;
+    }
+  }
+  void process_batch(const BatchPtr& batch, int input) {
+    records_in.inc(batch->num_rows());
+    try {
+      flush_buffer();
+      op->process_batch(batch, input, output);
+    } catch (...) {
+      note_failure();
+      throw;
+    }
+  }
+  void flush_buffer() {
+    if (BatchPtr batch = buffer.finish()) {
+      op->process_batch(batch, 0, output);
+    }
+  }
+  /// In bounded steps; true when done.
+  bool process_watermark(Timestamp watermark, std::int64_t deadline_ns) {
+    flush_buffer();
+    current_watermark.set(watermark);
+    return op->process_watermark(watermark, deadline_ns, output);
+  }
+  /// In the middle of a pass, where nothing else may run before it has gone through.
+  void process_watermark_now(Timestamp watermark) {
+    call([&] {
+      while (!process_watermark(watermark, monotonic_ns() + kSliceNs)) {
+        if (context.is_cancelled()) {
+          throw CancelledException{};
+        }
+      }
+    });
+    if (op->forwards_watermarks()) {
+      output.emit_watermark(watermark);
+    }
+  }
+  OperatorChain& chain;
+  const int index;
+  const std::string name;
+  const std::string uid;
+  std::unique_ptr<Operator> op;
+  LinkContext context;
+  LinkOutput output;
+  const Granularity granularity;
+  RowBuffer buffer;
+  Counter& records_in;
+  Counter& current_watermark;
+  bool sees_input_watermark = true;  ///< no operator before it makes watermarks of its own
+  bool input_ended = false;
+};
+
+void OperatorChain::LinkOutput::deliver(Target& target, Record&& record) {
+  if (records_out_ != nullptr) {
+    records_out_->inc();
+  }
+  // All but the last receiver get a copy of their own.
+  std::size_t left = target.links.size() + target.writers.size();
+  for (Link* link : target.links) {
+    if (--left == 0) {
+      link->process(std::move(record), 0);
+      return;
+    }
+    Record copy{chain_.environment_.object_reuse ? record.value : record.value.isolated(),
+                record.timestamp, record.kind, record.key};
+    link->process(std::move(copy), 0);
+  }
+  for (RecordWriter* writer : target.writers) {
+    if (--left == 0) {
+      writer->emit(std::move(record));
+      return;
+    }
+    writer->emit(Record(record));  // the writer isolates what it keeps
+  }
+}
+
+void OperatorChain::LinkOutput::emit_batch(BatchPtr batch) {
+  if (!batch || batch->num_rows() == 0) {
+    return;
+  }
+  if (records_out_ != nullptr) {
+    records_out_->inc(batch->num_rows());
+  }
+  bool first = true;
+  const auto own = [&](const BatchPtr& shared) {
+    const bool take = first || chain_.environment_.object_reuse;
+    first = false;
+    return take ? shared : isolate_batch(shared);
+  };
+  // Writers first: they keep the batch as it is, before a chained function touches its objects.
+  for (RecordWriter* writer : main_.writers) {
+    writer->emit_batch(own(batch));
+  }
+  for (Link* link : main_.links) {
+    link->process_batch(own(batch), 0);
+  }
+}
+
+void OperatorChain::LinkOutput::emit_watermark(Timestamp watermark) {
+  for (Link* link : main_.links) {
+    link->process_watermark_now(watermark);
+  }
+  for (auto& [id, target] : sides_) {
+    for (Link* link : target.links) {
+      link->process_watermark_now(watermark);
+    }
+  }
+  broadcast(Watermark{watermark});
+}
+
+void OperatorChain::LinkOutput::emit_status(WatermarkStatus status) {
+  const auto pass = [status](Link* link) {
+    link->flush_buffer();
+    link->op->process_status(status, link->output);
+    if (link->op->forwards_watermarks()) {
+      link->output.emit_status(status);
+    }
+  };
+  for (Link* link : main_.links) {
+    pass(link);
+  }
+  for (auto& [id, target] : sides_) {
+    for (Link* link : target.links) {
+      pass(link);
+    }
+  }
+  broadcast(status);
+}
+
+OperatorChain::OperatorChain(const TaskEnvironment& environment, std::vector<LinkSpec> links,
+                             std::vector<LinkSpec::Edge> head_edges)
+    : environment_(environment), head_output_(std::make_unique<LinkOutput>(*this)) {
+  for (LinkSpec& spec : links) {
+    const int index = static_cast<int>(links_.size());
+    STREAM_CHECK(spec.parent < index, "links come in topological order");
+    links_.push_back(std::make_unique<Link>(*this, index, spec));
+    Link& link = *links_.back();
+    uses_host_ = uses_host_ || link.op->uses_host();
+    if (spec.parent >= 0) {
+      Link& parent = *links_[static_cast<std::size_t>(spec.parent)];
+      parent.output.add_link(spec.side, &link);
+      link.sees_input_watermark =
+          parent.sees_input_watermark && parent.op->forwards_watermarks();
+    } else {
+      head_output_->add_link(spec.side, &link);
+    }
+    for (LinkSpec::Edge& edge : spec.edges) {
+      link.output.add_edge(edge.side, std::move(edge.writer));
+    }
+    uses_host_ = uses_host_ || link.output.uses_host();
+  }
+  for (LinkSpec::Edge& edge : head_edges) {
+    head_output_->add_edge(edge.side, std::move(edge.writer));
+  }
+  uses_host_ = uses_host_ || head_output_->uses_host();
+  const auto heads = std::count_if(links.begin(), links.end(),
+                                   [](const LinkSpec& spec) { return spec.parent < 0; });
+  single_head_ = heads == 1 && head_edges.empty();
+  row_head_ = single_head_ && links_[0]->granularity == Granularity::kRow;
+}
+
+OperatorChain::~OperatorChain() = default;
+
+void OperatorChain::open() {
+  for (std::size_t i = links_.size(); i > 0; --i) {
+    Link& link = *links_[i - 1];
+    ++opened_;
+    link.call([&] { link.op->open(link.context); });
+  }
+}
+
+std::int64_t OperatorChain::process(const BatchPtr& batch, std::int64_t row, int input,
+                                    std::int64_t deadline_ns) {
+  current_batch_ = batch;
+  current_row_ = row;
+  const std::int64_t rows = batch->num_rows();
+  if (!row_head_) {
+    // A batch operator, or the input itself fans out: the batch goes as a whole.
+    if (single_head_) {
+      links_[0]->process_batch(batch, input);
+    } else {
+      head_output_->emit_batch(batch);
+    }
+    current_batch_.reset();
+    return rows;
+  }
+  Link& head = *links_[0];
+  const KeyColumn* keys = batch->keys().get();
+  std::int64_t stride = 1;
+  std::int64_t next_look = row + stride;
+  std::int64_t last_ns = 0;
+  Key key;
+  while (row < rows) {
+    current_row_ = row;
+    Record record{batch->value_at(row), batch->timestamp_at(row), batch->kind_at(row), nullptr};
+    if (keys != nullptr) {
+      key = keys->at(static_cast<std::size_t>(row));
+      record.key = &key;
+    }
+    head.process(std::move(record), input);
+    ++row;
+    if (row >= next_look) {
+      const std::int64_t now_ns = monotonic_ns();
+      if (now_ns >= deadline_ns) {
+        break;
+      }
+      if (last_ns != 0 && now_ns - last_ns < kQuickStrideNs && stride < kMaxClockStride) {
+        stride *= 2;
+      }
+      last_ns = now_ns;
+      next_look = row + stride;
+    }
+  }
+  current_batch_.reset();
+  return row;
+}
+
+bool OperatorChain::process_watermark(Timestamp watermark, std::int64_t deadline_ns) {
+  if (watermark_link_ == 0) {
+    head_output_->broadcast(Watermark{watermark});
+  }
+  for (; watermark_link_ < links_.size(); ++watermark_link_) {
+    Link& link = *links_[watermark_link_];
+    if (!link.sees_input_watermark) {
+      continue;
+    }
+    if (!link.call([&] { return link.process_watermark(watermark, deadline_ns); })) {
+      return false;
+    }
+    if (link.op->forwards_watermarks()) {
+      link.output.broadcast(Watermark{watermark});
+    }
+  }
+  watermark_link_ = 0;
+  return true;
+}
+
+void OperatorChain::process_status(WatermarkStatus status) { head_output_->emit_status(status); }
+
+bool OperatorChain::fire_timers(std::int64_t deadline_ns) {
+  const Timestamp now = environment_.clock->now_ms();
+  bool done = true;
+  for (const auto& link : links_) {
+    link->call([&] {
+      const bool async = link->context.take_async();
+      if (link->context.take_wakeup(now) || async) {
+        link->op->on_wakeup(link->output);
+      }
+      TimerService* timers = link->context.timer_service();
+      if (timers != nullptr && timers->next_processing_time() <= now) {
+        done = timers->fire_processing_timers(
+                   deadline_ns,
+                   [&](TimeDomain domain, Timestamp time, const Window& window) {
+                     link->op->on_timer(domain, time, window, link->output);
+                   }) &&
+               done;
+      }
+    });
+  }
+  return done;
+}
+
+Timestamp OperatorChain::next_time() const {
+  Timestamp next = kMaxTimestamp;
+  for (const auto& link : links_) {
+    next = std::min(next, link->context.wakeup_time());
+    if (const TimerService* timers = link->context.timer_service()) {
+      next = std::min(next, timers->next_processing_time());
+    }
+  }
+  return next;
+}
+
+bool OperatorChain::has_async_wakeup() const {
+  return std::any_of(links_.begin(), links_.end(),
+                     [](const auto& link) { return link->context.async_pending(); });
+}
+
+void OperatorChain::end_input(int input) {
+  if (links_.empty()) {
+    return;
+  }
+  Link& head = *links_[0];
+  head.call([&] {
+    head.flush_buffer();
+    head.op->end_input(input, head.output);
+  });
+  head.input_ended = true;
+}
+
+bool OperatorChain::finish() {
+  for (; finish_link_ < links_.size(); ++finish_link_) {
+    Link& link = *links_[finish_link_];
+    const bool done = link.call([&] {
+      link.flush_buffer();
+      if (!link.input_ended) {
+        link.input_ended = true;
+        link.op->end_input(0, link.output);
+      }
+      return link.op->finish(link.output);
+    });
+    if (!done) {
+      return false;
+    }
+  }
+  flush();
+  return true;
+}
+
+bool OperatorChain::prepare_snapshot(CheckpointId id) {
+  for (; prepare_link_ < links_.size(); ++prepare_link_) {
+    Link& link = *links_[prepare_link_];
+    const bool done = link.call([&] {
+      link.flush_buffer();
+      return link.op->prepare_snapshot(id, link.output);
+    });
+    if (!done) {
+      return false;
+    }
+  }
+  prepare_link_ = 0;
+  flush();
+  return true;
+}
+
+std::vector<OperatorSnapshot> OperatorChain::snapshot(CheckpointId id) {
+  std::vector<OperatorSnapshot> out(links_.size());
+  for (std::size_t i = 0; i < links_.size(); ++i) {
+    Link& link = *links_[i];
+    link.call([&] {
+      link.op->snapshot(id, out[i]);
+      if (link.context.backend() != nullptr) {
+        out[i].keyed_state = link.context.backend()->snapshot();
+        out[i].timers = link.context.timer_service()->snapshot();
+      }
+    });
+  }
+  return out;
+}
+
+void OperatorChain::broadcast(const Element& element) {
+  head_output_->broadcast(element);
+  for (const auto& link : links_) {
+    link->output.broadcast(element);
+  }
+}
+
+void OperatorChain::notify_checkpoint_complete(CheckpointId id) {
+  for (const auto& link : links_) {
+    link->call([&] { link->op->notify_checkpoint_complete(id); });
+  }
+}
+
+void OperatorChain::flush() {
+  head_output_->flush();
+  for (const auto& link : links_) {
+    link->call([&] { link->flush_buffer(); });
+    link->output.flush();
+  }
+}
+
+std::exception_ptr OperatorChain::close() {
+  std::exception_ptr first;
+  for (std::size_t i = links_.size() - opened_; i < links_.size(); ++i) {
+    try {
+      links_[i]->op->close();
+    } catch (...) {
+      links_[i]->note_failure();
+      if (!first) {
+        first = std::current_exception();
+      }
+    }
+    // What a gauge reads may live in the operator.
+    links_[i]->context.metrics().clear_gauges();
+  }
+  opened_ = 0;
+  return first;
+}
+
+bool OperatorChain::ready() const {
+  return head_output_->has_room() &&
+         std::all_of(links_.begin(), links_.end(), [](const auto& link) {
+           return !link->op->busy() && link->output.has_room();
+         });
+}
+
+const std::string& OperatorChain::uid(std::size_t link) const { return links_[link]->uid; }
+
+const std::string& OperatorChain::failed_operator() const {
+  static const std::string kNone;
+  if (links_.empty()) {
+    return kNone;
+  }
+  return links_[static_cast<std::size_t>(std::max(failed_link_, 0))]->name;
+}
+
+std::string OperatorChain::failed_record() const {
+  if (!current_batch_ || current_row_ >= current_batch_->num_rows()) {
+    return {};
+  }
+  return current_batch_->value_at(current_row_).to_string();
+}
+
+}  // namespace flott

@@ -1,0 +1,120 @@
+#pragma once
+
+#include <atomic>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/operator.h"
+#include "runtime/record_writer.h"
+
+namespace flott {
+
+/// What is the same for all operators of one task.
+struct TaskEnvironment {
+  std::string job_id;
+  std::string job_name;
+  int attempt = 0;
+  int subtask = 0;
+  int parallelism = 1;
+  const Clock* clock = nullptr;
+  bool object_reuse = false;
+  bool batch_mode = false;
+  std::int64_t auto_watermark_interval_ms = 200;
+  const std::atomic<bool>* cancelled = nullptr;
+  /// Wakes the task; thread-safe, stays valid as long as any copy lives.
+  std::function<void()> wakeup;
+};
+
+/// Thrown inside a chain when the job is cancelled in the middle of a long run of timers.
+struct CancelledException {};
+
+/// The operators of one task, connected by calls: the first gets the task's input, each emits into
+/// the next ones and into the edges that leave the task. A tree in topological order (an operator may feed two). Rows run
+/// depth-first through row operators; a batch operator after a row operator gets what was collected until flush().
+/// Owned by the task, used on its thread only.
+class OperatorChain {
+ public:
+  struct LinkSpec {
+    std::string name;
+    std::string uid;
+    int max_parallelism = kDefaultMaxParallelism;
+    bool keyed = false;
+    LogicalTypePtr input_type;   ///< of what a batch operator gets collected
+    LogicalTypePtr output_type;
+    std::unique_ptr<Operator> op;
+    int parent = -1;         ///< index of the link that feeds this one; -1: the task's input
+    SideOutputId side = -1;  ///< which output of the parent
+    struct Edge {
+      SideOutputId side = -1;
+      std::unique_ptr<RecordWriter> writer;
+    };
+    std::vector<Edge> edges;  ///< leaving the task
+    OperatorSnapshot restored;
+    bool is_restored = false;
+    std::shared_ptr<MetricGroup> metrics;
+  };
+
+  /// `head_edges`: edges that leave directly from the task's input (a source without operators).
+  OperatorChain(const TaskEnvironment& environment, std::vector<LinkSpec> links,
+                std::vector<LinkSpec::Edge> head_edges);
+  ~OperatorChain();
+
+  /// Opens from the last operator to the first, so that an operator may emit while it opens.
+  void open();
+  /// Rows [row, num_rows) of a batch from `input`, until `deadline_ns`; returns the next row.
+  std::int64_t process(const BatchPtr& batch, std::int64_t row, int input,
+                       std::int64_t deadline_ns);
+  /// The watermark of the task's input, in bounded steps; true when it has passed the whole chain.
+  bool process_watermark(Timestamp watermark, std::int64_t deadline_ns);
+  void process_status(WatermarkStatus status);
+  /// Due processing-time timers and wake-ups; true when none is left.
+  bool fire_timers(std::int64_t deadline_ns);
+  /// Clock time of the next timer or wake-up; `now` at once when an async wake-up waits.
+  Timestamp next_time() const;
+  bool has_async_wakeup() const;
+
+  void end_input(int input);
+  /// False while an operator still has work in flight.
+  bool finish();
+  bool prepare_snapshot(CheckpointId id);
+  std::vector<OperatorSnapshot> snapshot(CheckpointId id);
+  void broadcast(const Element& element);
+  void notify_checkpoint_complete(CheckpointId id);
+  void flush();
+  /// Never throws; returns the first error of a close().
+  std::exception_ptr close();
+
+  /// No operator is busy and every edge has room.
+  bool ready() const;
+  bool uses_host() const { return uses_host_; }
+  std::size_t size() const { return links_.size(); }
+  const std::string& uid(std::size_t link) const;
+  /// Name of the operator in whose call an exception arose, or of the first one.
+  const std::string& failed_operator() const;
+  /// Text of the head record that was being processed when it failed; empty when unknown.
+  std::string failed_record() const;
+
+ private:
+  class LinkContext;
+  class LinkOutput;
+  struct Link;
+
+  TaskEnvironment environment_;
+  std::vector<std::unique_ptr<Link>> links_;
+  std::unique_ptr<LinkOutput> head_output_;
+  bool uses_host_ = false;
+  bool single_head_ = false;  ///< exactly one link is fed by the task's input, and no edge
+  bool row_head_ = false;     ///< and it takes rows: a batch can be resumed at any row
+  std::size_t opened_ = 0;
+  std::size_t watermark_link_ = 0;  ///< where a bounded watermark step goes on
+  std::size_t finish_link_ = 0;
+  std::size_t prepare_link_ = 0;
+  int failed_link_ = -1;
+  BatchPtr current_batch_;
+  std::int64_t current_row_ = 0;
+};
+
+}  // namespace flott

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <memory>
+#include <random>
+#include <vector>
+
+#include "runtime/channel.h"
+#include "runtime/operator.h"
+#include "runtime/partitioner.h"
+#include "runtime/row_buffer.h"
+
+namespace flott {
+
+/// Writes one output edge of one subtask: chooses channels and packs rows into batches. Called on
+/// the task's thread.
+///
+/// What it takes over outlives the pass, so values are isolated here (DESIGN, "Values behave as in Flink") unless
+/// object reuse is on.
+class RecordWriter {
+ public:
+  struct Options {
+    PartitionerSpec partitioner;
+    std::vector<std::shared_ptr<Channel>> channels;  ///< by downstream subtask
+    int subtask = 0;                                 ///< of the upstream operator
+    int downstream_max_parallelism = kDefaultMaxParallelism;
+    LogicalTypePtr type;
+    bool object_reuse = false;
+  };
+  explicit RecordWriter(Options options);
+
+  void emit(Record&& record);
+  void emit_batch(const BatchPtr& batch);
+  /// To every channel, after what was emitted before.
+  void broadcast(const Element& element);
+  /// Hands the collected rows to the channels.
+  void flush();
+  bool has_room() const;
+  bool uses_host() const { return custom_ != nullptr && custom_->uses_host(); }
+
+ private:
+  void append(std::size_t channel, Value&& value, const Record& record);
+  void flush_channel(std::size_t channel);
+  std::size_t choose(const Value& value, const Key* key);
+  void push(std::size_t channel, BatchPtr batch);
+
+  PartitionStrategy strategy_;
+  std::unique_ptr<CustomPartitioner> custom_;
+  std::vector<std::shared_ptr<Channel>> channels_;
+  std::vector<RowBuffer> buffers_;  ///< by channel
+  int max_parallelism_;
+  bool object_reuse_;
+  std::size_t next_;
+  std::size_t pending_rows_ = 0;
+  std::minstd_rand random_;
+};
+
+/// The values of an object column, isolated: for the second and later receivers of one batch.
+BatchPtr isolate_batch(const BatchPtr& batch);
+
+}  // namespace flott

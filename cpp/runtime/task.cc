@@ -1,0 +1,238 @@
+#include "runtime/task.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "types/host.h"
+
+namespace flott {
+namespace {
+
+constexpr std::int64_t kSliceNs = 10'000'000;
+constexpr std::int64_t kBusyWaitMs = 10;
+constexpr std::int64_t kLongestWaitMs = 1'000;
+
+}  // namespace
+
+Task::Task(std::string name, std::shared_ptr<TaskSignal> signal,
+           std::shared_ptr<std::atomic<bool>> cancelled, const Clock& clock,
+           std::unique_ptr<TaskInput> input, std::unique_ptr<OperatorChain> chain,
+           Callbacks callbacks)
+    : name_(std::move(name)),
+      signal_(std::move(signal)),
+      cancelled_(std::move(cancelled)),
+      clock_(clock),
+      input_(std::move(input)),
+      chain_(std::move(chain)),
+      callbacks_(std::move(callbacks)),
+      mailbox_(*signal_) {}
+
+Task::~Task() = default;
+
+void Task::cancel() {
+  cancelled_->store(true, std::memory_order_relaxed);
+  signal_->notify();
+}
+
+void Task::trigger_checkpoint(CheckpointBarrier barrier) {
+  post([this, barrier] { input_->trigger_checkpoint(barrier); });
+}
+
+void Task::notify_checkpoint_complete(CheckpointId id) {
+  post([this, id] { completed_.push_back(id); });
+}
+
+void Task::run() {
+  TaskResult result;
+  try {
+    {
+      const HostScope scope;
+      if (callbacks_.thread_start) {
+        callbacks_.thread_start();
+      }
+      chain_->open();
+      input_->open();
+    }
+    work();
+    if (phase_ == Phase::kDone) {
+      const HostScope scope;
+      result.final_snapshot = snapshot(kFinalSnapshot);
+    } else {
+      result.status = TaskResult::Status::kCancelled;
+    }
+  } catch (const CancelledException&) {
+    result.status = TaskResult::Status::kCancelled;
+  } catch (...) {
+    // The one catch-all: what failed is told to the job together with where.
+    result.status = TaskResult::Status::kFailed;
+    result.error = std::current_exception();
+    const HostScope scope;
+    result.failed_operator = chain_->failed_operator();
+    result.failed_record = chain_->failed_record();
+  }
+  slice_started_ns_.store(0, std::memory_order_relaxed);
+  mailbox_.close();
+  {
+    const HostScope scope;
+    std::exception_ptr close_error = chain_->close();
+    try {
+      input_->close();
+    } catch (...) {
+      close_error = close_error ? close_error : std::current_exception();
+    }
+    if (close_error && result.status == TaskResult::Status::kFinished) {
+      result.status = TaskResult::Status::kFailed;
+      result.error = close_error;
+      result.failed_operator = chain_->failed_operator();
+    }
+    item_ = {};
+    // Operators and what they hold of the host die here, under its lock, on their own thread.
+    chain_.reset();
+    input_.reset();
+  }
+  callbacks_.ended(std::move(result));
+}
+
+void Task::work() {
+  while (!cancelled_->load(std::memory_order_relaxed) && phase_ != Phase::kDone) {
+    mailbox_.drain();
+    if (!run_slice()) {
+      wait();
+    }
+  }
+}
+
+bool Task::run_slice() {
+  std::optional<HostScope> scope;
+  if (chain_->uses_host() || input_->uses_host()) {
+    scope.emplace();
+  }
+  const std::int64_t start_ns = monotonic_ns();
+  slice_started_ns_.store(start_ns, std::memory_order_relaxed);
+  const std::int64_t deadline_ns = start_ns + kSliceNs;
+  bool progressed = false;
+  while (step(deadline_ns)) {
+    progressed = true;
+    if (phase_ == Phase::kDone || mailbox_.has_letters() ||
+        cancelled_->load(std::memory_order_relaxed) || monotonic_ns() >= deadline_ns) {
+      break;
+    }
+  }
+  slice_started_ns_.store(0, std::memory_order_relaxed);
+  return progressed;
+}
+
+bool Task::time_is_due() const {
+  return chain_->has_async_wakeup() || chain_->next_time() <= clock_.now_ms();
+}
+
+bool Task::step(std::int64_t deadline_ns) {
+  bool progressed = false;
+  for (const CheckpointId id : std::exchange(completed_, {})) {
+    chain_->notify_checkpoint_complete(id);
+    input_->notify_checkpoint_complete(id);
+    progressed = true;
+  }
+  if (time_is_due()) {
+    chain_->fire_timers(deadline_ns);
+    chain_->flush();
+    progressed = true;
+  }
+  switch (phase_) {
+    case Phase::kTakeInput:
+      return (chain_->ready() && take_input()) || progressed;
+    case Phase::kBatch: {
+      if (!chain_->ready()) {
+        return progressed;
+      }
+      const BatchPtr& batch = std::get<BatchPtr>(item_.element);
+      row_ = chain_->process(batch, row_, item_.input, deadline_ns);
+      if (row_ == batch->num_rows()) {
+        item_ = {};
+        phase_ = Phase::kTakeInput;
+      }
+      chain_->flush();
+      return true;
+    }
+    case Phase::kWatermark:
+      if (!chain_->ready()) {
+        return progressed;
+      }
+      if (chain_->process_watermark(std::get<Watermark>(item_.element).timestamp, deadline_ns)) {
+        phase_ = Phase::kTakeInput;
+      }
+      chain_->flush();
+      return true;
+    case Phase::kBarrier:
+      return take_checkpoint() || progressed;
+    case Phase::kFinishing:
+      if (!chain_->finish()) {
+        return progressed;
+      }
+      chain_->broadcast(EndOfInput{});
+      phase_ = Phase::kDone;
+      return true;
+    case Phase::kDone:
+      return false;
+  }
+  return progressed;
+}
+
+bool Task::take_input() {
+  switch (input_->next(item_)) {
+    case TaskInput::Status::kIdle:
+      return false;
+    case TaskInput::Status::kEnd:
+      phase_ = Phase::kFinishing;
+      return true;
+    case TaskInput::Status::kElement:
+      break;
+  }
+  if (std::holds_alternative<BatchPtr>(item_.element)) {
+    row_ = 0;
+    phase_ = Phase::kBatch;
+  } else if (std::holds_alternative<Watermark>(item_.element)) {
+    phase_ = Phase::kWatermark;
+  } else if (const auto* status = std::get_if<WatermarkStatus>(&item_.element)) {
+    chain_->process_status(*status);
+  } else if (std::holds_alternative<CheckpointBarrier>(item_.element)) {
+    phase_ = Phase::kBarrier;
+  } else {
+    chain_->end_input(item_.input);
+  }
+  return true;
+}
+
+bool Task::take_checkpoint() {
+  const CheckpointBarrier barrier = std::get<CheckpointBarrier>(item_.element);
+  if (!chain_->prepare_snapshot(barrier.id)) {
+    return false;
+  }
+  chain_->broadcast(barrier);
+  callbacks_.acknowledge(barrier.id, snapshot(barrier.id));
+  phase_ = Phase::kTakeInput;
+  return true;
+}
+
+TaskSnapshot Task::snapshot(CheckpointId id) {
+  TaskSnapshot out;
+  input_->snapshot(id, out.input);
+  out.links = chain_->snapshot(id);
+  return out;
+}
+
+void Task::wait() {
+  const Timestamp now = clock_.now_ms();
+  const Timestamp next = std::min(chain_->next_time(), input_->next_time());
+  std::int64_t wait_ms = kLongestWaitMs;
+  if (next != kMaxTimestamp) {
+    wait_ms = std::clamp<std::int64_t>(next - now, 0, kLongestWaitMs);
+  }
+  if (phase_ == Phase::kBarrier || phase_ == Phase::kFinishing || !chain_->ready()) {
+    wait_ms = std::min(wait_ms, kBusyWaitMs);
+  }
+  signal_->wait_for(std::chrono::milliseconds(wait_ms));
+}
+
+}  // namespace flott

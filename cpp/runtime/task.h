@@ -1,0 +1,96 @@
+#pragma once
+
+#include <atomic>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/mailbox.h"
+#include "runtime/operator_chain.h"
+#include "runtime/task_input.h"
+#include "runtime/task_signal.h"
+
+namespace flott {
+
+/// What one task contributes to a checkpoint.
+struct TaskSnapshot {
+  OperatorSnapshot input;               ///< sources: splits and positions
+  std::vector<OperatorSnapshot> links;  ///< by position in the chain
+};
+
+/// The id under which operators snapshot their state when they have finished.
+inline constexpr CheckpointId kFinalSnapshot = -1;
+
+/// How a task ended.
+struct TaskResult {
+  enum class Status { kFinished, kCancelled, kFailed };
+  Status status = Status::kFinished;
+  std::exception_ptr error;
+  std::string failed_operator;
+  std::string failed_record;
+  /// kFinished: the state at the very end, which later checkpoints carry on.
+  TaskSnapshot final_snapshot;
+};
+
+/// One subtask of one chain: a thread's whole life. It runs slices of at most 10 ms - a piece of a batch, of a
+/// watermark's timers, one step of a checkpoint - and between slices reads its mailbox, looks whether
+/// its outputs have room and waits when there is nothing to do. The host's lock is held during a slice only.
+///
+/// run() is called once, on the task's thread. cancel(), post() and the getters are thread-safe.
+class Task {
+ public:
+  struct Callbacks {
+    std::function<void(CheckpointId, TaskSnapshot)> acknowledge;
+    std::function<void(TaskResult)> ended;  ///< the last thing run() does
+    std::function<void()> thread_start;     ///< with the host's lock held; may be empty
+  };
+
+  Task(std::string name, std::shared_ptr<TaskSignal> signal,
+       std::shared_ptr<std::atomic<bool>> cancelled, const Clock& clock,
+       std::unique_ptr<TaskInput> input, std::unique_ptr<OperatorChain> chain,
+       Callbacks callbacks);
+  ~Task();
+
+  void run();
+  void cancel();
+  /// False when the task has ended and nobody will read the letter.
+  bool post(Mailbox::Letter letter) { return mailbox_.post(std::move(letter)); }
+  void trigger_checkpoint(CheckpointBarrier barrier);
+  void notify_checkpoint_complete(CheckpointId id);
+  const std::string& name() const { return name_; }
+  TaskInput& input() { return *input_; }
+  /// monotonic_ns() at which the running slice began, 0 between slices.
+  std::int64_t slice_started_ns() const { return slice_started_ns_.load(std::memory_order_relaxed); }
+
+ private:
+  enum class Phase { kTakeInput, kBatch, kWatermark, kBarrier, kFinishing, kDone };
+
+  void work();
+  bool run_slice();
+  bool step(std::int64_t deadline_ns);
+  bool take_input();
+  bool take_checkpoint();
+  bool time_is_due() const;
+  void wait();
+  TaskSnapshot snapshot(CheckpointId id);
+
+  const std::string name_;
+  std::shared_ptr<TaskSignal> signal_;
+  std::shared_ptr<std::atomic<bool>> cancelled_;
+  const Clock& clock_;
+  std::unique_ptr<TaskInput> input_;
+  std::unique_ptr<OperatorChain> chain_;
+  Callbacks callbacks_;
+  Mailbox mailbox_;
+  std::atomic<std::int64_t> slice_started_ns_{0};
+
+  Phase phase_ = Phase::kTakeInput;
+  TaskInput::Item item_;  ///< what the phase works on
+  std::int64_t row_ = 0;
+  std::vector<CheckpointId> completed_;  ///< notifications to pass on
+};
+
+}  // namespace flott

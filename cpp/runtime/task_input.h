@@ -1,0 +1,37 @@
+#pragma once
+
+#include "runtime/element.h"
+
+namespace flott {
+
+/// Where a task's elements come from: channels (InputGate) or a source (connectors/source_input.h).
+/// Called by the task's thread only.
+class TaskInput {
+ public:
+  enum class Status {
+    kElement,  ///< `out` holds one
+    kIdle,     ///< nothing now; the task's signal is notified when there is
+    kEnd,      ///< every input has ended (and said so by an EndOfInput element)
+  };
+  struct Item {
+    int input = 0;
+    Element element;
+  };
+
+  virtual ~TaskInput() = default;
+  /// Before the first next(), on the task's thread.
+  virtual void open() {}
+  virtual Status next(Item& out) = 0;
+  /// Clock time at which next() has something to do although nothing arrives, or kMaxTimestamp.
+  virtual Timestamp next_time() const { return kMaxTimestamp; }
+  virtual int input_count() const = 0;
+  /// next() calls host-language code.
+  virtual bool uses_host() const { return false; }
+  /// Sources: cut the stream here (a letter from the coordinator); no-op for channels.
+  virtual void trigger_checkpoint(CheckpointBarrier /*barrier*/) {}
+  virtual void snapshot(CheckpointId /*id*/, OperatorSnapshot& /*out*/) {}
+  virtual void notify_checkpoint_complete(CheckpointId /*id*/) {}
+  virtual void close() {}
+};
+
+}  // namespace flott
