@@ -65,7 +65,7 @@ DecodeResult CsvDecoder::decode(std::string_view message, Timestamp timestamp, B
   for (std::size_t i = 0; good && i < fields; ++i) {
     ColumnBuilder& column = builder.column(i);
     if (i >= cells_.size()) {
-      column.append_null();
+      good = append_null(*type_->children()[i], type_->field_names()[i], column);
       continue;
     }
     const Cell& cell = cells_[i];
@@ -77,7 +77,7 @@ DecodeResult CsvDecoder::decode(std::string_view message, Timestamp timestamp, B
     }
     if (options_.ignore_parse_errors) {
       column.truncate(length);
-      column.append_null();
+      good = append_null(*type_->children()[i], type_->field_names()[i], column);
     } else {
       good = false;
     }
@@ -179,8 +179,7 @@ bool CsvDecoder::take_cell(std::string_view& rest, bool& last) {
 bool CsvDecoder::append_cell(const LogicalType& type, std::string_view text, const std::string& path,
                              ColumnBuilder& out) {
   if (type.kind() == TypeKind::kNull || (options_.null_literal && text == *options_.null_literal)) {
-    out.append_null();
-    return true;
+    return append_null(type, path, out);
   }
   if (type.kind() == TypeKind::kArray || type.is_composite()) {
     return append_parts(type, text, path, out);
@@ -199,15 +198,23 @@ bool CsvDecoder::append_cell(const LogicalType& type, std::string_view text, con
   return false;
 }
 
+bool CsvDecoder::append_null(const LogicalType& type, const std::string& path, ColumnBuilder& out) {
+  if (!type.nullable()) {
+    error_ = fmt::format("field '{}' is null, but its type is {}", path, type.to_string());
+    return false;
+  }
+  out.append_null();
+  return true;
+}
+
 bool CsvDecoder::append_parts(const LogicalType& type, std::string_view text, const std::string& path,
                               ColumnBuilder& out) {
   const std::string& delimiter = options_.array_element_delimiter;
   if (text.empty()) {
     if (type.is_composite()) {
-      out.append_null();
-    } else {
-      out.close_entry();
+      return append_null(type, path, out);
     }
+    out.close_entry();
     return true;
   }
   std::size_t count = 0;

@@ -28,6 +28,7 @@ class CsvDecoder final : public Decoder {
   /// Converts one cell; false with error_ set when it does not fit.
   bool append_cell(const LogicalType& type, std::string_view text, const std::string& path,
                    ColumnBuilder& out);
+  bool append_null(const LogicalType& type, const std::string& path, ColumnBuilder& out);
   bool append_parts(const LogicalType& type, std::string_view text, const std::string& path,
                     ColumnBuilder& out);
 

@@ -273,40 +273,52 @@ DecodeResult JsonDecoder::decode(std::string_view message, Timestamp timestamp,
 }
 
 JsonDecoder::Status JsonDecoder::decode_top_level_array(Timestamp timestamp, BatchBuilder& builder) {
-  // Checked as a whole first: rows that were ended cannot be taken back.
-  if (const Status status = skip_value(); status != Status::kOk) {
-    return status;
-  }
+  // Aside first: rows that were ended in `builder` could not be taken back when a later one is bad.
+  BatchBuilder rows(type_);
   next_ = 1;
-  if (peek() == ']') {
-    return Status::kOk;
-  }
-  for (std::size_t i = 0;; ++i) {
-    if (peek() == '{') {
-      const Status status =
-          decode_fields(*root_, [&](std::size_t c) -> ColumnBuilder& { return builder.column(c); });
-      if (status != Status::kOk) {
-        if (status == Status::kValue) {
-          prepend_path(fmt::format("[{}]", i));
-        }
-        return status;
-      }
-      builder.end_row(timestamp);
+  depth_ = 1;
+  bool done = peek() == ']';
+  for (std::size_t i = 0; !done; ++i) {
+    const std::uint32_t start = position();
+    const char first = peek();
+    Status status = Status::kOk;
+    if (first == '{') {
+      status = decode_fields(*root_, [&](std::size_t c) -> ColumnBuilder& { return rows.column(c); });
     } else {
-      const std::uint32_t start = position();
-      const bool null = message_.substr(start).starts_with("null");
-      skip_value();
-      if (!null && !options_.ignore_parse_errors) {
-        error_before_path_ = fmt::format("expected a JSON object in the array at byte {} but found {}",
-                                         start, excerpt(message_.substr(start, position() - start)));
-        return Status::kSyntax;
+      status = skip_value();
+      if (status == Status::kOk && first != 'n') {
+        value_error(*type_, trim(message_.substr(start, position() - start)), TextResult::kMalformed);
+        status = Status::kValue;
       }
     }
-    if (peek() == ']') {
-      return Status::kOk;
+    if (status == Status::kValue) {
+      prepend_path(fmt::format("[{}]", i));
     }
-    ++next_;
+    if (status == Status::kSyntax || (status == Status::kValue && !options_.ignore_parse_errors)) {
+      return status;
+    }
+    if (status == Status::kOk && first == '{') {
+      rows.end_row();
+    } else {
+      rows.abort_row();
+    }
+    const char c = peek();
+    if (c == ',') {
+      ++next_;
+    } else if (c == ']') {
+      done = true;
+    } else {
+      return syntax_error("',' or ']'");
+    }
   }
+  const BatchPtr batch = rows.finish();
+  for (std::int64_t i = 0; batch != nullptr && i < batch->num_rows(); ++i) {
+    for (std::size_t c = 0; c < batch->columns().size(); ++c) {
+      builder.column(c).append_from(batch->column(c), i);
+    }
+    builder.end_row(timestamp);
+  }
+  return Status::kOk;
 }
 
 template <typename Columns>
@@ -363,7 +375,7 @@ JsonDecoder::Status JsonDecoder::decode_fields(Node& node, Columns&& columns) {
   if (found < field_count) {
     for (std::size_t i = 0; i < node.names.size(); ++i) {
       if (node.seen[i] != object) {
-        if (options_.fail_on_missing_field) {
+        if (options_.fail_on_missing_field || !node.children[i]->type->nullable()) {
           error_before_path_ = "field '";
           error_path_ = node.names[i];
           error_after_path_ = "' is missing";
@@ -387,8 +399,7 @@ JsonDecoder::Status JsonDecoder::decode_value(Node& node, ColumnBuilder& out) {
       next_ = start;
       return syntax_error("a value");
     }
-    out.append_null();
-    return Status::kOk;
+    return append_null(node, out);
   }
   if (!options_.ignore_parse_errors) {
     return decode_typed(node, first, out);
@@ -405,6 +416,13 @@ JsonDecoder::Status JsonDecoder::decode_value(Node& node, ColumnBuilder& out) {
   depth_ = depth;
   if (const Status skipped = skip_value(); skipped != Status::kOk) {
     return skipped;
+  }
+  return append_null(node, out);
+}
+
+JsonDecoder::Status JsonDecoder::append_null(const Node& node, ColumnBuilder& out) {
+  if (!node.type->nullable()) [[unlikely]] {
+    return value_error(*node.type, "null", TextResult::kMalformed);
   }
   out.append_null();
   return Status::kOk;
@@ -451,10 +469,7 @@ JsonDecoder::Status JsonDecoder::decode_typed(Node& node, char first, ColumnBuil
       return decode_map(node, out);
     case TypeKind::kNull: {
       const Status status = skip_value();
-      if (status == Status::kOk) {
-        out.append_null();
-      }
-      return status;
+      return status == Status::kOk ? append_null(node, out) : status;
     }
     case TypeKind::kBoolean: {
       if (first == '"') {

@@ -54,6 +54,8 @@ class JsonDecoder final : public Decoder {
   template <typename Columns>
   Status decode_fields(Node& node, Columns&& columns);
   Status decode_value(Node& node, ColumnBuilder& out);
+  /// A null, or a value error when the type allows none.
+  Status append_null(const Node& node, ColumnBuilder& out);
   Status decode_typed(Node& node, char first, ColumnBuilder& out);
   Status decode_number(const Node& node, ColumnBuilder& out);
   Status decode_quoted(const Node& node, ColumnBuilder& out);

@@ -1,5 +1,7 @@
 #include "formats/scalar_text.h"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -297,17 +299,27 @@ std::string_view trim(std::string_view text) {
 
 std::string excerpt(std::string_view text) {
   constexpr std::size_t kLimit = 80;
+  std::size_t end = text.size();
+  if (end > kLimit) {
+    end = kLimit;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) {
+      --end;
+    }
+  }
+  std::string repaired;
+  append_repaired_utf8(text.substr(0, end), repaired);
   std::string out;
-  if (text.size() <= kLimit) {
-    append_repaired_utf8(text, out);
-    return out;
+  for (const char c : repaired) {
+    // Control characters would tear a log line or, as NUL, end it.
+    if (static_cast<unsigned char>(c) < 0x20) {
+      out += fmt::format("\\x{:02x}", static_cast<int>(c));
+    } else {
+      out.push_back(c);
+    }
   }
-  std::size_t end = kLimit;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) {
-    --end;
+  if (end < text.size()) {
+    out += "...";
   }
-  append_repaired_utf8(text.substr(0, end), out);
-  out += "...";
   return out;
 }
 

@@ -27,7 +27,7 @@ enum class TimestampStandard {
 
 /// Without the characters <= ' ' at both ends (Java's trim).
 std::string_view trim(std::string_view text);
-/// `text` for an error message: cut at 80 characters, never inside a UTF-8 sequence.
+/// `text` for an error message: cut after 80 bytes, never inside a UTF-8 sequence; control characters as \x00.
 std::string excerpt(std::string_view text);
 
 /// Smallest and largest value of an integer kind (and of the kinds stored as BIGINT).
