@@ -1,0 +1,95 @@
+"""A running job, seen from outside."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pyflink.common.completable_future import CompletableFuture
+from pyflink.common.job_execution_result import JobExecutionResult
+from pyflink.common.job_id import JobID
+from pyflink.common.job_status import JobStatus
+
+if TYPE_CHECKING:
+    from pyflink import _native
+
+__all__ = ["JobClient"]
+
+
+class JobClient:
+    """Handle of a job started by :meth:`StreamExecutionEnvironment.execute_async`."""
+
+    def __init__(self, job: _native.Job) -> None:
+        self._job = job
+
+    def get_job_id(self) -> JobID:
+        """The job's id."""
+        return JobID(self._job.id)
+
+    def get_job_status(self) -> CompletableFuture:
+        """Future of the :class:`JobStatus` at this moment."""
+        return CompletableFuture(lambda: JobStatus[self._job.status()])
+
+    def cancel(self) -> CompletableFuture:
+        """Stops the job without a final checkpoint; the future is done when all its threads ended."""
+        self._job.cancel()
+        return CompletableFuture(self._join, self.is_done)
+
+    def get_job_execution_result(self) -> CompletableFuture:
+        """Future of the :class:`JobExecutionResult`; its ``result()`` raises what the job failed with."""
+        return CompletableFuture(self._wait_for_result, self.is_done, self._job.cancel)
+
+    def get_accumulators(self) -> CompletableFuture:
+        """Future of the accumulators; always empty."""
+        return CompletableFuture.completed({})
+
+    def stop_with_savepoint(
+        self, advance_to_end_of_event_time: bool, savepoint_directory: str | None = None
+    ) -> CompletableFuture:
+        """Not yet: savepoints come with the fault-tolerance release.
+
+        :raises NotSupportedError: always.
+        """
+        from pyflink._not_yet import not_yet
+
+        raise not_yet(
+            "JobClient.stop_with_savepoint",
+            "restart from a checkpoint with the option 'execution.savepoint.path' until then",
+        )
+
+    def trigger_savepoint(self, savepoint_directory: str | None = None) -> CompletableFuture:
+        """Not yet: savepoints come with the fault-tolerance release.
+
+        :raises NotSupportedError: always.
+        """
+        from pyflink._not_yet import not_yet
+
+        raise not_yet(
+            "JobClient.trigger_savepoint",
+            "enable checkpoints with env.enable_checkpointing(...) until then",
+        )
+
+    def is_done(self) -> bool:
+        """Whether the job ended, in whatever way."""
+        return JobStatus[self._job.status()].is_globally_terminal_state()
+
+    def _wait_for_result(self) -> JobExecutionResult:
+        self._job.wait()
+        return result_of(self._job)
+
+    def _join(self) -> None:
+        # cancelling succeeded even when the job had failed before: its error belongs to the result, not to cancel()
+        try:
+            self._job.wait()
+        except Exception:
+            if not self.is_done():
+                raise
+
+
+def result_of(job: _native.Job) -> JobExecutionResult:
+    """The result of a job that ended; raises when it was cancelled."""
+    if job.status() == "CANCELED":
+        raise RuntimeError(f"Job {job.name!r} ({job.id}) was cancelled.")
+    result = job.result()
+    return JobExecutionResult(
+        JobID(job.id), int(result.get("net_runtime_ms", 0)), result.get("accumulators")
+    )

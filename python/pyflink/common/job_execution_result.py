@@ -1,0 +1,54 @@
+"""Outcome of a job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyflink.common.job_id import JobID
+
+__all__ = ["JobExecutionResult"]
+
+
+class JobExecutionResult:
+    """Outcome of a job that finished."""
+
+    def __init__(
+        self, job_id: JobID, net_runtime: int, accumulators: dict[str, Any] | None = None
+    ) -> None:
+        self._job_id = job_id
+        self._net_runtime = net_runtime
+        self._accumulators = accumulators or {}
+
+    def get_job_id(self) -> JobID:
+        """The job's id."""
+        return self._job_id
+
+    def get_net_runtime(self) -> int:
+        """Milliseconds from start to end of the job."""
+        return self._net_runtime
+
+    def get_accumulator_result(self, accumulator_name: str) -> Any:
+        """One accumulator's value, or None."""
+        return self._accumulators.get(accumulator_name)
+
+    def get_all_accumulator_results(self) -> dict[str, Any]:
+        """All accumulators by name."""
+        return dict(self._accumulators)
+
+    def wait(self, timeout_ms: int | None = None) -> JobExecutionResult:
+        """Returns at once: the job is over. Lets scripts written for ``execute().wait()`` run."""
+        return self
+
+    def is_job_execution_result(self) -> bool:
+        """True: the job ran to its end."""
+        return True
+
+    def __str__(self) -> str:
+        return (
+            "Program execution finished\n"
+            f"Job with JobID {self._job_id} has finished.\n"
+            f"Job Runtime: {self._net_runtime} ms\n"
+        )
+
+    def __repr__(self) -> str:
+        return f"JobExecutionResult({self._job_id}, {self._net_runtime} ms)"

@@ -1,0 +1,137 @@
+"""What happens when a job fails."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pyflink.common.time import millis_of
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+__all__ = ["RestartStrategies", "RestartStrategyConfiguration"]
+
+
+class RestartStrategyConfiguration:
+    """Base of all restart strategies; they compare by value."""
+
+    def _settings(self) -> dict[str, Any]:
+        """The same strategy as configuration options."""
+        return {}
+
+    def get_description(self) -> str:
+        """The strategy in words."""
+        raise NotImplementedError
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash((type(self).__name__, *self.__dict__.values()))
+
+    def __repr__(self) -> str:
+        return self.get_description()
+
+
+def _interval(value: Any, what: str) -> int:
+    if not (isinstance(value, int) or hasattr(value, "total_seconds")):
+        raise TypeError(
+            f"The parameter '{what}' only supports integer (milliseconds) and datetime.timedelta, got {type(value)}."
+        )
+    return millis_of(value, what)
+
+
+def _delta(millis: int) -> timedelta:
+    from datetime import timedelta
+
+    return timedelta(milliseconds=millis)
+
+
+class _NoRestart(RestartStrategyConfiguration):
+    """Fail for good."""
+
+    def get_description(self) -> str:
+        return "Restart deactivated."
+
+
+class _FixedDelay(RestartStrategyConfiguration):
+    """Restart so many times, with a pause before each."""
+
+    def __init__(self, restart_attempts: int, delay_between_attempts_interval: Any) -> None:
+        self._attempts = restart_attempts
+        self._delay_ms = _interval(delay_between_attempts_interval, "delay_between_attempts_interval")
+
+    def get_restart_attempts(self) -> int:
+        return self._attempts
+
+    def get_delay_between_attempts_interval(self) -> timedelta:
+        return _delta(self._delay_ms)
+
+    def get_description(self) -> str:
+        return (
+            f"Restart with fixed delay ({self._delay_ms} ms). #{self._attempts} restart attempts."
+        )
+
+
+class _FailureRate(RestartStrategyConfiguration):
+    """Restart unless failures come too often."""
+
+    def __init__(
+        self, max_failure_rate: int, failure_interval: Any, delay_between_attempts_interval: Any
+    ) -> None:
+        self._rate = max_failure_rate
+        self._interval_ms = _interval(failure_interval, "failure_interval")
+        self._delay_ms = _interval(delay_between_attempts_interval, "delay_between_attempts_interval")
+
+    def get_max_failure_rate(self) -> int:
+        return self._rate
+
+    def get_failure_interval(self) -> timedelta:
+        return _delta(self._interval_ms)
+
+    def get_delay_between_attempts_interval(self) -> timedelta:
+        return _delta(self._delay_ms)
+
+    def get_description(self) -> str:
+        return (
+            f"Failure rate restart with maximum of {self._rate} failures within interval "
+            f"{self._interval_ms} ms and fixed delay {self._delay_ms} ms."
+        )
+
+
+class _Fallback(RestartStrategyConfiguration):
+    """Whatever the configuration says."""
+
+    def get_description(self) -> str:
+        return "Cluster level default restart strategy"
+
+
+class RestartStrategies:
+    """All restart strategies. They take effect with the fault-tolerance release; until then a failed job ends."""
+
+    NoRestartStrategyConfiguration = _NoRestart
+    FixedDelayRestartStrategyConfiguration = _FixedDelay
+    FailureRateRestartStrategyConfiguration = _FailureRate
+    FallbackRestartStrategyConfiguration = _Fallback
+
+    @staticmethod
+    def no_restart() -> RestartStrategyConfiguration:
+        """A failed job ends."""
+        return _NoRestart()
+
+    @staticmethod
+    def fall_back_restart() -> RestartStrategyConfiguration:
+        """What the configuration says."""
+        return _Fallback()
+
+    @staticmethod
+    def fixed_delay_restart(restart_attempts: int, delay_between_attempts: int) -> RestartStrategyConfiguration:
+        """At most `restart_attempts` restarts, `delay_between_attempts` ms (or timedelta) apart."""
+        return _FixedDelay(restart_attempts, delay_between_attempts)
+
+    @staticmethod
+    def failure_rate_restart(
+        failure_rate: int, failure_interval: int, delay_interval: int
+    ) -> RestartStrategyConfiguration:
+        """Restarts while fewer than `failure_rate` failures happen per `failure_interval` ms (or timedelta)."""
+        return _FailureRate(failure_rate, failure_interval, delay_interval)

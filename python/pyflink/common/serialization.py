@@ -1,0 +1,90 @@
+"""How records become bytes and back. Formats with settings are in :mod:`pyflink.datastream.formats`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = [
+    "BulkWriterFactory",
+    "DeserializationSchema",
+    "Encoder",
+    "SerializationSchema",
+    "SimpleStringSchema",
+]
+
+
+class SerializationSchema:
+    """Makes bytes of a record; a connector asks it for a native format and its options."""
+
+    def __init__(self, j_serialization_schema: Any = None) -> None:
+        self._j_serialization_schema = j_serialization_schema
+
+    def _format(self) -> tuple[str, dict[str, str], Any]:
+        """(format name, its options, declared type of the records or None)."""
+        raise TypeError(
+            f"{type(self).__name__} does not say how to make bytes; use SimpleStringSchema, "
+            "JsonRowSerializationSchema or CsvRowSerializationSchema"
+        )
+
+
+class DeserializationSchema:
+    """Makes a record of bytes; a connector asks it for a native format and its options."""
+
+    def __init__(self, j_deserialization_schema: Any = None) -> None:
+        self._j_deserialization_schema = j_deserialization_schema
+
+    def _format(self) -> tuple[str, dict[str, str], Any]:
+        """(format name, its options, type of the records)."""
+        raise TypeError(
+            f"{type(self).__name__} does not say how to read bytes; use SimpleStringSchema, "
+            "JsonRowDeserializationSchema or CsvRowDeserializationSchema"
+        )
+
+
+class SimpleStringSchema(SerializationSchema, DeserializationSchema):
+    """Text, one record a message.
+
+    :param charset: only UTF-8 for now.
+    """
+
+    def __init__(self, charset: str = "UTF-8") -> None:
+        import codecs
+
+        try:
+            name = codecs.lookup(charset).name
+        except LookupError:
+            raise ValueError(f"SimpleStringSchema: unknown charset {charset!r}") from None
+        if name not in ("utf-8", "ascii"):
+            from pyflink._not_yet import not_yet
+
+            raise not_yet(f"SimpleStringSchema({charset!r})", "use UTF-8")
+        SerializationSchema.__init__(self)
+        DeserializationSchema.__init__(self)
+
+    def _format(self) -> tuple[str, dict[str, str], Any]:
+        from pyflink.common.typeinfo import Types
+
+        return "string", {}, Types.STRING()
+
+
+class Encoder:
+    """Writes records to the files of a row-format sink."""
+
+    def __init__(self, charset: str) -> None:
+        self._charset = charset
+
+    @staticmethod
+    def simple_string_encoder(charset_name: str = "UTF-8") -> Encoder:
+        """One line a record: its text form."""
+        return Encoder(charset_name)
+
+
+class BulkWriterFactory:
+    """Makes writers of columnar files."""
+
+    def __init__(self, j_bulk_writer_factory: Any) -> None:
+        self._factory = j_bulk_writer_factory
+
+    def get_java_object(self) -> Any:
+        """The object it was made with."""
+        return self._factory

@@ -1,0 +1,123 @@
+"""Event time: timestamps and watermarks."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+from pyflink.common.time import Duration, millis_of
+
+__all__ = ["AssignerWithPeriodicWatermarksWrapper", "TimestampAssigner", "WatermarkStrategy"]
+
+
+class TimestampAssigner(ABC):
+    """Gives each record its event timestamp."""
+
+    @abstractmethod
+    def extract_timestamp(self, value: Any, record_timestamp: int) -> int:
+        """Milliseconds since the epoch.
+
+        :param value: the record.
+        :param record_timestamp: the timestamp it has so far (Kafka's, for instance), or the smallest 64-bit integer.
+        """
+
+
+class WatermarkStrategy:
+    """How a stream gets timestamps and watermarks. Immutable except for the assigner, as upstream."""
+
+    def __init__(self, generator: tuple[Any, ...] | None = None) -> None:
+        if generator is not None and not isinstance(generator, tuple):
+            raise TypeError(
+                "make a WatermarkStrategy with no_watermarks(), for_monotonous_timestamps(), "
+                "for_bounded_out_of_orderness(...) or for_generator(...)"
+            )
+        self._generator = generator
+        self._timestamp_assigner: TimestampAssigner | None = None
+        self._idle_timeout_ms = 0
+        self._alignment: tuple[str, int, int] | None = None
+
+    def _copy(self) -> WatermarkStrategy:
+        other = WatermarkStrategy(self._generator)
+        other._timestamp_assigner = self._timestamp_assigner
+        other._idle_timeout_ms = self._idle_timeout_ms
+        other._alignment = self._alignment
+        return other
+
+    def with_timestamp_assigner(self, timestamp_assigner: TimestampAssigner) -> WatermarkStrategy:
+        """Takes the event timestamp from `timestamp_assigner`; changes and returns this strategy, as upstream.
+
+        :raises TypeError: when it has no method ``extract_timestamp``.
+        """
+        if not callable(getattr(timestamp_assigner, "extract_timestamp", None)):
+            raise TypeError(
+                "with_timestamp_assigner needs an instance of TimestampAssigner "
+                f"(a method extract_timestamp(value, record_timestamp)), got {timestamp_assigner!r}"
+            )
+        self._timestamp_assigner = timestamp_assigner
+        return self
+
+    def with_idleness(self, idle_timeout: Duration) -> WatermarkStrategy:
+        """Marks a split idle after `idle_timeout` without a record, so that it does not hold the others back."""
+        millis = millis_of(idle_timeout, "idle_timeout")
+        if millis <= 0:
+            raise ValueError(f"idle_timeout must be greater than zero, got {idle_timeout}")
+        other = self._copy()
+        other._idle_timeout_ms = millis
+        return other
+
+    def with_watermark_alignment(
+        self,
+        watermark_group: str,
+        max_allowed_watermark_drift: Duration,
+        update_interval: Duration | None = None,
+    ) -> WatermarkStrategy:
+        """Accepted: sources of one job read in step by backpressure; splits are not yet paused for each other."""
+        other = self._copy()
+        other._alignment = (
+            watermark_group,
+            millis_of(max_allowed_watermark_drift, "max_allowed_watermark_drift"),
+            1000 if update_interval is None else millis_of(update_interval, "update_interval"),
+        )
+        return other
+
+    @staticmethod
+    def for_monotonous_timestamps() -> WatermarkStrategy:
+        """Timestamps never decrease within a split."""
+        return WatermarkStrategy(("monotonous",))
+
+    @staticmethod
+    def for_bounded_out_of_orderness(max_out_of_orderness: Duration) -> WatermarkStrategy:
+        """Records are at most `max_out_of_orderness` behind the newest one seen."""
+        millis = millis_of(max_out_of_orderness, "max_out_of_orderness")
+        if millis < 0:
+            raise ValueError(f"max_out_of_orderness must not be negative, got {max_out_of_orderness}")
+        return WatermarkStrategy(("bounded", millis))
+
+    @staticmethod
+    def for_generator(generator_supplier: Callable[..., Any]) -> WatermarkStrategy:
+        """Watermarks of one's own (Flink's WatermarkStrategy.forGenerator).
+
+        :param generator_supplier: called once a split; returns an object with ``on_event(event, timestamp, output)`` and
+            ``on_periodic_emit(output)``, which call ``output.emit_watermark(timestamp)``.
+        """
+        if not callable(generator_supplier):
+            raise TypeError(
+                f"for_generator needs a callable that makes a generator, got {generator_supplier!r}"
+            )
+        return WatermarkStrategy(("python", generator_supplier))
+
+    @staticmethod
+    def no_watermarks() -> WatermarkStrategy:
+        """No watermarks at all: processing time only."""
+        return WatermarkStrategy()
+
+    def _native_spec(self) -> tuple[Any, Any, int]:
+        return (self._generator, self._timestamp_assigner, self._idle_timeout_ms)
+
+
+class AssignerWithPeriodicWatermarksWrapper:
+    """Upstream's wrapper of a Java assigner; kept for its name."""
+
+    def __init__(self, j_assigner_with_periodic_watermarks: Any) -> None:
+        self._assigner = j_assigner_with_periodic_watermarks

@@ -1,0 +1,8 @@
+"""The Table API: its names can be imported; using one says that they come with a later release."""
+
+from __future__ import annotations
+
+from pyflink._not_yet import NOT_YET, placeholder_getattr
+
+__all__ = sorted(NOT_YET[__name__])  # noqa: PLE0605
+__getattr__ = placeholder_getattr(__name__)
