@@ -17,7 +17,7 @@ HeapAppendingState::HeapAppendingState(Core& core, std::uint32_t index,
 }
 
 Value HeapAppendingState::get() {
-  clean_up();
+  begin_access();
   Value accumulator = read();
   if (accumulator.is_null() || reduce_ != nullptr) {
     return accumulator;
@@ -26,7 +26,7 @@ Value HeapAppendingState::get() {
 }
 
 void HeapAppendingState::add(const Value& value) {
-  clean_up();
+  begin_access();
   if (value.is_null()) {
     clear_slot();  // as in Flink: adding null clears
     return;
@@ -43,7 +43,7 @@ void HeapAppendingState::add(const Value& value) {
 }
 
 void HeapAppendingState::set_accumulator(Value accumulator) {
-  clean_up();
+  begin_access();
   set_own(core_.keep(std::move(accumulator)));
 }
 
@@ -56,7 +56,7 @@ Value HeapAppendingState::merge(const Value& a, const Value& b) {
 
 void HeapAppendingState::merge_namespaces(const Window& target,
                                           const std::vector<Window>& sources) {
-  clean_up();
+  begin_access();
   Value merged;
   for (const Window& source : sources) {
     if (source != target) {

@@ -15,13 +15,13 @@ class HeapAppendingState final : public SingleValueSlot, public AppendingState {
 
   void set_namespace(const Window& window) override { use_namespace(window); }
   void clear() override {
-    clean_up();
+    begin_access();
     clear_slot();
   }
   Value get() override;
   void add(const Value& value) override;
   Value accumulator() override {
-    clean_up();
+    begin_access();
     return read();
   }
   void set_accumulator(Value accumulator) override;
@@ -30,7 +30,7 @@ class HeapAppendingState final : public SingleValueSlot, public AppendingState {
  private:
   /// The accumulator as adding sees it: null when absent, or expired and not to be shown.
   Value unexpired(const Slot* slot) const {
-    return slot == nullptr || (ttl_.expired(slot->access, ttl_.now()) && !ttl_.return_expired())
+    return slot == nullptr || (ttl_.expired(slot->access, now_) && !ttl_.return_expired())
                ? Value()
                : slot->value;
   }

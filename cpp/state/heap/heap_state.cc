@@ -98,10 +98,6 @@ Slot& HeapState::fill_in(const Window& window, bool is_void, bool cached) {
 }
 
 void HeapState::clean_up_step() {
-  const Timestamp now = ttl_.now();
-  if (!ttl_.expired(earliest_, now)) {
-    return;
-  }
   if (cursor_ == nullptr) {
     cursor_ = core_.table.first();
     pass_earliest_ = kMaxTimestamp;
@@ -110,7 +106,7 @@ void HeapState::clean_up_step() {
     KeyEntry& entry = *cursor_;
     cursor_ = entry.next;
     // A key without this state counts too, so that a step is bounded.
-    seen += std::max(1, expire_key(entry, now));
+    seen += std::max(1, expire_key(entry, now_));
   }
   if (cursor_ == nullptr) {
     earliest_ = pass_earliest_;

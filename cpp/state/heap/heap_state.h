@@ -103,20 +103,21 @@ class HeapState {
     }
   }
 
-  /// Before each access to state with TTL: a step of incremental clean-up.
-  void clean_up() {
-    if (ttl_.enabled() && ttl_.cleanup_size() > 0) {
-      clean_up_step();
+  /// First thing in each access: with TTL, reads the clock into now_ and does a step of incremental clean-up.
+  void begin_access() {
+    if (ttl_.enabled()) {
+      now_ = ttl_.now();
+      if (ttl_.cleanup_size() > 0 && ttl_.expired(earliest_, now_)) {
+        clean_up_step();
+      }
     }
   }
   /// The access time of a write or a renewing read.
   Timestamp stamp() {
-    if (!ttl_.enabled()) {
-      return 0;
+    if (ttl_.enabled()) {
+      note_access(now_);
     }
-    const Timestamp now = ttl_.now();
-    note_access(now);
-    return now;
+    return now_;
   }
   void note_access(Timestamp access) {
     earliest_ = std::min(earliest_, access);
@@ -127,6 +128,7 @@ class HeapState {
   const std::uint32_t index_;
   const std::string name_;
   const Ttl ttl_;
+  Timestamp now_ = 0;  ///< of the present access; 0 without TTL
 
  private:
   Slot* find_in(const Window& window, bool is_void, bool cached) {

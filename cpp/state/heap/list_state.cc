@@ -6,12 +6,12 @@
 namespace flott::heap {
 
 void HeapListState::clear() {
-  clean_up();
+  begin_access();
   clear_slot();
 }
 
 std::vector<Value> HeapListState::get() {
-  clean_up();
+  begin_access();
   Slot* slot = find();
   if (slot == nullptr) {
     return {};
@@ -20,25 +20,24 @@ std::vector<Value> HeapListState::get() {
   if (!ttl_.enabled()) {
     return list.items;
   }
-  const Timestamp now = ttl_.now();
   std::vector<Value> out;
   // Expired elements stay visible with kReturnExpiredIfNotCleanedUp until something removes them; a read does so
   // when it renews the others, or when nothing else is left.
   if (ttl_.return_expired()) {
     out = list.items;
     const bool any_left = std::any_of(list.access.begin(), list.access.end(),
-                                      [&](Timestamp t) { return !ttl_.expired(t, now); });
+                                      [&](Timestamp t) { return !ttl_.expired(t, now_); });
     if (any_left && !ttl_.renew_on_read()) {
       return out;
     }
   }
-  if (drop_expired(list, now)) {
+  if (drop_expired(list, now_)) {
     reset(*slot);
     return out;
   }
   if (ttl_.renew_on_read()) {
-    std::fill(list.access.begin(), list.access.end(), now);
-    note_access(now);
+    std::fill(list.access.begin(), list.access.end(), now_);
+    note_access(now_);
   }
   if (!ttl_.return_expired()) {
     out = list.items;
@@ -50,16 +49,15 @@ bool HeapListState::is_empty() {
   if (!ttl_.enabled()) {
     return find() == nullptr;
   }
-  clean_up();
+  begin_access();
   Slot* slot = find();
   if (slot == nullptr) {
     return true;
   }
-  const Timestamp now = ttl_.now();
   const ListContainer& list = list_of(*slot);
   return !ttl_.return_expired() &&
          std::all_of(list.access.begin(), list.access.end(),
-                     [&](Timestamp t) { return ttl_.expired(t, now); });
+                     [&](Timestamp t) { return ttl_.expired(t, now_); });
 }
 
 ListContainer& HeapListState::require_list() {
@@ -73,7 +71,7 @@ ListContainer& HeapListState::require_list() {
 }
 
 void HeapListState::add(Value value) {
-  clean_up();
+  begin_access();
   Value kept = core_.keep(std::move(value));
   const Timestamp access = stamp();
   ListContainer& list = require_list();
@@ -87,7 +85,7 @@ void HeapListState::add_all(std::vector<Value> values) {
   if (values.empty()) {
     return;
   }
-  clean_up();
+  begin_access();
   for (Value& value : values) {
     value = core_.keep(std::move(value));
   }
@@ -101,7 +99,7 @@ void HeapListState::add_all(std::vector<Value> values) {
 }
 
 void HeapListState::update(std::vector<Value> values) {
-  clean_up();
+  begin_access();
   if (values.empty()) {
     clear_slot();
     return;

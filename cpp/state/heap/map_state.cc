@@ -79,7 +79,7 @@ void MapContainer::rebuild_index() {
 }
 
 void HeapMapState::clear() {
-  clean_up();
+  begin_access();
   clear_slot();
 }
 
@@ -93,7 +93,7 @@ void HeapMapState::erase(Slot& slot, MapContainer::Item& item) {
 }
 
 bool HeapMapState::read(const Value& key, Value* value) {
-  clean_up();
+  begin_access();
   Slot* slot = find();
   if (slot == nullptr) {
     return false;
@@ -108,14 +108,13 @@ bool HeapMapState::read(const Value& key, Value* value) {
     *value = item->value;
   }
   if (ttl_.enabled()) {
-    const Timestamp now = ttl_.now();
-    if (ttl_.expired(item->access, now)) {
+    if (ttl_.expired(item->access, now_)) {
       erase(*slot, *item);
       return ttl_.return_expired();
     }
     if (ttl_.renew_on_read()) {
-      item->access = now;
-      note_access(now);
+      item->access = now_;
+      note_access(now_);
     }
   }
   return true;
@@ -129,7 +128,7 @@ Value HeapMapState::get(const Value& key) {
 bool HeapMapState::contains(const Value& key) { return read(key, nullptr); }
 
 void HeapMapState::put(const Value& key, Value value) {
-  clean_up();
+  begin_access();
   scratch_.clear();
   encode_key(key, scratch_);
   const std::uint64_t hash = hash_bytes(scratch_);
@@ -151,7 +150,7 @@ void HeapMapState::put(const Value& key, Value value) {
 }
 
 void HeapMapState::remove(const Value& key) {
-  clean_up();
+  begin_access();
   Slot* slot = find();
   if (slot == nullptr) {
     return;
@@ -164,41 +163,39 @@ void HeapMapState::remove(const Value& key) {
 }
 
 bool HeapMapState::is_empty() {
-  clean_up();
+  begin_access();
   Slot* slot = find();
   if (slot == nullptr || !ttl_.enabled() || ttl_.return_expired()) {
     return slot == nullptr;
   }
-  const Timestamp now = ttl_.now();
   bool empty = true;
-  map_of(*slot).each([&](const auto& item) { empty = empty && ttl_.expired(item.access, now); });
+  map_of(*slot).each([&](const auto& item) { empty = empty && ttl_.expired(item.access, now_); });
   return empty;
 }
 
 std::vector<std::pair<Value, Value>> HeapMapState::entries() {
-  clean_up();
+  begin_access();
   std::vector<std::pair<Value, Value>> out;
   Slot* slot = find();
   if (slot == nullptr) {
     return out;
   }
   MapContainer& map = map_of(*slot);
-  const Timestamp now = ttl_.now();
   bool any_expired = false;
   out.reserve(map.size());
   map.each([&](MapContainer::Item& item) {
-    const bool expired = ttl_.expired(item.access, now);
+    const bool expired = ttl_.expired(item.access, now_);
     any_expired = any_expired || expired;
     if (!expired || ttl_.return_expired()) {
       out.emplace_back(item.key, item.value);
     }
     if (!expired && ttl_.renew_on_read()) {
-      item.access = now;
-      note_access(now);
+      item.access = now_;
+      note_access(now_);
     }
   });
   if (any_expired) {
-    map.erase_if([&](const auto& item) { return ttl_.expired(item.access, now); });
+    map.erase_if([&](const auto& item) { return ttl_.expired(item.access, now_); });
     if (map.size() == 0) {
       reset(*slot);
     }

@@ -44,15 +44,14 @@ class SingleValueSlot : public HeapState {
       return {};
     }
     if (ttl_.enabled()) {
-      const Timestamp now = ttl_.now();
-      if (ttl_.expired(slot->access, now)) {
+      if (ttl_.expired(slot->access, now_)) {
         Value last = ttl_.return_expired() ? slot->value : Value();
         reset(*slot);
         return last;
       }
       if (ttl_.renew_on_read()) {
-        slot->access = now;
-        note_access(now);
+        slot->access = now_;
+        note_access(now_);
       }
     }
     return slot->value;
@@ -75,17 +74,17 @@ class HeapValueState final : public SingleValueSlot, public ValueState {
 
   void set_namespace(const Window& window) override { use_namespace(window); }
   void clear() override {
-    clean_up();
+    begin_access();
     clear_slot();
   }
   Value value() override {
-    clean_up();
+    begin_access();
     Value value = read();
     // A copy, lest one key's changes to a mutable default reach the other keys.
     return value.is_null() && !default_.is_null() ? Core::isolate(default_) : value;
   }
   void update(Value value) override {
-    clean_up();
+    begin_access();
     if (value.is_null()) {
       clear_slot();
     } else {
