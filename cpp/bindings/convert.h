@@ -2,6 +2,10 @@
 
 #include <Python.h>
 
+#include <memory>
+#include <string>
+
+#include "base/error.h"
 #include "types/batch.h"
 #include "types/value.h"
 
@@ -43,10 +47,22 @@ void encode_key(PyObject* object, std::string& out);
 [[noreturn]] void throw_python_error();
 
 /// An Error that holds the original Python exception with its traceback; execute() raises exactly that object.
-class PythonError;
+class PythonError final : public Error {
+ public:
+  /// Takes over one reference to a normalized exception instance.
+  explicit PythonError(PyObject* exception);
+  /// Borrowed.
+  PyObject* exception() const { return exception_.get(); }
+
+ private:
+  std::shared_ptr<PyObject> exception_;  ///< released with the GIL taken
+};
 
 /// Registers the Host with the engine; called once by the module's init.
 void install_host();
+
+/// Adds the class Row to the module; -1 with a Python error set on failure (bindings/row.h).
+int add_row_type(PyObject* module);
 
 /// Releases the GIL for a scope (waiting, joining).
 class GilRelease {
