@@ -1,0 +1,345 @@
+#include "connectors/kafka/kafka_writer.h"
+
+#include <charconv>
+#include <iterator>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+namespace flott::kafka {
+namespace {
+constexpr int kIdlePollMs = 100;
+constexpr int kWaitingPollMs = 1;
+}  // namespace
+
+KafkaWriter::KafkaWriter(std::shared_ptr<const SinkOptions> options,
+                         const SinkWriterContext& context)
+    : options_(std::move(options)),
+      context_(context),
+      outage_(fmt::format("{} ({}/{})", context.operator_name, context.subtask + 1,
+                          context.parallelism),
+              options_->bootstrap_servers),
+      send_time_ms_(std::make_shared<std::atomic<double>>(0)) {
+  if (context_.metrics != nullptr) {
+    records_ = &context_.metrics->counter("numRecordsSend");
+    bytes_ = &context_.metrics->counter("numBytesOut");
+    errors_ = &context_.metrics->counter("numRecordsSendErrors");
+    context_.metrics->gauge("currentSendTime",
+                            [time = send_time_ms_] { return time->load(); });
+  }
+}
+
+KafkaWriter::~KafkaWriter() { close(); }
+
+void KafkaWriter::open() {
+  Conf conf = make_conf(options_->client);
+  set_events(conf.get(), this);
+  client_ = make_client(RD_KAFKA_PRODUCER, std::move(conf));
+  thread_ = std::thread([this] { serve(); });
+}
+
+/// The writer's thread: failed deliveries, errors, log lines; and the watch for a drained queue.
+void KafkaWriter::serve() {
+  check_start();
+  const int low = static_cast<int>(options_->buffer_records / 2);
+  while (!stopped_.load(std::memory_order_acquire)) {
+    const bool waiting = waiting_.load(std::memory_order_acquire);
+    rd_kafka_poll(client_.get(), waiting ? kWaitingPollMs : kIdlePollMs);
+    if (waiting) {
+      // A flush waits for nothing left, back-pressure for half: the task looks which it was.
+      const int left = rd_kafka_outq_len(client_.get());
+      if (left == 0 || left < low) {
+        context_.wakeup();
+      }
+    }
+  }
+}
+
+/// Before the first record fails after minutes: are the brokers there, and is the topic?
+void KafkaWriter::check_start() {
+  const std::int64_t deadline = monotonic_ns() + options_->startup_timeout_ms * 1'000'000;
+  Topic topic;
+  if (!options_->topic.empty()) {
+    topic.reset(rd_kafka_topic_new(client_.get(), options_->topic.c_str(), nullptr));
+  }
+  const std::string what = options_->topic.empty()
+                               ? "cannot write to Kafka"
+                               : fmt::format("cannot write to topic '{}'", options_->topic);
+  while (!stopped_.load(std::memory_order_acquire)) {
+    const rd_kafka_metadata_t* raw = nullptr;
+    const rd_kafka_resp_err_t code =
+        rd_kafka_metadata(client_.get(), 0, topic.get(), &raw, 100);
+    rd_kafka_resp_err_t topic_code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      const Metadata metadata(raw);
+      if (raw->topic_cnt > 0 && topic) {
+        topic_code = raw->topics[0].err;
+      }
+      if (topic_code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        outage_.alive();
+        return;
+      }
+    }
+    rd_kafka_poll(client_.get(), 10);
+    if (start_errors_.refused() || monotonic_ns() >= deadline) {
+      if (topic_code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        fail(Error(ErrorKind::kExternal,
+                   explain(options_->topic, RD_KAFKA_PARTITION_UA, topic_code,
+                           rd_kafka_err2str(topic_code))));
+        return;
+      }
+      try {
+        start_errors_.fail(options_->bootstrap_servers, what);
+      } catch (const Error& error) {
+        fail(error);
+      }
+      return;
+    }
+  }
+}
+
+rd_kafka_topic_t* KafkaWriter::topic_of(std::string_view name) {
+  if (last_topic_ != nullptr && name == last_topic_name_) {
+    return last_topic_;
+  }
+  auto it = topics_.find(name);
+  if (it == topics_.end()) {
+    const std::string text(name);
+    Topic made(rd_kafka_topic_new(client_.get(), text.c_str(), nullptr));
+    if (!made) {
+      throw_error(ErrorKind::kExternal, "cannot write to the Kafka topic '{}': {}", text,
+                  rd_kafka_err2str(rd_kafka_last_error()));
+    }
+    it = topics_.emplace(text, std::move(made)).first;
+  }
+  last_topic_name_ = name;
+  last_topic_ = it->second.get();
+  return last_topic_;
+}
+
+std::int64_t KafkaWriter::produce(const Batch& batch, std::int64_t row) {
+  const Column& topics = batch.column(0);
+  const Column& partitions = batch.column(1);
+  const Column& keys = batch.column(2);
+  const Column& values = batch.column(3);
+  const Column& timestamps = batch.column(4);
+  rd_kafka_vu_t fields[6] = {};
+  fields[0].vtype = RD_KAFKA_VTYPE_RKT;
+  fields[1].vtype = RD_KAFKA_VTYPE_PARTITION;
+  fields[2].vtype = RD_KAFKA_VTYPE_KEY;
+  fields[3].vtype = RD_KAFKA_VTYPE_VALUE;
+  fields[4].vtype = RD_KAFKA_VTYPE_TIMESTAMP;
+  fields[5].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
+  fields[5].u.i = RD_KAFKA_MSG_F_COPY;
+  std::int64_t bytes = 0;
+  const std::int64_t first = row;
+  for (; row < batch.num_rows(); ++row) {
+    const std::string_view name =
+        topics.is_null(row) ? std::string_view(options_->topic) : topics.string_at(row);
+    if (name.empty()) {
+      throw_error(ErrorKind::kUserCode,
+                  "a record names no Kafka topic, and the sink's option 'topic' is not set");
+    }
+    const std::int32_t partition =
+        partitions.is_null(row) ? RD_KAFKA_PARTITION_UA : partitions.data<std::int32_t>()[row];
+    const std::string_view key = keys.is_null(row) ? std::string_view() : keys.string_at(row);
+    const std::string_view value = values.is_null(row) ? std::string_view() : values.string_at(row);
+    const std::int64_t timestamp =
+        timestamps.is_null(row) ? 0 : timestamps.data<std::int64_t>()[row];
+    // A null pointer is a null key or value; an empty one still needs an address.
+    const char* const key_data = keys.is_null(row) ? nullptr : (key.empty() ? "" : key.data());
+    const char* const value_data =
+        values.is_null(row) ? nullptr : (value.empty() ? "" : value.data());
+    fields[0].u.rkt = topic_of(name);
+    fields[1].u.i32 = partition;
+    fields[2].u.mem.ptr = const_cast<char*>(key_data);
+    fields[2].u.mem.size = key.size();
+    fields[3].u.mem.ptr = const_cast<char*>(value_data);
+    fields[3].u.mem.size = value.size();
+    fields[4].u.i64 = timestamp;
+    rd_kafka_error_t* const error = rd_kafka_produceva(client_.get(), fields, std::size(fields));
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (error != nullptr) [[unlikely]] {
+      code = rd_kafka_error_code(error);
+      rd_kafka_error_destroy(error);
+    }
+    if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+      break;
+    }
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      errors_->inc();
+      throw Error(ErrorKind::kExternal,
+                  explain(std::string(name), partition, code, rd_kafka_err2str(code)));
+    }
+    bytes += static_cast<std::int64_t>(key.size() + value.size());
+  }
+  records_->inc(row - first);
+  bytes_->inc(bytes);
+  return row;
+}
+
+void KafkaWriter::write(const BatchPtr& batch) {
+  throw_failure();
+  drain();
+  const std::int64_t taken = backlog_.empty() ? produce(*batch, 0) : 0;
+  if (taken < batch->num_rows()) {
+    backlog_.emplace_back(batch, taken);
+  }
+  if (busy()) {
+    waiting_.store(true, std::memory_order_release);
+  }
+}
+
+void KafkaWriter::drain() {
+  while (!backlog_.empty()) {
+    auto& [batch, row] = backlog_.front();
+    row = produce(*batch, row);
+    if (row < batch->num_rows()) {
+      return;
+    }
+    backlog_.pop_front();
+  }
+}
+
+bool KafkaWriter::busy() const {
+  return !backlog_.empty() ||
+         (client_ && rd_kafka_outq_len(client_.get()) > options_->buffer_records);
+}
+
+void KafkaWriter::start_flush() {
+  throw_failure();
+  flushing_ = true;
+  waiting_.store(true, std::memory_order_release);
+}
+
+bool KafkaWriter::flushed() {
+  throw_failure();
+  drain();
+  const bool settled = backlog_.empty() && rd_kafka_outq_len(client_.get()) == 0;
+  if (settled) {
+    // The last record may have left the queue because it failed.
+    throw_failure();
+    flushing_ = false;
+  }
+  if (!flushing_ && !busy()) {
+    waiting_.store(false, std::memory_order_release);
+  }
+  return settled;
+}
+
+void KafkaWriter::close() {
+  if (!client_) {
+    return;
+  }
+  stopped_.store(true, std::memory_order_release);
+  if (thread_.joinable()) {
+    rd_kafka_yield(client_.get());
+    thread_.join();
+  }
+  backlog_.clear();
+  // What is still unsent is lost by contract; destroy must not wait for it.
+  if (rd_kafka_outq_len(client_.get()) > 0) {
+    rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
+                                      RD_KAFKA_PURGE_F_NON_BLOCKING);
+  }
+  last_topic_ = nullptr;
+  topics_.clear();
+  client_.reset();
+}
+
+void KafkaWriter::fail(Error error) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!failure_) {
+      failure_ = std::move(error);
+    }
+  }
+  failed_.store(true, std::memory_order_release);
+  context_.wakeup();
+}
+
+void KafkaWriter::throw_failure() {
+  if (!failed_.load(std::memory_order_acquire)) {
+    return;
+  }
+  const std::lock_guard lock(mutex_);
+  throw Error(*failure_);
+}
+
+std::string KafkaWriter::explain(const std::string& topic, std::int32_t partition,
+                                 rd_kafka_resp_err_t code, std::string_view text) const {
+  std::string where = fmt::format("topic '{}'", topic);
+  if (partition != RD_KAFKA_PARTITION_UA) {
+    where += fmt::format(", partition {}", partition);
+  }
+  std::string hint;
+  switch (code) {
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE: {
+      const auto it = options_->client.find("message.max.bytes");
+      hint = fmt::format(
+          "; raise the sink's 'properties.max.request.size' (now {}), and the topic's "
+          "'max.message.bytes' if the broker refuses it",
+          it == options_->client.end() ? "1000000" : it->second);
+      break;
+    }
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+      hint = "; create the topic, or check the option 'topic'";
+      break;
+    case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT:
+      hint = "; no broker took it within 'properties.delivery.timeout.ms'";
+      break;
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+      hint = "; the user of 'properties.sasl.jaas.config' may not write there";
+      break;
+    default:
+      break;
+  }
+  return fmt::format("a record could not be delivered to {} of the Kafka brokers '{}': {}{}", where,
+                     options_->bootstrap_servers, text, hint);
+}
+
+void KafkaWriter::on_error(rd_kafka_resp_err_t code, std::string_view text) {
+  start_errors_.on_error(code, text);
+  char fatal[256];
+  if (rd_kafka_fatal_error(client_.get(), fatal, sizeof fatal) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    fail(Error(ErrorKind::kExternal,
+               fmt::format("the Kafka producer for brokers '{}' cannot go on: {}",
+                           options_->bootstrap_servers, fatal),
+               Retryable::kYes));
+    return;
+  }
+  outage_.lost(text);
+}
+
+void KafkaWriter::on_delivery_failed(const rd_kafka_message_t& message) {
+  errors_->inc();
+  if (message.err == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
+      message.err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT) {
+    return;
+  }
+  fail(Error(ErrorKind::kExternal,
+             explain(rd_kafka_topic_name(message.rkt), message.partition, message.err,
+                     rd_kafka_message_errstr(&message)),
+             Retryable::kYes));
+}
+
+void KafkaWriter::on_statistics(std::string_view json) {
+  if (outage_.is_out() && json.find("\"state\":\"UP\"") != std::string_view::npos) {
+    outage_.alive();
+  }
+  // The first broker's round trip: {"rtt":{"min":..,"max":..,"avg":4711,...
+  const std::size_t rtt = json.find("\"rtt\"");
+  const std::size_t average = rtt == std::string_view::npos ? rtt : json.find("\"avg\":", rtt);
+  if (average != std::string_view::npos) {
+    std::int64_t micros = 0;
+    const char* const begin = json.data() + average + 6;
+    std::from_chars(begin, json.data() + json.size(), micros);
+    if (micros > 0) {
+      send_time_ms_->store(static_cast<double>(micros) / 1000.0);
+    }
+  }
+}
+
+}  // namespace flott::kafka

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "connectors/kafka/client.h"
+#include "connectors/kafka/options.h"
+#include "connectors/sink.h"
+
+namespace flott::kafka {
+
+/// Produces the records of one subtask.
+///
+/// write() hands copies to librdkafka, which batches and sends on its own threads; what does not fit waits in `backlog_`
+/// and makes the writer busy. Only failed deliveries are reported (a report a record would cost more than the
+/// sending); whether all is acknowledged is librdkafka's own count of what it still holds.
+/// One thread serves its events and wakes the task: it and the task share `failure_` under `mutex_` and the atomics.
+class KafkaWriter final : public SinkWriter, private ClientEvents {
+ public:
+  KafkaWriter(std::shared_ptr<const SinkOptions> options, const SinkWriterContext& context);
+  ~KafkaWriter() override;
+
+  void open() override;
+  void write(const BatchPtr& batch) override;
+  bool busy() const override;
+  void start_flush() override;
+  bool flushed() override;
+  void close() override;
+
+ private:
+  void serve();
+  void check_start();
+  /// Sends rows of `batch` from `row` on; returns the first that did not fit.
+  std::int64_t produce(const Batch& batch, std::int64_t row);
+  void drain();
+  rd_kafka_topic_t* topic_of(std::string_view name);
+  void throw_failure();
+  void fail(Error error);
+  std::string explain(const std::string& topic, std::int32_t partition,
+                      rd_kafka_resp_err_t code, std::string_view text) const;
+
+  void on_error(rd_kafka_resp_err_t code, std::string_view text) override;
+  void on_statistics(std::string_view json) override;
+  void on_delivery_failed(const rd_kafka_message_t& message) override;
+
+  std::shared_ptr<const SinkOptions> options_;
+  SinkWriterContext context_;
+  Client client_;
+  std::map<std::string, Topic, std::less<>> topics_;
+  std::string last_topic_name_;
+  rd_kafka_topic_t* last_topic_ = nullptr;
+  std::deque<std::pair<BatchPtr, std::int64_t>> backlog_;  ///< batch and first row not yet taken
+  bool flushing_ = false;
+
+  std::thread thread_;
+  std::atomic<bool> stopped_{false};
+  std::atomic<bool> waiting_{false};  ///< the task waits for the queue to drain or empty
+  std::atomic<bool> failed_{false};
+  std::mutex mutex_;
+  std::optional<Error> failure_;
+  OutageLog outage_;
+  StartErrors start_errors_;
+  std::shared_ptr<std::atomic<double>> send_time_ms_;
+  Counter unused_;
+  Counter* records_ = &unused_;
+  Counter* bytes_ = &unused_;
+  Counter* errors_ = &unused_;
+};
+
+}  // namespace flott::kafka

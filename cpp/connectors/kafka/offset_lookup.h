@@ -1,0 +1,39 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <vector>
+
+#include "connectors/kafka/client.h"
+#include "connectors/kafka/options.h"
+
+namespace flott::kafka {
+
+/// Asks the brokers for partitions and offsets, with retries until `startup.timeout.ms`. Blocks; used by the
+/// coordinator's thread. Throws kExternal naming topic, brokers and setting.
+class OffsetLookup {
+ public:
+  using Cancelled = std::function<bool()>;
+  using Offsets = std::map<TopicPartition, std::int64_t>;
+
+  explicit OffsetLookup(const SourceOptions& options);
+
+  /// The partitions the options select, in order. Empty when cancelled.
+  std::vector<TopicPartition> partitions(const Cancelled& cancelled);
+  /// Offsets at `timestamp_ms`, or RD_KAFKA_OFFSET_END (-1) for the current end, RD_KAFKA_OFFSET_BEGINNING (-2)
+  /// for the start. A partition without a record at or after the time has no entry.
+  Offsets offsets_at(const std::vector<TopicPartition>& partitions, std::int64_t timestamp_ms,
+                     const Cancelled& cancelled);
+  /// The group's committed offsets; a partition without has no entry.
+  Offsets committed(const std::vector<TopicPartition>& partitions, const Cancelled& cancelled);
+
+ private:
+  template <typename Attempt>
+  bool retry(std::string_view what, const Cancelled& cancelled, const Attempt& attempt);
+
+  const SourceOptions& options_;
+  StartErrors errors_;
+  Client client_;
+};
+
+}  // namespace flott::kafka

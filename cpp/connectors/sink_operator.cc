@@ -1,0 +1,96 @@
+#include "connectors/sink_operator.h"
+
+#include <utility>
+
+#include "base/error.h"
+
+namespace flott {
+
+void SinkOperator::open(OperatorContext& context) {
+  opened_ = &context;
+  SinkWriterContext writer_context;
+  writer_context.subtask = context.subtask_index();
+  writer_context.parallelism = context.parallelism();
+  writer_context.clock = &context.clock();
+  writer_context.metrics = &context.metrics();
+  writer_context.operator_name = context.operator_name();
+  writer_context.job_id = context.job_id();
+  writer_context.wakeup = context.async_wakeup();
+  writer_ = sink_->create_writer(writer_context);
+  writer_->open();
+  schedule();
+}
+
+void SinkOperator::process(Record&& record, int input, Output& out) {
+  BatchBuilder builder(sink_->input_type());
+  builder.append(std::move(record.value), record.timestamp, record.kind, record.key);
+  process_batch(builder.finish(), input, out);
+}
+
+void SinkOperator::process_batch(const BatchPtr& batch, int /*input*/, Output& /*out*/) {
+  if (!batch || batch->num_rows() == 0) {
+    return;
+  }
+  writer_->write(batch);
+  schedule();
+}
+
+void SinkOperator::on_wakeup(Output& /*out*/) {
+  if (opened_->clock().now_ms() >= writer_->next_time()) {
+    scheduled_ = kMaxTimestamp;
+    writer_->on_time();
+  } else {
+    // Also the place where a failure of the writer's threads surfaces while no input comes.
+    writer_->flushed();
+  }
+  schedule();
+}
+
+bool SinkOperator::flush() {
+  if (!flushing_) {
+    flushing_ = true;
+    writer_->start_flush();
+  }
+  if (!writer_->flushed()) {
+    return false;
+  }
+  flushing_ = false;
+  schedule();
+  return true;
+}
+
+bool SinkOperator::finish(Output& /*out*/) { return flush(); }
+
+bool SinkOperator::prepare_snapshot(CheckpointId /*id*/, Output& /*out*/) { return flush(); }
+
+void SinkOperator::snapshot(CheckpointId id, OperatorSnapshot& snapshot) {
+  writer_->snapshot(id, snapshot);
+}
+
+void SinkOperator::notify_checkpoint_complete(CheckpointId id) {
+  writer_->notify_checkpoint_complete(id);
+}
+
+void SinkOperator::close() {
+  if (writer_) {
+    writer_->close();
+    writer_.reset();
+  }
+}
+
+void SinkOperator::schedule() {
+  const Timestamp next = writer_->next_time();
+  // There is one pending wake-up: ask again only when the time changed.
+  if (next != kMaxTimestamp && next != scheduled_) {
+    scheduled_ = next;
+    opened_->schedule_wakeup(next);
+  }
+}
+
+OperatorFactory make_sink_operator(std::shared_ptr<Sink> sink) {
+  return [sink = std::move(sink)](int /*subtask*/) -> std::unique_ptr<Operator> {
+    return std::make_unique<SinkOperator>(sink);
+  };
+}
+
+}  // namespace flott

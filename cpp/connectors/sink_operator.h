@@ -1,0 +1,47 @@
+#pragma once
+
+#include <memory>
+
+#include "connectors/sink.h"
+#include "runtime/operator.h"
+
+namespace flott {
+
+/// The end of a chain that writes to a connector: drives one SinkWriter of one subtask.
+///
+/// Batches go to the writer as they come; while the writer is busy() the task takes no input. A
+/// checkpoint and the end of input first flush: start_flush() once, then flushed() after each wake-up until it
+/// holds. The writer's own threads wake the task through async_wakeup(); interval flushes
+/// go through schedule_wakeup().
+class SinkOperator final : public Operator {
+ public:
+  /// `sink` is shared by all subtasks and immutable.
+  explicit SinkOperator(std::shared_ptr<Sink> sink) : sink_(std::move(sink)) {}
+
+  Granularity granularity() const override { return Granularity::kBatch; }
+  void open(OperatorContext& context) override;
+  void process(Record&& record, int input, Output& out) override;
+  void process_batch(const BatchPtr& batch, int input, Output& out) override;
+  void on_wakeup(Output& out) override;
+  bool busy() const override { return writer_ != nullptr && writer_->busy(); }
+  bool finish(Output& out) override;
+  bool prepare_snapshot(CheckpointId id, Output& out) override;
+  void snapshot(CheckpointId id, OperatorSnapshot& snapshot) override;
+  void notify_checkpoint_complete(CheckpointId id) override;
+  void close() override;
+
+ private:
+  bool flush();
+  void schedule();
+
+  std::shared_ptr<Sink> sink_;
+  std::unique_ptr<SinkWriter> writer_;
+  OperatorContext* opened_ = nullptr;
+  Timestamp scheduled_ = kMaxTimestamp;
+  bool flushing_ = false;
+};
+
+/// An operator factory for `sink`, for graphs built in C++.
+OperatorFactory make_sink_operator(std::shared_ptr<Sink> sink);
+
+}  // namespace flott
