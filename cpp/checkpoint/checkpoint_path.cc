@@ -9,7 +9,7 @@
 
 namespace flott {
 
-std::string local_path(const std::string& path_or_uri) {
+std::string checkpoint_directory(const std::string& path_or_uri) {
   std::string_view path = path_or_uri;
   if (path.starts_with("file:")) {
     path.remove_prefix(5);

@@ -14,7 +14,7 @@ inline constexpr std::string_view kManifestName = "_metadata";
 
 /// The local path that a user's checkpoint directory means: `file:///a`, `file:/a` or a plain path, without a slash at
 /// its end. Throws kInvalidArgument for other schemes and for nothing at all.
-std::string local_path(const std::string& path_or_uri);
+std::string checkpoint_directory(const std::string& path_or_uri);
 
 /// `chk-<n>`.
 std::string checkpoint_folder_name(CheckpointId id);

@@ -44,7 +44,7 @@ class UnfinishedFolder {
 class FileCheckpointStorage final : public CheckpointStorage {
  public:
   explicit FileCheckpointStorage(const std::string& root)
-      : root_(fs::absolute(local_path(root)).lexically_normal().string()) {}
+      : root_(fs::absolute(checkpoint_directory(root)).lexically_normal().string()) {}
 
   std::string write(const CheckpointData& checkpoint) override {
     if (checkpoint.job_id.empty() || checkpoint.job_id.front() == '.' ||
@@ -77,7 +77,7 @@ class FileCheckpointStorage final : public CheckpointStorage {
   }
 
   void discard(const std::string& path) override {
-    const fs::path folder = local_path(path);
+    const fs::path folder = checkpoint_directory(path);
     if (!checkpoint_id_of(folder.filename().string()).has_value()) {
       throw_error(ErrorKind::kInvalidArgument, "'{}' is no checkpoint folder (chk-<n>); nothing was removed",
                   path);
@@ -139,7 +139,7 @@ class FileCheckpointStorage final : public CheckpointStorage {
 
 /// The `chk-<n>` folder that a user's path means.
 std::string resolve(const std::string& path) {
-  fs::path folder = local_path(path);
+  fs::path folder = checkpoint_directory(path);
   std::error_code error;
   if (folder.filename() == kManifestName) {
     folder = folder.parent_path();
@@ -214,7 +214,7 @@ CheckpointData read_checkpoint(const std::string& path) {
 }
 
 std::optional<std::string> latest_checkpoint(const std::string& root, const std::string& job_id) {
-  return newest_checkpoint_in(local_path(root) + "/" + job_id);
+  return newest_checkpoint_in(checkpoint_directory(root) + "/" + job_id);
 }
 
 }  // namespace flott
