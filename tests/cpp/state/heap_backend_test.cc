@@ -4,7 +4,7 @@ namespace flott {
 
 INSTANTIATE_TEST_SUITE_P(Heap, BackendConformance,
                          ::testing::Values(BackendFactory{"heap", make_heap_keyed_state_backend}),
-                         [](const auto& info) { return info.param.name; });
+                         [](const auto& backend) { return backend.param.name; });
 
 namespace {
 
