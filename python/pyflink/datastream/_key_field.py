@@ -1,0 +1,99 @@
+"""Recognises key selectors that only take one field of a typed row, so that the engine can key by the column.
+
+``lambda r: r["a"]``, ``lambda r: r.a``, ``lambda r: r[0]``, ``operator.itemgetter`` and ``attrgetter``. A function is
+recognised only when its byte code, constants and names are exactly those of such an expression compiled by this very
+interpreter; whatever else it does, it is called for every record as usual.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pyflink.common.typeinfo import BasicTypeInfo, RowTypeInfo, TupleTypeInfo
+
+if TYPE_CHECKING:
+    from types import CodeType
+
+    from pyflink.common.typeinfo import TypeInformation
+
+# fields whose Python and native values make the same key bytes
+_KEY_TYPES = frozenset({"String", "Byte", "Short", "Integer", "Long", "Boolean"})
+
+_MAX_FIELDS = 256
+
+
+def key_field(selector: Any, type_info: TypeInformation) -> int:
+    """Index of the one field `selector` takes from a record of `type_info`, or -1 when that is not certain."""
+    if isinstance(type_info, RowTypeInfo):
+        names: list[str] | None = type_info.get_field_names()
+    elif isinstance(type_info, TupleTypeInfo):
+        names = None
+    else:
+        return -1
+    types = type_info.get_field_types()
+    if len(types) > _MAX_FIELDS:
+        return -1
+    index = _index_of(selector, names, len(types))
+    if index < 0:
+        return -1
+    field_type = types[index]
+    return index if isinstance(field_type, BasicTypeInfo) and field_type._name in _KEY_TYPES else -1
+
+
+def _index_of(selector: Any, names: list[str] | None, count: int) -> int:
+    module, kind = type(selector).__module__, type(selector).__name__
+    if module == "operator" and kind in ("itemgetter", "attrgetter"):
+        # reduce is how the two say what they get: (class, (item, ...))
+        items = selector.__reduce__()[1]
+        return _of_item(items[0], kind == "attrgetter", names, count) if len(items) == 1 else -1
+    code = getattr(selector, "__code__", None)
+    if kind != "function" or code is None or code.co_freevars or code.co_cellvars:
+        return -1
+    if code.co_argcount != 1 or code.co_kwonlyargcount or code.co_flags & 0x2AC:  # *args, **kwargs, generators
+        return -1
+    if getattr(selector, "__wrapped__", None) is not None:
+        return -1
+    shape = _shape(code)
+    for index in range(count):
+        if shape == _compiled(f"x[{index}]"):
+            return index
+        if names is not None:
+            name = names[index]
+            if shape == _compiled(f"x[{name!r}]"):
+                return index
+            if name.isidentifier() and shape == _compiled(f"x.{name}"):
+                return _of_item(name, True, names, count)
+    return -1
+
+
+def _of_item(item: Any, attribute: bool, names: list[str] | None, count: int) -> int:
+    if type(item) is int and not attribute:
+        return item if 0 <= item < count else -1
+    if type(item) is not str or names is None or item not in names:
+        return -1
+    if attribute:
+        from pyflink._native import Row
+
+        if hasattr(Row, item):  # a method of Row hides the field
+            return -1
+    return names.index(item)
+
+
+_Shape = tuple[bytes, tuple[Any, ...], tuple[str, ...]]
+_cache: dict[str, _Shape] = {}
+
+
+def _shape(code: CodeType) -> _Shape:
+    # True == 1 in tuples: types of constants count too
+    return code.co_code, tuple((type(c), c) for c in code.co_consts), code.co_names
+
+
+def _compiled(expression: str) -> _Shape:
+    shape = _cache.get(expression)
+    if shape is None:
+        try:
+            function = eval(f"lambda x: {expression}", {})  # the names come from a checked row type
+        except SyntaxError:  # a field called like a keyword
+            return b"", (), ()
+        shape = _cache[expression] = _shape(function.__code__)
+    return shape
