@@ -30,7 +30,7 @@ class FakeHost final : public Host {
   ~FakeHost() override { set_host(before_); }
 
   /// A Value that owns the only reference to a new object.
-  Value object(Payload payload) { return Value::adopt_object(create(std::move(payload))); }
+  Value object(Payload contents) { return Value::adopt_object(create(std::move(contents))); }
   Value number(std::int64_t v) { return object(Payload(v)); }
   Value text(std::string v) { return object(Payload(std::move(v))); }
   Value list(List v) { return object(Payload(std::move(v))); }
@@ -194,12 +194,12 @@ class FakeHost final : public Host {
 
  private:
   struct Object {
+    explicit Object(Payload p) : payload(std::move(p)) {}
     std::atomic<int> refs{1};
     Payload payload;
   };
-  void* create(Payload payload) {
-    auto* const object = new Object;
-    object->payload = std::move(payload);
+  void* create(Payload contents) {
+    auto* const object = new Object(std::move(contents));
     ++live_;
     return object;
   }
