@@ -1,0 +1,178 @@
+#include "connectors/elasticsearch/bulk_request.h"
+
+#include <simdjson.h>
+
+#include "formats/json_encoder.h"
+#include "formats/scalar_text.h"
+
+namespace flott {
+
+namespace {
+
+/// Concurrent updates of one document from elsewhere: the server tries so often before it answers 409.
+constexpr std::string_view kRetryOnConflict = R"(,"retry_on_conflict":3)";
+
+/// A line break between tokens is legal JSON but would end the line here; inside strings there is none.
+void append_one_line(std::string_view json, std::string& out) {
+  const std::size_t begin = out.size();
+  out += json;
+  for (std::size_t i = begin; i < out.size(); ++i) {
+    if (out[i] == '\n' || out[i] == '\r') {
+      out[i] = ' ';
+    }
+  }
+}
+
+void append_script(const BulkAction& action, std::string& out) {
+  out += "\"script\":";
+  const std::string_view script = trim(action.script);
+  const bool params = action.kind == ActionKind::kUpdate && !action.source.empty();
+  if (script.starts_with('{')) {
+    append_one_line(script, out);
+    return;
+  }
+  out += R"({"lang":"painless","source":)";
+  append_json_string(script, out);
+  if (params) {
+    out += ",\"params\":";
+    append_one_line(action.source, out);
+  }
+  out.push_back('}');
+}
+
+}  // namespace
+
+void append_bulk_action(const BulkAction& action, std::string& body) {
+  body += "{\"";
+  body += action.partial() ? "update" : to_string(action.kind);
+  body += R"(":{"_index":)";
+  append_json_string(action.index, body);
+  if (action.id) {
+    body += R"(,"_id":)";
+    append_json_string(*action.id, body);
+  }
+  if (action.routing) {
+    body += R"(,"routing":)";
+    append_json_string(*action.routing, body);
+  }
+  if (action.version) {
+    body += R"(,"version":)";
+    append_integer(*action.version, body);
+    body += R"(,"version_type":"external")";
+  }
+  if (action.partial()) {
+    body += kRetryOnConflict;
+  }
+  body += "}}\n";
+  if (action.kind == ActionKind::kDelete) {
+    return;
+  }
+  if (!action.partial()) {
+    append_one_line(action.source, body);
+  } else if (action.script.empty()) {
+    body += "{\"doc\":";
+    append_one_line(action.source, body);
+    body += action.kind == ActionKind::kUpsert ? R"(,"doc_as_upsert":true})" : "}";
+  } else {
+    body.push_back('{');
+    append_script(action, body);
+    if (action.kind == ActionKind::kUpsert) {
+      if (action.source.empty()) {
+        body += R"(,"scripted_upsert":true,"upsert":{})";
+      } else {
+        body += ",\"upsert\":";
+        append_one_line(action.source, body);
+      }
+    }
+    body.push_back('}');
+  }
+  body.push_back('\n');
+}
+
+std::optional<BulkResponse> parse_bulk_response(std::string_view body) {
+  simdjson::dom::parser parser;
+  simdjson::dom::element root;
+  if (parser.parse(body.data(), body.size()).get(root) != simdjson::SUCCESS) {
+    return std::nullopt;
+  }
+  simdjson::dom::array items;
+  if (root["items"].get(items) != simdjson::SUCCESS) {
+    return std::nullopt;
+  }
+  BulkResponse response;
+  std::int64_t took = 0;
+  if (root["took"].get(took) == simdjson::SUCCESS) {
+    response.took_ms = took;
+  }
+  for (const simdjson::dom::element item : items) {
+    simdjson::dom::object action;
+    BulkItemResult result;
+    if (item.get(action) != simdjson::SUCCESS || action.begin() == action.end()) {
+      return std::nullopt;
+    }
+    const simdjson::dom::element outcome = (*action.begin()).value;
+    std::int64_t status = 0;
+    if (outcome["status"].get(status) != simdjson::SUCCESS) {
+      return std::nullopt;
+    }
+    result.status = static_cast<int>(status);
+    simdjson::dom::element error;
+    if (outcome["error"].get(error) == simdjson::SUCCESS) {
+      std::string_view text;
+      if (error["type"].get(text) == simdjson::SUCCESS) {
+        result.error_type = text;
+      }
+      if (error["reason"].get(text) == simdjson::SUCCESS) {
+        result.reason = text;
+      }
+      if (error["caused_by"]["reason"].get(text) == simdjson::SUCCESS) {
+        result.reason += ": ";
+        result.reason += text;
+      }
+    }
+    response.items.push_back(std::move(result));
+  }
+  return response;
+}
+
+std::string error_reason(std::string_view body) {
+  simdjson::dom::parser parser;
+  simdjson::dom::element root;
+  std::string_view type;
+  std::string_view reason;
+  if (parser.parse(body.data(), body.size()).get(root) == simdjson::SUCCESS) {
+    if (root["error"]["type"].get(type) == simdjson::SUCCESS &&
+        root["error"]["reason"].get(reason) == simdjson::SUCCESS) {
+      return std::string(type) + ": " + std::string(reason);
+    }
+    if (root["error"].get(reason) == simdjson::SUCCESS) {
+      return std::string(reason);
+    }
+  }
+  return excerpt(trim(body));
+}
+
+ItemOutcome classify(const BulkAction& action, const BulkItemResult& result) {
+  const int status = result.status;
+  if (status >= 200 && status < 300) {
+    return ItemOutcome::kDone;
+  }
+  if (status == 404 && action.kind == ActionKind::kDelete && result.error_type.empty()) {
+    return ItemOutcome::kDone;
+  }
+  if (status == 409) {
+    if (action.version) {
+      return ItemOutcome::kObsolete;
+    }
+    if (action.kind == ActionKind::kCreate) {
+      return action.retries > 0 ? ItemOutcome::kDone : ItemOutcome::kRefused;
+    }
+    return ItemOutcome::kRetry;
+  }
+  if (status == 429 || status >= 500) {
+    return ItemOutcome::kRetry;
+  }
+  return ItemOutcome::kRefused;
+}
+
+}  // namespace flott

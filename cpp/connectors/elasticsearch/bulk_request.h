@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "connectors/elasticsearch/bulk_action.h"
+
+namespace flott {
+
+/// Path and query of bulk requests: only what is read comes back. The same for Elasticsearch 7, 8 and OpenSearch (no document
+/// types are sent).
+inline constexpr std::string_view kBulkPath =
+    "/_bulk?filter_path=took,errors,error,items.*.status,items.*.error.type,items.*.error.reason,"
+    "items.*.error.caused_by.reason";
+
+/// Appends the lines of one action (one or two) to the body of a bulk request.
+void append_bulk_action(const BulkAction& action, std::string& body);
+
+/// What the server says about one action.
+struct BulkItemResult {
+  int status = 0;
+  std::string error_type;
+  std::string reason;
+};
+
+struct BulkResponse {
+  std::int64_t took_ms = 0;
+  std::vector<BulkItemResult> items;  ///< in the order of the actions
+};
+
+/// Nothing when `body` is no answer to a bulk request.
+std::optional<BulkResponse> parse_bulk_response(std::string_view body);
+
+/// `type: reason` of an error answer to a whole request, or the beginning of the text.
+std::string error_reason(std::string_view body);
+
+enum class ItemOutcome : std::uint8_t {
+  kDone,      ///< stored
+  kObsolete,  ///< a newer external version is stored: as good as done
+  kRetry,     ///< overloaded or broken for now
+  kRefused,   ///< never going to work: the failure handler's
+};
+/// Also right for an action that was retried after a time-out and had been stored before: a create that finds its document
+/// and a delete that does not find it are done.
+ItemOutcome classify(const BulkAction& action, const BulkItemResult& result);
+
+}  // namespace flott
