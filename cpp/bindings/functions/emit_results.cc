@@ -1,0 +1,79 @@
+#include "bindings/functions/emit_results.h"
+
+#include <utility>
+
+#include "base/error.h"
+
+namespace flott::bindings {
+
+void ResultEmitter::open() {
+  output_tag_class_ = Handle(loaded_attribute("pyflink.datastream.output_tag", "OutputTag"));
+}
+
+bool ResultEmitter::is_tagged(PyObject* item) const {
+  if (!PyTuple_CheckExact(item) || PyTuple_GET_SIZE(item) != 2 || !output_tag_class_) {
+    return false;
+  }
+  PyObject* first = PyTuple_GET_ITEM(item, 0);
+  auto* tag_class = reinterpret_cast<PyTypeObject*>(output_tag_class_.get());
+  return PyObject_TypeCheck(first, tag_class) != 0;
+}
+
+void ResultEmitter::emit_item(Ref item, Collector& out) const {
+  if (is_tagged(item.get())) [[unlikely]] {
+    if (sides_ == nullptr || sides_->empty()) {
+      return;
+    }
+    const Ref id = attribute(PyTuple_GET_ITEM(item.get(), 0), "tag_id");
+    const auto side = sides_->find(text_of(id.get(), "the id of an OutputTag"));
+    if (side != sides_->end()) {
+      out.collect_side(side->second.id,
+                       typed_result(Ref::borrow(PyTuple_GET_ITEM(item.get(), 1)),
+                                    side->second.type));
+    }
+    return;
+  }
+  out.collect(typed_result(std::move(item), type_));
+}
+
+void ResultEmitter::emit(Ref results, Collector& out, const char* method) const {
+  if (results.get() == Py_None) {
+    return;
+  }
+  // A list or tuple is walked by index; it may be changed by nobody but its owner meanwhile.
+  if (PyList_CheckExact(results.get()) || PyTuple_CheckExact(results.get())) {
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(results.get()); ++i) {
+      emit_item(Ref::borrow(PySequence_Fast_GET_ITEM(results.get(), i)), out);
+    }
+    return;
+  }
+  const Ref iterator = Ref::steal(PyObject_GetIter(results.get()));
+  if (!iterator) {
+    if (PyErr_ExceptionMatches(PyExc_TypeError) && Py_TYPE(results.get())->tp_iter == nullptr) {
+      PyErr_Clear();
+      const std::string message = fmt::format(
+          "{}() must return None, a generator or another iterable of results, not {} ({}); write "
+          "`yield value` or return a list",
+          method, short_repr(results.get()), type_name_of(results.get()));
+      PyErr_SetString(PyExc_TypeError, message.c_str());
+    }
+    throw_python_error();
+  }
+  const iternextfunc next = Py_TYPE(iterator.get())->tp_iternext;
+  while (true) {
+    Ref item = Ref::steal(next(iterator.get()));
+    if (!item) {
+      if (PyErr_Occurred() != nullptr) {
+        if (PyErr_ExceptionMatches(PyExc_StopIteration)) {
+          PyErr_Clear();
+          return;
+        }
+        throw_python_error();
+      }
+      return;
+    }
+    emit_item(std::move(item), out);
+  }
+}
+
+}  // namespace flott::bindings

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "bindings/functions/function_object.h"
+#include "operators/functions.h"
+
+namespace flott::bindings {
+
+/// The side outputs of one operator: id of the OutputTag -> number and declared type. Tags that
+/// nobody reads are not in here; what is yielded to them is dropped, as upstream does.
+struct SideOutput {
+  SideOutputId id = -1;
+  LogicalTypePtr type;  ///< null: not coerced
+};
+using SideOutputs = std::map<std::string, SideOutput, std::less<>>;
+
+/// Sends what a function returned - None, a generator or any iterable - to a Collector, one item at
+/// a time: an item has gone through the whole chain before the next is pulled.
+class ResultEmitter {
+ public:
+  ResultEmitter(LogicalTypePtr type, std::shared_ptr<const SideOutputs> sides)
+      : type_(coercion_of(type)), sides_(std::move(sides)) {}
+
+  /// Looks up the OutputTag class; in open(), when user code has been imported.
+  void open();
+  /// `method` is for the error message of a result that is not iterable.
+  void emit(Ref results, Collector& out, const char* method) const;
+  void emit_item(Ref item, Collector& out) const;
+
+ private:
+  bool is_tagged(PyObject* item) const;
+  LogicalTypePtr type_;
+  std::shared_ptr<const SideOutputs> sides_;
+  Handle output_tag_class_;
+};
+
+}  // namespace flott::bindings

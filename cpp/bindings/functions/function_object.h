@@ -1,0 +1,63 @@
+#pragma once
+
+#include <string>
+
+#include "bindings/operator_scope.h"
+#include "bindings/python_ref.h"
+#include "operators/functions.h"
+
+namespace flott::bindings {
+
+/// The function of one subtask: instances are deep-copied, so that no two subtasks share an
+/// attribute; plain functions, lambdas, builtins and classes are shared. An instance that cannot be
+/// copied is used as it is at parallelism 1; above, throws a TypeError naming the attribute that
+/// failed. `operator_name` is for that message.
+Ref subtask_copy(PyObject* function, int parallelism, const std::string& operator_name);
+
+/// What builders hand to the functions below: everything one operator's subtasks share.
+struct FunctionSpec {
+  Handle function;  ///< the user's object, never called itself when it can be copied
+  std::string operator_name;
+  int parallelism = 1;
+  LogicalTypePtr output_type;  ///< null: results are not coerced
+  std::shared_ptr<const JobParameters> job_parameters;
+};
+using FunctionSpecPtr = std::shared_ptr<const FunctionSpec>;
+
+/// A user's object in one subtask with its life cycle: open(runtime_context) and close() are called
+/// if it has them. GIL held, but for destruction.
+class FunctionObject {
+ public:
+  explicit FunctionObject(const FunctionSpec& spec);
+  /// `object` is used as it is.
+  FunctionObject(Ref object, std::shared_ptr<const JobParameters> job_parameters);
+
+  PyObject* get() const { return object_.get(); }
+  /// The bound method `name`, or the object itself if it is a plain callable without that
+  /// attribute. Throws kInvalidArgument if it is neither; `what` says what was expected.
+  Handle method(const char* name, const char* what) const;
+  /// Null if there is none.
+  Handle optional_method(const char* name) const;
+
+  void open(OperatorContext& context);
+  void close();
+  const OperatorScopePtr& scope() const { return scope_; }
+
+ private:
+  Handle object_;
+  OperatorScopePtr scope_;
+  bool opened_ = false;
+};
+
+/// Applies the declared type to a result. Steals `result`.
+inline Value typed_result(Ref result, const LogicalTypePtr& type) {
+  if (type == nullptr) {
+    return from_python_steal(result.release());
+  }
+  return from_python_steal(coerce_python(result.release(), *type));
+}
+
+/// `type`, or null when it asks for no coercion (opaque values).
+LogicalTypePtr coercion_of(const LogicalTypePtr& type);
+
+}  // namespace flott::bindings

@@ -1,0 +1,130 @@
+#include "bindings/functions/python_aggregation.h"
+
+#include <utility>
+
+#include "base/error.h"
+#include "bindings/convert.h"
+
+namespace flott::bindings {
+namespace {
+
+const char* name_of(Aggregation aggregation) {
+  switch (aggregation) {
+    case Aggregation::kSum:
+      return "sum";
+    case Aggregation::kMin:
+      return "min";
+    case Aggregation::kMax:
+      return "max";
+    case Aggregation::kMinBy:
+      return "min_by";
+    case Aggregation::kMaxBy:
+      return "max_by";
+  }
+  return "";
+}
+
+class PythonAggregation final : public ReduceFunction, public UserFunction {
+ public:
+  PythonAggregation(Aggregation aggregation, FieldSelector field, const LogicalTypePtr& type)
+      : aggregation_(aggregation),
+        field_(std::move(field)),
+        type_(coercion_of(type)),
+        native_(make_field_aggregation(aggregation_, field_)) {}
+
+  bool uses_host() const override { return true; }
+
+  Value reduce(const Value& accumulated, const Value& value) override {
+    if (!accumulated.is_object() && !value.is_object()) {
+      return native_->reduce(accumulated, value);
+    }
+    const Ref first = checked(to_python(accumulated));
+    const Ref second = checked(to_python(value));
+    return typed_result(aggregate(first.get(), second.get()), type_);
+  }
+
+ private:
+  Ref aggregate(PyObject* first, PyObject* second) const {
+    const Ref a = field_of(first);
+    const Ref b = field_of(second);
+    switch (aggregation_) {
+      case Aggregation::kSum:
+        return with_field(first, checked(PyNumber_Add(a.get(), b.get())));
+      case Aggregation::kMin:
+        return with_field(first, Ref::borrow(less(b, a) ? b.get() : a.get()));
+      case Aggregation::kMax:
+        return with_field(first, Ref::borrow(less(a, b) ? b.get() : a.get()));
+      // On a tie the earlier record stays.
+      case Aggregation::kMinBy:
+        return Ref::borrow(less(b, a) ? second : first);
+      case Aggregation::kMaxBy:
+        return Ref::borrow(less(a, b) ? second : first);
+    }
+    return Ref::borrow(first);
+  }
+
+  static bool less(const Ref& a, const Ref& b) {
+    return checked(PyObject_RichCompareBool(a.get(), b.get(), Py_LT)) != 0;
+  }
+
+  /// A value without fields is its own field at position 0.
+  static bool has_fields(PyObject* value) {
+    return PyTuple_Check(value) || PyList_Check(value) ||
+           (PySequence_Check(value) != 0 && !PyUnicode_Check(value) && !PyBytes_Check(value) &&
+            !PyByteArray_Check(value)) ||
+           (Py_TYPE(value)->tp_as_mapping != nullptr && !PyUnicode_Check(value) &&
+            !PyBytes_Check(value) && !PyByteArray_Check(value));
+  }
+
+  Ref field_key() const {
+    return field_.name.empty() ? checked(PyLong_FromLong(field_.index))
+                               : checked(PyUnicode_FromString(field_.name.c_str()));
+  }
+
+  Ref field_of(PyObject* value) const {
+    if (!has_fields(value)) {
+      if (field_.name.empty() && field_.index == 0) {
+        return Ref::borrow(value);
+      }
+      throw_error(ErrorKind::kUserCode, "{}({}) needs records with fields, not {} ({})",
+                  name_of(aggregation_),
+                  field_.name.empty() ? std::to_string(field_.index) : "'" + field_.name + "'",
+                  short_repr(value), type_name_of(value));
+    }
+    const Ref key = field_key();
+    return checked(PyObject_GetItem(value, key.get()));
+  }
+
+  /// A copy of `record` with its field replaced.
+  Ref with_field(PyObject* record, Ref field) const {
+    if (!has_fields(record)) {
+      return field;
+    }
+    if (PyTuple_Check(record)) {
+      Ref list = checked(PySequence_List(record));
+      const Ref key = field_key();
+      checked(PyObject_SetItem(list.get(), key.get(), field.get()));
+      return checked(PyList_AsTuple(list.get()));
+    }
+    const Ref copy_function = import_attribute("copy", "copy");
+    Ref copy = call(copy_function.get(), record);
+    const Ref key = field_key();
+    checked(PyObject_SetItem(copy.get(), key.get(), field.get()));
+    return copy;
+  }
+
+  Aggregation aggregation_;
+  FieldSelector field_;
+  LogicalTypePtr type_;
+  std::unique_ptr<ReduceFunction> native_;
+};
+
+}  // namespace
+
+ReduceParts make_python_aggregation(Aggregation aggregation, FieldSelector field,
+                                    const LogicalTypePtr& type) {
+  auto function = std::make_shared<PythonAggregation>(aggregation, std::move(field), type);
+  return {function, function.get()};
+}
+
+}  // namespace flott::bindings

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bindings/functions/function_object.h"
+#include "bindings/python_ref.h"
+#include "graph/stream_graph.h"
+#include "job/job.h"
+
+namespace flott::bindings {
+
+/// A _native.Edge: where a node's input comes from.
+struct EdgeSpec {
+  int node = 0;
+  PartitionStrategy strategy = PartitionStrategy::kForward;
+  int input = 0;
+  SideOutputId side = -1;
+  Handle partitioner;   ///< kCustom
+  Handle key_selector;  ///< kCustom; may be null
+};
+using EdgeSpecPtr = std::shared_ptr<const EdgeSpec>;
+
+/// Throws kInvalidArgument for an unknown partitioner, or "custom" without one.
+EdgeSpecPtr make_edge(int node, const std::string& partitioner, int input, int side,
+                      PyObject* custom, PyObject* key_selector);
+
+/// What StreamGraph.add() was given, but for `kind`.
+struct NodeRequest {
+  std::string name;
+  std::vector<EdgeSpecPtr> inputs;
+  int parallelism = 1;
+  int max_parallelism = kDefaultMaxParallelism;
+  std::string uid;
+  std::string chaining = "always";
+  bool keyed = false;
+  LogicalTypePtr output_type;  ///< null: opaque
+  Handle params;               ///< a dict
+};
+
+/// A _native.StreamGraph. Main program's thread, GIL held. Throws kInvalidArgument / TypeError for
+/// what cannot run, so that the error appears at the user's line.
+class GraphBuilder {
+ public:
+  int add(const std::string& kind, NodeRequest request);
+  const StreamGraph& graph() const { return graph_; }
+  /// The job's parameters, which its functions read; set by start().
+  const std::shared_ptr<JobParameters>& job_parameters() const { return job_parameters_; }
+
+ private:
+  StreamGraph graph_;
+  std::shared_ptr<JobParameters> job_parameters_ = std::make_shared<JobParameters>();
+};
+
+}  // namespace flott::bindings

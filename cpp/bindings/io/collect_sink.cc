@@ -1,0 +1,67 @@
+#include "bindings/io/collect_sink.h"
+
+#include <chrono>
+#include <utility>
+
+namespace flott::bindings {
+namespace {
+
+class CollectSink final : public Operator {
+ public:
+  explicit CollectSink(std::shared_ptr<CollectState> queue) : queue_(std::move(queue)) {}
+
+  bool uses_host() const override { return true; }
+
+  void open(OperatorContext& context) override {
+    const std::lock_guard lock(queue_->mutex);
+    queue_->writers_woken.push_back(context.async_wakeup());
+  }
+
+  void process(Record&& record, int /*input*/, Output& /*out*/) override {
+    Value value = record.value.isolated();
+    const std::lock_guard lock(queue_->mutex);
+    const bool was_empty = queue_->values.empty();
+    queue_->values.push_back(std::move(value));
+    if (was_empty) {
+      queue_->filled.notify_one();
+    }
+  }
+
+  bool busy() const override {
+    const std::lock_guard lock(queue_->mutex);
+    const bool full = queue_->values.size() >= queue_->capacity;
+    queue_->writer_waits = queue_->writer_waits || full;
+    return full;
+  }
+
+ private:
+  std::shared_ptr<CollectState> queue_;
+};
+
+}  // namespace
+
+void CollectState::take(std::int64_t wait_ms) {
+  std::vector<std::function<void()>> wake;
+  {
+    std::unique_lock lock(mutex);
+    if (values.empty() && wait_ms > 0) {
+      filled.wait_for(lock, std::chrono::milliseconds(wait_ms), [&] { return !values.empty(); });
+    }
+    if (taken.empty()) {
+      taken.swap(values);
+    }
+    if (writer_waits && values.size() < capacity) {
+      writer_waits = false;
+      wake = writers_woken;
+    }
+  }
+  for (const auto& wakeup : wake) {
+    wakeup();
+  }
+}
+
+std::unique_ptr<Operator> make_collect_sink(std::shared_ptr<CollectState> queue) {
+  return std::make_unique<CollectSink>(std::move(queue));
+}
+
+}  // namespace flott::bindings

@@ -1,0 +1,356 @@
+#include "bindings/job.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "bindings/convert.h"
+#include "bindings/errors.h"
+#include "bindings/native_types.h"
+#include "bindings/node_params.h"
+
+namespace flott::bindings {
+namespace {
+
+constexpr std::int64_t kSignalIntervalMs = 50;
+constexpr std::int64_t kBlockedReportNs = 1'000'000'000;
+constexpr int kExitInterrupted = 130;  // 128 + SIGINT, what shells expect
+
+/// The jobs of this process, for the end of the program.
+struct LiveJobs {
+  std::mutex mutex;
+  std::vector<std::weak_ptr<Job>> jobs;
+};
+LiveJobs& live_jobs() {
+  // Leaked: threads may still look at it while the process ends.
+  static auto* jobs = new LiveJobs;
+  return *jobs;
+}
+
+std::atomic<bool> g_started{false};  ///< any job was started: there may be threads
+std::atomic<bool> g_forked{false};   ///< this process is a child of one that had jobs
+
+void after_fork_in_child() {
+  if (g_started.load(std::memory_order_relaxed)) {
+    g_forked.store(true, std::memory_order_relaxed);
+  }
+}
+
+void require_not_forked() {
+  if (g_forked.load(std::memory_order_relaxed)) {
+    throw_error(ErrorKind::kInvalidArgument,
+                "this process was forked from one that had run a job; threads do not survive a "
+                "fork, so the engine is dead here. Use multiprocessing's 'spawn' start method, or "
+                "fork before the first job");
+  }
+}
+
+std::string joined(const std::vector<std::string>& items) {
+  std::string out;
+  for (const std::string& item : items) {
+    out += out.empty() ? "" : ", ";
+    out += item;
+  }
+  return out;
+}
+
+JobOptions parse_options(const NodeParams& params, const std::string& job_name) {
+  JobOptions out;
+  out.name = job_name;
+  out.batch_mode = params.boolean("batch_mode", out.batch_mode);
+  out.chaining = params.boolean("chaining", out.chaining);
+  out.object_reuse = params.boolean("object_reuse", out.object_reuse);
+  out.auto_watermark_interval_ms =
+      params.integer("auto_watermark_interval_ms", out.auto_watermark_interval_ms);
+  out.buffer_timeout_ms = params.integer("buffer_timeout_ms", out.buffer_timeout_ms);
+  out.channel_capacity_bytes = static_cast<std::size_t>(params.integer(
+      "channel_capacity_bytes", static_cast<std::int64_t>(out.channel_capacity_bytes)));
+  out.checkpoint_interval_ms = params.integer("checkpoint_interval_ms", 0);
+  out.checkpoint_timeout_ms = params.integer("checkpoint_timeout_ms", out.checkpoint_timeout_ms);
+  out.tolerable_checkpoint_failures =
+      static_cast<int>(params.integer("tolerable_checkpoint_failures", 0));
+  out.checkpoint_directory = params.text("checkpoint_directory", "");
+  out.retained_checkpoints =
+      static_cast<int>(params.integer("retained_checkpoints", out.retained_checkpoints));
+  out.retain_on_cancellation =
+      params.boolean("retain_on_cancellation", out.retain_on_cancellation);
+  out.restore_path = params.text("restore_path", "");
+  return out;
+}
+
+void check_option_names(PyObject* options) {
+  constexpr const char* kNames[] = {"batch_mode",
+                                    "chaining",
+                                    "object_reuse",
+                                    "auto_watermark_interval_ms",
+                                    "buffer_timeout_ms",
+                                    "channel_capacity_bytes",
+                                    "checkpoint_interval_ms",
+                                    "checkpoint_timeout_ms",
+                                    "tolerable_checkpoint_failures",
+                                    "checkpoint_directory",
+                                    "retained_checkpoints",
+                                    "retain_on_cancellation",
+                                    "restore_path",
+                                    "job_parameters"};
+  PyObject* key = nullptr;
+  PyObject* value = nullptr;
+  Py_ssize_t position = 0;
+  while (PyDict_Next(options, &position, &key, &value) != 0) {
+    const std::string name = text_of(key, "the name of a job option");
+    if (std::none_of(std::begin(kNames), std::end(kNames),
+                     [&](const char* known) { return name == known; })) {
+      throw_error(ErrorKind::kInvalidArgument, "unknown job option '{}'", name);
+    }
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<PythonJob> start_python_job(const GraphBuilder& builder,
+                                            const std::string& job_name, PyObject* options) {
+  require_not_forked();
+  if (!PyDict_Check(options)) {
+    throw_error(ErrorKind::kInvalidArgument, "job options are a dict, not {}",
+                type_name_of(options));
+  }
+  check_option_names(options);
+  const NodeParams params(options, "the job");
+  JobOptions job_options = parse_options(params, job_name);
+  *builder.job_parameters() = params.options("job_parameters").values();
+
+  // Each task thread runs in its own copy of the caller's context, so that contextvars are seen and
+  // changes stay within the task.
+  auto variables = std::make_shared<Handle>(checked(PyContext_CopyCurrent()));
+  job_options.on_thread_start = [variables] {
+    const HostScope host;
+    const Ref own = checked(PyContext_Copy(variables->get()));
+    checked(PyContext_Enter(own.get()));
+  };
+
+  if (!g_started.exchange(true)) {
+    pthread_atfork(nullptr, nullptr, after_fork_in_child);
+  }
+  std::shared_ptr<Job> job;
+  {
+    const GilRelease released;
+    job = start_job(builder.graph(), job_options);
+  }
+  LiveJobs& live = live_jobs();
+  {
+    const std::lock_guard lock(live.mutex);
+    std::erase_if(live.jobs, [](const std::weak_ptr<Job>& each) { return each.expired(); });
+    live.jobs.push_back(job);
+  }
+  // Dropping the last reference joins threads, which need the GIL to end.
+  std::shared_ptr<Job> joining(job.get(), [job](Job*) mutable {
+    if (PyGILState_Check() != 0) {
+      const GilRelease released;
+      job.reset();
+    } else {
+      job.reset();
+    }
+  });
+  job.reset();
+  return std::make_shared<PythonJob>(std::move(joining));
+}
+
+bool PythonJob::wait_step(std::int64_t ms) {
+  bool done = false;
+  {
+    const GilRelease released;
+    done = job_->wait_for(std::chrono::milliseconds(ms));
+  }
+  if (!done) {
+    handle_signals();
+    report_blocked();
+  }
+  return done;
+}
+
+void PythonJob::handle_signals() {
+  if (PyErr_CheckSignals() == 0) {
+    return;
+  }
+  // The handler raised, usually KeyboardInterrupt: the job must not outlive the call that ran it.
+  PyObject *type = nullptr, *value = nullptr, *traceback = nullptr;
+  PyErr_Fetch(&type, &value, &traceback);
+  cancel_after_interrupt();
+  PyErr_Restore(type, value, traceback);
+  throw_python_error();
+}
+
+void PythonJob::cancel_after_interrupt() {
+  job_->cancel();
+  const std::int64_t began_ns = monotonic_ns();
+  bool told = false;
+  while (true) {
+    bool done = false;
+    {
+      const GilRelease released;
+      done = job_->wait_for(std::chrono::milliseconds(kSignalIntervalMs));
+    }
+    if (done) {
+      return;
+    }
+    if (PyErr_CheckSignals() != 0) {
+      PyErr_Clear();
+      const std::string where = joined(job_->blocked_operators());
+      const std::string text =
+          where.empty() ? "flott: interrupted again while the job was being cancelled\n"
+                        : "flott: interrupted again; still blocked in a call: " + where + "\n";
+      std::fputs(text.c_str(), stderr);
+      std::fflush(stderr);
+      _exit(kExitInterrupted);
+    }
+    if (!told && monotonic_ns() - began_ns > kBlockedReportNs) {
+      told = true;
+      log(LogLevel::kWarn, "job",
+          "job '{}' is being cancelled but does not end{}{}; press Ctrl-C again to end the process",
+          job_->name(), job_->blocked_operators().empty() ? "" : ", blocked in a call: ",
+          joined(job_->blocked_operators()));
+    }
+  }
+}
+
+void PythonJob::report_blocked() {
+  const std::int64_t now_ns = monotonic_ns();
+  if (now_ns - last_report_ns_ < kBlockedReportNs) {
+    return;
+  }
+  last_report_ns_ = now_ns;
+  const std::string blocked = joined(job_->blocked_operators());
+  if (!blocked.empty() && blocked != reported_) {
+    log(LogLevel::kWarn, "job",
+        "job '{}': one call of a Python function has been running for more than a second in {}",
+        job_->name(), blocked);
+  }
+  reported_ = blocked;
+}
+
+void PythonJob::raise_failure() {
+  const JobResult& result = job_->result();
+  if (result.error == nullptr) {
+    return;
+  }
+  const Ref exception = exception_of(result.error);
+  if (!noted_) {
+    noted_ = true;
+    if (!result.error_location.empty()) {
+      add_note(exception.get(), "in " + result.error_location);
+    }
+  }
+  PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(exception.get())), exception.get());
+  throw_python_error();
+}
+
+bool PythonJob::wait(std::int64_t timeout_ms) {
+  require_not_forked();
+  const std::int64_t end_ns =
+      timeout_ms < 0 ? std::numeric_limits<std::int64_t>::max()
+                     : monotonic_ns() + std::min<std::int64_t>(timeout_ms, 1LL << 40) * 1'000'000;
+  while (true) {
+    const std::int64_t left_ms =
+        timeout_ms < 0 ? kSignalIntervalMs
+                       : std::max<std::int64_t>(0, (end_ns - monotonic_ns()) / 1'000'000);
+    if (wait_step(std::min(left_ms, kSignalIntervalMs))) {
+      raise_failure();
+      return true;
+    }
+    if (timeout_ms >= 0 && monotonic_ns() >= end_ns) {
+      return false;
+    }
+  }
+}
+
+Ref PythonJob::result() {
+  wait(-1);
+  const JobResult& result = job_->result();
+  return checked(Py_BuildValue("{s:s,s:L,s:s}", "status",
+                               std::string(job_status_name(result.status)).c_str(),
+                               "net_runtime_ms", static_cast<long long>(result.net_runtime_ms),
+                               "error_location", result.error_location.c_str()));
+}
+
+Ref PythonJob::next_collected(CollectState& queue) {
+  require_not_forked();
+  while (queue.taken.empty()) {
+    const bool ended = is_terminal(job_->status());
+    {
+      const GilRelease released;
+      queue.take(ended ? 0 : kSignalIntervalMs);
+    }
+    if (!queue.taken.empty()) {
+      break;
+    }
+    if (ended) {
+      wait(-1);
+      // The job's last records came in between the look at its status and at the queue.
+      queue.take(0);
+      if (queue.taken.empty()) {
+        return {};
+      }
+      break;
+    }
+    handle_signals();
+    report_blocked();
+  }
+  Value value = std::move(queue.taken.front());
+  queue.taken.pop_front();
+  return checked(to_python(std::move(value)));
+}
+
+std::string PythonJob::trigger_checkpoint() {
+  require_not_forked();
+  const GilRelease released;
+  return job_->trigger_checkpoint();
+}
+
+void shut_down_jobs() {
+  if (g_forked.load(std::memory_order_relaxed)) {
+    return;
+  }
+  std::vector<std::shared_ptr<Job>> running;
+  LiveJobs& live = live_jobs();
+  {
+    const std::lock_guard lock(live.mutex);
+    for (const auto& each : live.jobs) {
+      if (auto job = each.lock(); job != nullptr && !is_terminal(job->status())) {
+        running.push_back(std::move(job));
+      }
+    }
+    live.jobs.clear();
+  }
+  for (const auto& job : running) {
+    log(LogLevel::kWarn, "job",
+        "the program ends while job '{}' is still running: it is cancelled. Wait for it with "
+        "job_client.get_job_execution_result().result(), or with wait() on the result",
+        job->name());
+    job->cancel();
+  }
+  constexpr auto kPatience = std::chrono::seconds(5);
+  for (auto& job : running) {
+    const GilRelease released;
+    if (!job->wait_for(kPatience)) {
+      const std::string text = "flott: job '" + job->name() +
+                               "' did not end; blocked in a call: " +
+                               joined(job->blocked_operators()) + "\n";
+      std::fputs(text.c_str(), stderr);
+      std::fflush(nullptr);
+      // Threads inside the interpreter would crash its finalization.
+      _exit(1);
+    }
+    job.reset();
+  }
+}
+
+}  // namespace flott::bindings
