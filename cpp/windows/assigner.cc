@@ -132,6 +132,7 @@ class SessionWindows final : public WindowAssigner {
   }
   bool is_event_time() const override { return event_time_; }
   bool is_merging() const override { return true; }
+  bool merges_intersecting() const override { return true; }
   bool uses_host() const override { return extractor_ != nullptr; }
 
  private:

@@ -29,6 +29,9 @@ class WindowAssigner {
   };
   /// The default merges intersecting time windows (touching ones too, as in Flink); `merged` is then sorted.
   virtual std::vector<Merge> merge(std::vector<Window> windows);
+  /// True when merge() is the default one: then a new window is compared with those in flight, which never intersect
+  /// each other, and merge() is not called.
+  virtual bool merges_intersecting() const { return false; }
   virtual bool uses_host() const { return false; }
 };
 

@@ -97,20 +97,38 @@ void MergingWindowSet::retire(const Window& window) {
   changed_ = true;
 }
 
+std::vector<WindowAssigner::Merge> MergingWindowSet::merges_with(const Window& window) const {
+  if (!assigner_->merges_intersecting()) {
+    std::vector<Window> windows;
+    windows.reserve(entries_.size() + 1);
+    for (const Entry& entry : entries_) {
+      windows.push_back(entry.window);
+    }
+    windows.push_back(window);
+    return assigner_->merge(std::move(windows));
+  }
+  WindowAssigner::Merge merge{window, {}};
+  for (const Entry& entry : entries_) {
+    if (window.intersects(entry.window)) {
+      merge.result = merge.result.cover(entry.window);
+      merge.merged.push_back(entry.window);
+    }
+  }
+  if (merge.merged.empty()) {
+    return {};
+  }
+  std::sort(merge.merged.begin(), merge.merged.end());
+  merge.merged.push_back(window);
+  return {std::move(merge)};
+}
+
 Window MergingWindowSet::merge_in(const Window& window, const OnMerge& on_merge) {
   if (find_state_window(window) != nullptr) {
     return window;  // exactly a window in flight: nothing moves
   }
-  std::vector<Window> windows;
-  windows.reserve(entries_.size() + 1);
-  for (const Entry& entry : entries_) {
-    windows.push_back(entry.window);
-  }
-  windows.push_back(window);
-
   Window result = window;
   bool merged_new_window = false;
-  for (WindowAssigner::Merge& merge : assigner_->merge(std::move(windows))) {
+  for (WindowAssigner::Merge& merge : merges_with(window)) {
     if (std::erase(merge.merged, window) > 0) {
       merged_new_window = true;
       result = merge.result;

@@ -58,6 +58,7 @@ class MergingWindowSet {
   void read_state();
   void write_state();
   Window merge_in(const Window& window, const OnMerge& on_merge);
+  std::vector<WindowAssigner::Merge> merges_with(const Window& window) const;
   const Window* find_state_window(const Window& window) const;
 
   WindowAssigner* assigner_ = nullptr;
