@@ -1138,7 +1138,7 @@ class ConnectedStreams:
         _check_process_function(func, CoProcessFunction, "process_element1", "ConnectedStreams")
         if isinstance(func, KeyedCoProcessFunction) and not self._is_keyed_stream():
             raise TypeError("KeyedCoProcessFunction needs two keyed streams: call key_by() on both first")
-        name = "KEYED CO-PROCESS" if self._is_keyed_stream() else "CO-PROCESS"
+        name = "Keyed Co-Process" if self._is_keyed_stream() else "Co-Process"
         return self._apply("co_process", name, func, output_type)
 
 
@@ -1193,7 +1193,7 @@ class BroadcastConnectedStream:
             Transformation(
                 env,
                 "broadcast_process",
-                "KEYED CO-PROCESS BROADCAST" if keyed else "CO-PROCESS BROADCAST",
+                "Keyed Co-Process-Broadcast" if keyed else "Co-Process-Broadcast",
                 [e.into(0) for e in self.non_broadcast_stream._edges]
                 + [e.into(1) for e in self.broadcast_stream.input_stream._edges],
                 type_info,

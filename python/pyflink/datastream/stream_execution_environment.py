@@ -1,0 +1,591 @@
+"""Where a program begins and how it is run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from pyflink.common.typeinfo import PickledBytesTypeInfo, TypeInformation
+from pyflink.datastream._graph import Edge, Plan, Transformation, declared_type
+from pyflink.datastream.data_stream import DataStream, _watermarks
+from pyflink.datastream.execution_mode import RuntimeExecutionMode
+
+if TYPE_CHECKING:
+    from pyflink import _native
+    from pyflink.common.configuration import Configuration
+    from pyflink.common.execution_config import ExecutionConfig
+    from pyflink.common.job_client import JobClient
+    from pyflink.common.job_execution_result import JobExecutionResult
+    from pyflink.common.restart_strategy import RestartStrategyConfiguration
+    from pyflink.common.watermark_strategy import WatermarkStrategy
+    from pyflink.datastream.checkpoint_config import CheckpointConfig
+    from pyflink.datastream.checkpointing_mode import CheckpointingMode
+    from pyflink.datastream.connectors.base import Source
+    from pyflink.datastream.functions import SourceFunction
+    from pyflink.datastream.slot_sharing_group import SlotSharingGroup
+    from pyflink.datastream.state_backend import StateBackend
+    from pyflink.datastream.time_characteristic import TimeCharacteristic
+
+__all__ = ["StreamExecutionEnvironment"]
+
+_DEFAULT_JOB_NAME = "Flink Streaming Job"
+
+# Jobs started without waiting live as long as they run, whether or not somebody keeps their client.
+_running_jobs: list[Any] = []
+
+
+class StreamExecutionEnvironment:
+    """Makes sources, holds the settings and executes what was built from them.
+
+    :meth:`execute` runs everything built since the last execution; then the environment is ready for the next program.
+    """
+
+    def __init__(self, j_stream_execution_environment: Any = None, serializer: Any = None) -> None:
+        self._transformations: list[Transformation] = []
+        self._execution_config: ExecutionConfig | None = None
+        self._checkpoints: CheckpointConfig | None = None
+        self._parallelism: int | None = None
+        self._runtime_mode = RuntimeExecutionMode.STREAMING
+        self._chaining = True
+        self._chaining_of_different_max_parallelism = True
+        self._buffer_timeout = 100
+        self._state_backend: StateBackend | None = None
+        self._changelog: bool | None = None
+        self._time_characteristic: TimeCharacteristic | None = None
+        self._savepoint_directory: str | None = None
+        self._restore_path = ""
+        self._job_name = _DEFAULT_JOB_NAME
+        self._settings: dict[str, Any] = {}
+        self._cached_files: dict[str, str] = {}
+
+    @staticmethod
+    def get_execution_environment(configuration: Configuration | None = None) -> StreamExecutionEnvironment:
+        """A new environment on this machine.
+
+        :param configuration: settings by Flink's names.
+        """
+        env = StreamExecutionEnvironment()
+        if configuration is not None:
+            env.configure(configuration)
+        return env
+
+    # -- settings -----------------------------------------------------------------------------------------------------
+
+    def get_config(self) -> ExecutionConfig:
+        """Parallelism, time, object reuse."""
+        if self._execution_config is None:
+            from pyflink.common.execution_config import ExecutionConfig
+
+            self._execution_config = ExecutionConfig()
+            if self._parallelism is not None:
+                self._execution_config.set_parallelism(self._parallelism)
+        return self._execution_config
+
+    def configure(self, configuration: Configuration) -> None:
+        """Sets what `configuration` names; names it does not know are kept and change nothing.
+
+        :raises ValueError: for a value that does not fit its name.
+        """
+        from pyflink.datastream._configure import configure
+
+        configure(self, configuration)
+
+    def set_parallelism(self, parallelism: int) -> StreamExecutionEnvironment:
+        """Parallelism of operators that set none.
+
+        :raises ValueError: below 1.
+        """
+        if isinstance(parallelism, bool) or not isinstance(parallelism, int) or not (parallelism >= 1 or parallelism == -1):
+            raise ValueError(f"The parallelism must be at least 1, got {parallelism!r}")
+        self._parallelism = None if parallelism == -1 else parallelism
+        if self._execution_config is not None:
+            self._execution_config.set_parallelism(parallelism)
+        return self
+
+    def get_parallelism(self) -> int:
+        """Parallelism of operators that set none; the number of processors unless set."""
+        if self._execution_config is not None:
+            return self._execution_config.get_parallelism()
+        if self._parallelism is not None:
+            return self._parallelism
+        return self.get_default_local_parallelism()
+
+    def set_max_parallelism(self, max_parallelism: int) -> StreamExecutionEnvironment:
+        """Number of key groups, to which keyed state can be rescaled.
+
+        :raises ValueError: when it is not between 1 and 32768.
+        """
+        self.get_config().set_max_parallelism(max_parallelism)
+        return self
+
+    def get_max_parallelism(self) -> int:
+        """See :meth:`set_max_parallelism`; -1 when not set."""
+        return -1 if self._execution_config is None else self._execution_config.get_max_parallelism()
+
+    def get_default_local_parallelism(self) -> int:
+        """The number of processors, unless set."""
+        if _default_local_parallelism is not None:
+            return _default_local_parallelism
+        from pyflink.common.execution_config import default_parallelism
+
+        return default_parallelism()
+
+    def set_default_local_parallelism(self, parallelism: int) -> None:
+        """Sets what environments of this process use when nothing else is set."""
+        global _default_local_parallelism
+        if parallelism < 1:
+            raise ValueError(f"The parallelism must be at least 1, got {parallelism!r}")
+        _default_local_parallelism = parallelism
+
+    def register_slot_sharing_group(self, slot_sharing_group: SlotSharingGroup) -> StreamExecutionEnvironment:
+        """Accepted: on one machine there are no slots."""
+        return self
+
+    def set_runtime_mode(self, execution_mode: RuntimeExecutionMode) -> StreamExecutionEnvironment:
+        """Streaming, batch, or whichever fits the sources.
+
+        :raises TypeError: when it is no RuntimeExecutionMode.
+        """
+        if not isinstance(execution_mode, RuntimeExecutionMode):
+            raise TypeError(f"set_runtime_mode needs a RuntimeExecutionMode, got {execution_mode!r}")
+        self._runtime_mode = execution_mode
+        return self
+
+    def set_buffer_timeout(self, timeout_millis: int) -> StreamExecutionEnvironment:
+        """Accepted: batches are sent on as soon as a source has nothing more.
+
+        :raises ValueError: below -1.
+        """
+        if timeout_millis < -1:
+            raise ValueError(f"Timeout of buffer must be non-negative or -1, got {timeout_millis}")
+        self._buffer_timeout = timeout_millis
+        return self
+
+    def get_buffer_timeout(self) -> int:
+        """See :meth:`set_buffer_timeout`."""
+        return self._buffer_timeout
+
+    def disable_operator_chaining(self) -> StreamExecutionEnvironment:
+        """Gives every operator a task of its own."""
+        self._chaining = False
+        return self
+
+    def is_chaining_enabled(self) -> bool:
+        """Whether operators are fused."""
+        return self._chaining
+
+    def is_chaining_of_operators_with_different_max_parallelism_enabled(self) -> bool:
+        """Whether operators with different numbers of key groups may be fused."""
+        return self._chaining_of_different_max_parallelism
+
+    def get_checkpoint_config(self) -> CheckpointConfig:
+        """Settings of checkpoints."""
+        if self._checkpoints is None:
+            from pyflink.datastream.checkpoint_config import CheckpointConfig
+
+            self._checkpoints = CheckpointConfig()
+        return self._checkpoints
+
+    def enable_checkpointing(self, interval: int, mode: CheckpointingMode | None = None) -> StreamExecutionEnvironment:
+        """Takes a checkpoint every `interval` milliseconds.
+
+        :raises ValueError: below 10 ms.
+        """
+        config = self.get_checkpoint_config().set_checkpoint_interval(interval)
+        if mode is not None:
+            config.set_checkpointing_mode(mode)
+        return self
+
+    def get_checkpoint_interval(self) -> int:
+        """Milliseconds between two checkpoints; -1 for none."""
+        return self.get_checkpoint_config().get_checkpoint_interval()
+
+    def get_checkpointing_mode(self) -> CheckpointingMode:
+        """Exactly once, or at least once."""
+        return self.get_checkpoint_config().get_checkpointing_mode()
+
+    get_checkpointing_consistency_mode = get_checkpointing_mode
+
+    def is_unaligned_checkpoints_enabled(self) -> bool:
+        """Whether unaligned checkpoints were asked for."""
+        return self.get_checkpoint_config().is_unaligned_checkpoints_enabled()
+
+    def is_force_unaligned_checkpoints(self) -> bool:
+        """Whether unaligned checkpoints were insisted on."""
+        return self.get_checkpoint_config().is_force_unaligned_checkpoints()
+
+    def set_state_backend(self, state_backend: StateBackend) -> StreamExecutionEnvironment:
+        """Where state lives; in this release in memory, whatever is set.
+
+        :raises TypeError: when it is no StateBackend.
+        """
+        from pyflink.datastream.state_backend import (
+            EmbeddedRocksDBStateBackend,
+            HashMapStateBackend,
+            StateBackend,
+        )
+
+        if isinstance(state_backend, str):
+            known = {"rocksdb": EmbeddedRocksDBStateBackend, "hashmap": HashMapStateBackend}
+            if state_backend.lower() not in known:
+                raise TypeError(f"set_state_backend: unknown state backend {state_backend!r}; use hashmap or rocksdb")
+            state_backend = known[state_backend.lower()]()
+        if not isinstance(state_backend, StateBackend):
+            raise TypeError(f"set_state_backend needs a StateBackend such as HashMapStateBackend(), got {state_backend!r}")
+        if isinstance(state_backend, EmbeddedRocksDBStateBackend):
+            from pyflink.datastream._logging import info
+
+            info("RocksDB comes with a later release: state is kept in memory")
+        self._state_backend = state_backend
+        return self
+
+    def get_state_backend(self) -> StateBackend | None:
+        """What was set, or None."""
+        return self._state_backend
+
+    def enable_changelog_state_backend(self, enabled: bool) -> StreamExecutionEnvironment:
+        """Accepted: there is no changelog of state."""
+        self._changelog = enabled
+        return self
+
+    def is_changelog_state_backend_enabled(self) -> bool | None:
+        """What was set, or None."""
+        return self._changelog
+
+    def set_default_savepoint_directory(self, directory: str) -> StreamExecutionEnvironment:
+        """Where savepoints go that name no folder."""
+        from pyflink.datastream.checkpoint_storage import normalise_path
+
+        self._savepoint_directory = normalise_path(directory)
+        return self
+
+    def get_default_savepoint_directory(self) -> str | None:
+        """See :meth:`set_default_savepoint_directory`."""
+        return self._savepoint_directory
+
+    def set_restart_strategy(
+        self, restart_strategy_configuration: RestartStrategyConfiguration
+    ) -> StreamExecutionEnvironment:
+        """What happens when a job fails; in this release a failed job ends."""
+        self.get_config().set_restart_strategy(restart_strategy_configuration)
+        return self
+
+    def get_restart_strategy(self) -> RestartStrategyConfiguration:
+        """See :meth:`set_restart_strategy`."""
+        return self.get_config().get_restart_strategy()
+
+    def add_default_kryo_serializer(self, type_class_name: str, serializer_class_name: str) -> None:
+        """Accepted: there is no Kryo here."""
+        self.get_config().add_default_kryo_serializer(type_class_name, serializer_class_name)
+
+    def register_type_with_kryo_serializer(self, type_class_name: str, serializer_class_name: str) -> None:
+        """Accepted: there is no Kryo here."""
+        self.get_config().register_type_with_kryo_serializer(type_class_name, serializer_class_name)
+
+    def register_type(self, type_class_name: str) -> None:
+        """Accepted: types need no registration here."""
+        self.get_config().register_pojo_type(type_class_name)
+
+    def set_stream_time_characteristic(self, characteristic: TimeCharacteristic) -> None:
+        """Accepted, as upstream, where it is deprecated: windows name their clock themselves."""
+        from pyflink.datastream.time_characteristic import TimeCharacteristic
+
+        if not isinstance(characteristic, TimeCharacteristic):
+            raise TypeError(f"set_stream_time_characteristic needs a TimeCharacteristic, got {characteristic!r}")
+        self._time_characteristic = characteristic
+        interval = 0 if characteristic is TimeCharacteristic.ProcessingTime else 200
+        self.get_config().set_auto_watermark_interval(interval)
+
+    def get_stream_time_characteristic(self) -> TimeCharacteristic:
+        """Event time unless set."""
+        from pyflink.datastream.time_characteristic import TimeCharacteristic
+
+        return self._time_characteristic or TimeCharacteristic.EventTime
+
+    # -- dependencies -------------------------------------------------------------------------------------------------
+
+    def add_jars(self, *jars_path: str) -> None:
+        """Accepted: connectors and formats are built in, jars are not needed."""
+        from pyflink.datastream._logging import info
+
+        for path in jars_path:
+            info(f"{path} is not needed: connectors and formats are built in")
+
+    def add_classpaths(self, *classpaths: str) -> None:
+        """Accepted: see :meth:`add_jars`."""
+        self.add_jars(*classpaths)
+
+    def add_python_file(self, file_path: str) -> None:
+        """Makes a Python file, package folder or zip archive importable.
+
+        :raises FileNotFoundError: when there is none.
+        """
+        import os
+        import sys
+
+        path = os.path.abspath(_without_scheme(file_path))  # noqa: PTH100
+        if not os.path.exists(path):  # noqa: PTH110
+            raise FileNotFoundError(f"add_python_file: there is no file {file_path!r}")
+        if path.endswith(".py"):
+            path = os.path.dirname(path)  # noqa: PTH120
+        if path not in sys.path:
+            sys.path.insert(0, path)
+
+    def set_python_requirements(self, requirements_file_path: str, requirements_cache_dir: str | None = None) -> None:
+        """Accepted: functions run in this process, with its packages. Installing others comes with a later release."""
+        from pyflink.datastream._logging import info
+
+        info(f"{requirements_file_path} is not installed: functions run in this process, with its packages")
+
+    def add_python_archive(self, archive_path: str, target_dir: str | None = None) -> None:
+        """Not yet.
+
+        :raises NotSupportedError: always.
+        """
+        from pyflink._not_yet import not_yet
+
+        raise not_yet(
+            "add_python_archive", "functions run in this process; read the files where they are, by absolute path"
+        )
+
+    def set_python_executable(self, python_exec: str) -> None:
+        """Accepted: functions run in this process; they find the value in ``os.environ["python"]``."""
+        import os
+
+        os.environ["python"] = python_exec  # noqa: SIM112
+
+    def register_cached_file(self, file_path: str, name: str, executable: bool = False) -> None:
+        """Accepted: all subtasks see this machine's files."""
+        self._cached_files[name] = file_path
+
+    # -- sources ------------------------------------------------------------------------------------------------------
+
+    def from_collection(
+        self, collection: Iterable[Any], type_info: TypeInformation | None = None
+    ) -> DataStream:
+        """A bounded stream of the given records, at parallelism 1.
+
+        :param collection: the records; they are taken over now.
+        :param type_info: their type; any Python object when left out.
+        :raises TypeError: when `collection` cannot be iterated, or a type is no type.
+        """
+        if isinstance(collection, (str, bytes)) or not hasattr(collection, "__iter__"):
+            raise TypeError(f"from_collection needs a list of records, got {collection!r}")
+        declared = declared_type(type_info, "type_info of from_collection")
+        params = {
+            "values": list(collection),
+            "type": None if isinstance(declared, PickledBytesTypeInfo) else declared._logical(),
+        }
+        return self._source("collection", "Collection Source", declared, params, single=True)
+
+    def from_sequence(self, from_: int, to: int) -> DataStream:
+        """The numbers `from_` to `to`, both included, in parallel."""
+        from pyflink.common.watermark_strategy import WatermarkStrategy
+        from pyflink.datastream.connectors.number_seq import NumberSequenceSource
+
+        return self.from_source(NumberSequenceSource(from_, to), WatermarkStrategy.no_watermarks(), "Sequence Source")
+
+    generate_sequence = from_sequence
+
+    def from_source(
+        self,
+        source: Source,
+        watermark_strategy: WatermarkStrategy,
+        source_name: str,
+        type_info: TypeInformation | None = None,
+    ) -> DataStream:
+        """The records of a connector's source.
+
+        :param source: what a source's builder built.
+        :param watermark_strategy: timestamps and watermarks, made per split.
+        :param source_name: name of the source.
+        :param type_info: type of the records; the source's own when left out.
+        :raises TypeError: for wrong arguments.
+        """
+        spec = getattr(source, "_source_spec", None)
+        if spec is None:
+            hint = "; call .build() on it" if hasattr(source, "build") else ""
+            raise TypeError(f"from_source needs a source such as KafkaSource, got {source!r}{hint}")
+        connector, options, produced, bounded = spec()
+        declared = produced if type_info is None else declared_type(type_info, "type_info of from_source")
+        params = {
+            "connector": connector,
+            "options": options,
+            "watermarks": _watermarks(watermark_strategy, "from_source"),
+        }
+        return self._source(
+            "source", source_name, declared, params, bounded=bounded, native_type=declared._format_logical()
+        )
+
+    def add_source(
+        self, source_func: SourceFunction, source_name: str = "Custom Source", type_info: TypeInformation | None = None
+    ) -> DataStream:
+        """The records of a source function.
+
+        :param source_func: a subclass of SourceFunction, or a connector's source.
+        :param source_name: name of the source.
+        :param type_info: type of the records; any Python object when left out.
+        :raises TypeError: when it is no source.
+        """
+        if hasattr(source_func, "_source_spec"):
+            from pyflink.common.watermark_strategy import WatermarkStrategy
+
+            return self.from_source(source_func, WatermarkStrategy.no_watermarks(), source_name, type_info)  # type: ignore[arg-type]
+        if isinstance(source_func, type) or not callable(getattr(source_func, "run", None)):
+            raise TypeError(
+                f"add_source needs a SourceFunction: an object with run(ctx) and cancel(), got {source_func!r}"
+            )
+        params = {"function": source_func, "watermarks": None}
+        declared = declared_type(type_info, "type_info of add_source")
+        return self._source("python_source", source_name, declared, params, single=True, bounded=False)
+
+    def read_text_file(self, file_path: str, charset_name: str = "UTF-8") -> DataStream:
+        """The lines of a file, or of all files in a folder.
+
+        :param file_path: a path or ``file://`` URI.
+        :param charset_name: only UTF-8.
+        """
+        from pyflink.common.serialization import SimpleStringSchema
+        from pyflink.common.watermark_strategy import WatermarkStrategy
+        from pyflink.datastream.connectors.file_system import FileSource, StreamFormat
+
+        SimpleStringSchema(charset_name)  # checks the charset
+        source = FileSource.for_record_stream_format(StreamFormat.text_line_format(charset_name), file_path).build()
+        return self.from_source(source, WatermarkStrategy.no_watermarks(), "Split Reader: Custom File Source")
+
+    def create_input(self, input_format: Any, type_info: TypeInformation | None = None) -> DataStream:
+        """The records of an input format.
+
+        :raises NotSupportedError: for upstream's formats, which are Java objects.
+        """
+        if hasattr(input_format, "_source_spec"):
+            from pyflink.common.watermark_strategy import WatermarkStrategy
+
+            return self.from_source(input_format, WatermarkStrategy.no_watermarks(), "Custom Source", type_info)
+        from pyflink._not_yet import not_yet
+
+        raise not_yet("create_input", "use from_source(FileSource...) or a SourceFunction")
+
+    def _source(
+        self, kind: str, name: str, type_info: TypeInformation, params: dict[str, Any], **flags: Any
+    ) -> DataStream:
+        node = Transformation(self, kind, name, [], type_info, params, **flags)
+        return DataStream(self, [Edge(node)], type_info)
+
+    # -- execution ----------------------------------------------------------------------------------------------------
+
+    def _register(self, transformation: Transformation) -> Transformation:
+        """Makes an operator part of the next execution."""
+        self._transformations.append(transformation)
+        return transformation
+
+    def _unregister(self, transformation: Transformation) -> None:
+        if transformation in self._transformations:
+            self._transformations.remove(transformation)
+
+    def _plan(self) -> Plan:
+        if not self._transformations:
+            raise RuntimeError("No operators defined in streaming topology. Cannot execute.")
+        return Plan(self, self._transformations)
+
+    def _start(self, job_name: str) -> _native.Job:
+        """Translates what was built, forgets it, and starts it."""
+        from pyflink.datastream._logging import connect_engine
+
+        plan = self._plan()
+        graph = plan.to_native()
+        connect_engine()
+        self._transformations = []
+        return graph.start(job_name, self._job_options(plan))
+
+    def _job_options(self, plan: Plan) -> dict[str, Any]:
+        batch = self._runtime_mode is RuntimeExecutionMode.BATCH
+        if batch and not plan.is_bounded():
+            raise ValueError(
+                "Detected an UNBOUNDED source with the 'execution.runtime-mode' set to 'BATCH'. This combination is not "
+                "allowed, please set the 'execution.runtime-mode' to STREAMING or AUTOMATIC"
+            )
+        if self._runtime_mode is RuntimeExecutionMode.AUTOMATIC:
+            batch = plan.is_bounded()
+        options: dict[str, Any] = {
+            "batch_mode": batch,
+            "chaining": self._chaining,
+            "buffer_timeout_ms": self._buffer_timeout,
+        }
+        config = self._execution_config
+        if config is not None:
+            options["object_reuse"] = config.is_object_reuse_enabled()
+            options["auto_watermark_interval_ms"] = config.get_auto_watermark_interval()
+            parameters = config.get_global_job_parameters()
+            if parameters:
+                options["job_parameters"] = parameters
+        checkpoints = self._checkpoints
+        if checkpoints is not None:
+            from pyflink.datastream.externalized_checkpoint_retention import (
+                ExternalizedCheckpointRetention,
+            )
+
+            storage = checkpoints.get_checkpoint_storage()
+            if not batch and checkpoints.is_checkpointing_enabled():
+                options["checkpoint_interval_ms"] = checkpoints.get_checkpoint_interval()
+            options["checkpoint_timeout_ms"] = checkpoints.get_checkpoint_timeout()
+            options["tolerable_checkpoint_failures"] = checkpoints.get_tolerable_checkpoint_failure_number()
+            if storage is not None:
+                options["checkpoint_directory"] = storage._directory()
+            options["retain_on_cancellation"] = (
+                checkpoints.get_externalized_checkpoint_retention()
+                is ExternalizedCheckpointRetention.RETAIN_ON_CANCELLATION
+            )
+        if "checkpoint_directory" not in options and self._state_backend is not None:
+            from pyflink.datastream.checkpoint_storage import local_path
+
+            if self._state_backend._checkpoint_path:
+                options["checkpoint_directory"] = local_path(self._state_backend._checkpoint_path)
+        if self._restore_path:
+            options["restore_path"] = self._restore_path
+        return options
+
+    def execute(self, job_name: str | None = None) -> JobExecutionResult:
+        """Runs what was built and waits for its end.
+
+        :param job_name: name of the job.
+        :raises RuntimeError: when nothing was built.
+        :raises Exception: what a function raised, as it was, with a note naming operator, subtask and record.
+        """
+        from pyflink.common.job_client import result_of
+
+        job = self._start(job_name or self._job_name)
+        job.wait()
+        return result_of(job)
+
+    def execute_async(self, job_name: str = _DEFAULT_JOB_NAME) -> JobClient:
+        """Starts what was built and returns at once.
+
+        :param job_name: name of the job.
+        :returns: the job's client; the job runs on when it is dropped.
+        :raises RuntimeError: when nothing was built.
+        """
+        from pyflink.common.job_client import JobClient
+
+        job = self._start(job_name or self._job_name)
+        _running_jobs[:] = [j for j in _running_jobs if j.status() in ("CREATED", "RUNNING", "CANCELLING", "FAILING")]
+        _running_jobs.append(job)
+        return JobClient(job)
+
+    def get_execution_plan(self) -> str:
+        """What was built, as text: nodes with id, type, parallelism and predecessors.
+
+        :raises RuntimeError: when nothing was built.
+        """
+        return self._plan().to_text()
+
+    def close(self) -> None:
+        """Forgets what was built; running jobs go on."""
+        self._transformations = []
+
+
+_default_local_parallelism: int | None = None
+
+
+def _without_scheme(path: str) -> str:
+    return "/" + path[len("file:") :].lstrip("/") if path.startswith("file:") else path
