@@ -10,6 +10,8 @@ namespace flott {
 namespace {
 
 constexpr std::int64_t kMaxPollRows = 1024;
+/// Polls without rows (all skipped) before the task may look at its mailbox.
+constexpr int kMaxEmptyPolls = 8;
 
 }  // namespace
 
@@ -92,14 +94,19 @@ TaskInput::Status SourceInput::next(Item& out) {
       return Status::kElement;
     }
   }
-  SourceBatch polled;
-  const PollResult result = reader_->poll(polled, kMaxPollRows);
-  if (polled.batch) {
-    take_batch(splits_[static_cast<std::size_t>(polled.split)], polled.batch);
+  PollResult result = PollResult::kMore;
+  for (int polls = 0; result == PollResult::kMore && ready_.empty() && polls < kMaxEmptyPolls;
+       ++polls) {
+    SourceBatch polled;
+    result = reader_->poll(polled, kMaxPollRows);
+    if (polled.batch) {
+      take_batch(splits_[static_cast<std::size_t>(polled.split)], polled.batch);
+    }
+    if (result != PollResult::kMore || polled.batch == nullptr) {
+      finish_splits();
+    }
   }
-  if (result != PollResult::kMore || polled.batch == nullptr) {
-    finish_splits();
-  }
+  poll_again_ = result == PollResult::kMore;
   if (result == PollResult::kFinished && no_more_splits_) {
     ended_ = true;
     if (combined_ < kMaxWatermark) {
@@ -107,10 +114,7 @@ TaskInput::Status SourceInput::next(Item& out) {
     }
     ready_.push_back({0, EndOfInput{}});
   }
-  if (take(out)) {
-    return Status::kElement;
-  }
-  return result == PollResult::kMore ? next(out) : Status::kIdle;
+  return take(out) ? Status::kElement : Status::kIdle;
 }
 
 BatchPtr SourceInput::assign_timestamps(const BatchPtr& batch) {
@@ -230,7 +234,7 @@ void SourceInput::finish_splits() {
 
 Timestamp SourceInput::next_time() const {
   // A letter that came while the last step ran is answered at once.
-  return !barriers_.empty() || !ready_.empty() ? kMinTimestamp : next_periodic_;
+  return poll_again_ || !barriers_.empty() || !ready_.empty() ? kMinTimestamp : next_periodic_;
 }
 
 void SourceInput::snapshot(CheckpointId id, OperatorSnapshot& out) {

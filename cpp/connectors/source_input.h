@@ -85,6 +85,7 @@ class SourceInput final : public TaskInput {
   Timestamp next_periodic_ = kMaxTimestamp;
   bool assigned_ = false;  ///< the first add_splits came; before it nothing is known about idleness
   bool no_more_splits_ = false;
+  bool poll_again_ = false;  ///< the reader had more when it was last asked
   bool ended_ = false;
 };
 

@@ -16,19 +16,25 @@ bool heavy_native(const StreamNode& node) {
   return !node.uses_host && (node.source != nullptr || node.granularity == Granularity::kBatch);
 }
 
-bool can_chain(const StreamNode& up, const StreamNode& down, bool up_vertex_uses_host,
+/// What a vertex already contains.
+struct VertexKind {
+  bool uses_host = false;
+  bool heavy_native = false;
+};
+
+bool can_chain(const StreamNode& up, const StreamNode& down, VertexKind vertex,
                const ChainingOptions& options) {
   if (!options.enabled || !strategies_allow(up, down)) {
     return false;
   }
-  if ((heavy_native(up) && down.uses_host) || (heavy_native(down) && up_vertex_uses_host)) {
+  if ((vertex.heavy_native && down.uses_host) || (heavy_native(down) && vertex.uses_host)) {
     return false;
   }
   switch (down.inputs[0].partitioner.strategy) {
     case PartitionStrategy::kForward:
       return true;
     case PartitionStrategy::kHash:
-      return up.parallelism == 1 && up_vertex_uses_host && !options.batch_mode;
+      return up.parallelism == 1 && vertex.uses_host && !options.batch_mode;
     default:
       return false;
   }
@@ -43,6 +49,7 @@ JobGraph make_job_graph(const StreamGraph& graph, const ChainingOptions& options
     int index;
   };
   std::vector<Place> places;
+  std::vector<VertexKind> kinds;  // by vertex
   for (const StreamNode& node : graph.nodes()) {
     Place place{-1, 0};
     if (!node.inputs.empty()) {
@@ -50,11 +57,14 @@ JobGraph make_job_graph(const StreamGraph& graph, const ChainingOptions& options
       const StreamNode& up = graph.nodes()[static_cast<std::size_t>(edge.source_node)];
       const Place up_place = places[static_cast<std::size_t>(edge.source_node)];
       JobVertex& vertex = out.vertices[static_cast<std::size_t>(up_place.vertex)];
-      if (can_chain(up, node, vertex.uses_host, options)) {
+      VertexKind& kind = kinds[static_cast<std::size_t>(up_place.vertex)];
+      if (can_chain(up, node, kind, options)) {
         place = {up_place.vertex, static_cast<int>(vertex.nodes.size())};
         vertex.nodes.push_back({node.id, up_place.index, edge.side});
         vertex.name += " -> " + node.name;
         vertex.uses_host = vertex.uses_host || node.uses_host;
+        kind.uses_host = vertex.uses_host;
+        kind.heavy_native = kind.heavy_native || heavy_native(node);
       }
     }
     if (place.vertex < 0) {
@@ -66,6 +76,7 @@ JobGraph make_job_graph(const StreamGraph& graph, const ChainingOptions& options
       vertex.uses_host = node.uses_host;
       vertex.nodes.push_back({node.id, -1, -1});
       out.vertices.push_back(std::move(vertex));
+      kinds.push_back({node.uses_host, heavy_native(node)});
       for (const StreamEdge& edge : node.inputs) {
         out.edges.push_back({places[static_cast<std::size_t>(edge.source_node)].vertex,
                              edge.source_node, place.vertex, edge});

@@ -272,6 +272,9 @@ void LocalJob::handle(TriggerRequest& event) {
 }
 
 void LocalJob::fail(std::exception_ptr error, std::string location) {
+  if (cancel_requested_) {
+    return;  // what breaks while the job is being cancelled does not make it a failed one
+  }
   if (result_.error) {
     return;  // the first failure is the cause; the others follow from it
   }

@@ -446,9 +446,13 @@ std::int64_t OperatorChain::process(const BatchPtr& batch, std::int64_t row, int
     }
     head.process(std::move(record), input);
     ++row;
+    if (any_busy()) {
+      break;
+    }
     if (row >= next_look) {
       const std::int64_t now_ns = monotonic_ns();
-      if (now_ns >= deadline_ns) {
+      // Rows that each yield many must not run far beyond the channels' limit.
+      if (now_ns >= deadline_ns || !ready()) {
         break;
       }
       if (last_ns != 0 && now_ns - last_ns < kQuickStrideNs && stride < kMaxClockStride) {
@@ -487,7 +491,8 @@ void OperatorChain::process_status(WatermarkStatus status) { head_output_->emit_
 bool OperatorChain::fire_timers(std::int64_t deadline_ns) {
   const Timestamp now = environment_.clock->now_ms();
   bool done = true;
-  for (const auto& link : links_) {
+  for (std::size_t i = first_due_link(); i < links_.size(); ++i) {
+    Link* const link = links_[i].get();
     link->call([&] {
       const bool async = link->context.take_async();
       if (link->context.take_wakeup(now) || async) {
@@ -509,9 +514,10 @@ bool OperatorChain::fire_timers(std::int64_t deadline_ns) {
 
 Timestamp OperatorChain::next_time() const {
   Timestamp next = kMaxTimestamp;
-  for (const auto& link : links_) {
-    next = std::min(next, link->context.wakeup_time());
-    if (const TimerService* timers = link->context.timer_service()) {
+  for (std::size_t i = first_due_link(); i < links_.size(); ++i) {
+    const LinkContext& context = links_[i]->context;
+    next = std::min(next, context.wakeup_time());
+    if (const TimerService* timers = context.timer_service()) {
       next = std::min(next, timers->next_processing_time());
     }
   }
@@ -519,7 +525,7 @@ Timestamp OperatorChain::next_time() const {
 }
 
 bool OperatorChain::has_async_wakeup() const {
-  return std::any_of(links_.begin(), links_.end(),
+  return std::any_of(links_.begin() + static_cast<std::ptrdiff_t>(first_due_link()), links_.end(),
                      [](const auto& link) { return link->context.async_pending(); });
 }
 
@@ -548,6 +554,10 @@ bool OperatorChain::finish() {
     });
     if (!done) {
       return false;
+    }
+    // What waits for the clock is dropped at the end of input, as in Flink; it must not be in the final snapshot.
+    if (TimerService* timers = link.context.timer_service()) {
+      timers->drop_processing_timers();
     }
   }
   flush();
@@ -622,6 +632,11 @@ std::exception_ptr OperatorChain::close() {
   }
   opened_ = 0;
   return first;
+}
+
+bool OperatorChain::any_busy() const {
+  return std::any_of(links_.begin(), links_.end(),
+                     [](const auto& link) { return link->op->busy(); });
 }
 
 bool OperatorChain::ready() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <exception>
 #include <functional>
@@ -70,9 +71,10 @@ class OperatorChain {
   /// The watermark of the task's input, in bounded steps; true when it has passed the whole chain.
   bool process_watermark(Timestamp watermark, std::int64_t deadline_ns);
   void process_status(WatermarkStatus status);
-  /// Due processing-time timers and wake-ups; true when none is left.
+  /// Due processing-time timers and wake-ups; true when none is left. Operators that already prepared the running
+  /// checkpoint, or have finished, are left alone: what they would emit came behind the flush of those after them.
   bool fire_timers(std::int64_t deadline_ns);
-  /// Clock time of the next timer or wake-up; `now` at once when an async wake-up waits.
+  /// Clock time of the next timer or wake-up of those operators.
   Timestamp next_time() const;
   bool has_async_wakeup() const;
 
@@ -98,6 +100,9 @@ class OperatorChain {
   std::string failed_record() const;
 
  private:
+  bool any_busy() const;
+  std::size_t first_due_link() const { return std::max(prepare_link_, finish_link_); }
+
   class LinkContext;
   class LinkOutput;
   struct Link;

@@ -224,12 +224,19 @@ TaskSnapshot Task::snapshot(CheckpointId id) {
 
 void Task::wait() {
   const Timestamp now = clock_.now_ms();
-  const Timestamp next = std::min(chain_->next_time(), input_->next_time());
-  std::int64_t wait_ms = kLongestWaitMs;
-  if (next != kMaxTimestamp) {
-    wait_ms = std::clamp<std::int64_t>(next - now, 0, kLongestWaitMs);
+  const bool ready = chain_->ready();
+  Timestamp next = chain_->next_time();
+  if (phase_ == Phase::kTakeInput && ready) {
+    // Otherwise the input is not asked, and what it has to do at its time would only keep this awake.
+    next = std::min(next, input_->next_time());
   }
-  if (phase_ == Phase::kBarrier || phase_ == Phase::kFinishing || !chain_->ready()) {
+  std::int64_t wait_ms = kLongestWaitMs;
+  if (next <= now) {
+    wait_ms = 0;
+  } else if (next != kMaxTimestamp) {
+    wait_ms = std::min(next - now, kLongestWaitMs);
+  }
+  if (phase_ == Phase::kBarrier || phase_ == Phase::kFinishing || !ready) {
     wait_ms = std::min(wait_ms, kBusyWaitMs);
   }
   signal_->wait_for(std::chrono::milliseconds(wait_ms));
