@@ -1,0 +1,391 @@
+#include <gtest/gtest.h>
+
+#include "base/log.h"
+#include "connectors/kafka/kafka_sink.h"
+#include "connectors/kafka/kafka_source.h"
+#include "connectors/kafka/mock_cluster.h"
+#include "connectors/kafka/split_position.h"
+#include "connectors/kafka_record.h"
+#include "connectors/registry.h"
+#include "tests/cpp/connectors/reading.h"
+
+namespace flott::kafka {
+namespace {
+
+using flott::test::error_of;
+using flott::test::ReaderDriver;
+using flott::test::WriterDriver;
+using Strings = std::vector<std::string>;
+
+/// One embedded broker for all tests of the file; each test has topics of its own.
+class KafkaTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() { cluster_ = std::make_unique<MockCluster>(1); }
+  static void TearDownTestSuite() { cluster_.reset(); }
+
+  static Options options(std::map<std::string, std::string> values) {
+    values.emplace("bootstrap.servers", cluster_->bootstrap_servers());
+    return Options(std::move(values));
+  }
+  static std::string make_topic(int partitions) {
+    const std::string topic =
+        std::string(testing::UnitTest::GetInstance()->current_test_info()->name());
+    cluster_->create_topic(topic, partitions);
+    return topic;
+  }
+  static Value message(const std::string& topic, int partition, const std::string& value,
+                       std::int64_t timestamp = 1000) {
+    return Value::row({Value::string(topic), Value::integer(partition), Value::null(),
+                       Value::bytes(value), Value::integer(timestamp)});
+  }
+  static void produce(const std::vector<Value>& messages) {
+    KafkaSink sink(options({}));
+    WriterDriver driver(sink);
+    BatchBuilder builder(kafka_record_type());
+    for (const Value& value : messages) {
+      builder.append(value);
+    }
+    driver.writer().write(builder.finish());
+    ASSERT_TRUE(driver.flush());
+  }
+  /// `count` messages "p:i" in each partition.
+  static void fill(const std::string& topic, int partitions, int count, int first = 0) {
+    std::vector<Value> messages;
+    for (int p = 0; p < partitions; ++p) {
+      for (int i = first; i < first + count; ++i) {
+        messages.push_back(message(topic, p, std::to_string(p) + ":" + std::to_string(i), 1000 + i));
+      }
+    }
+    produce(messages);
+  }
+  static std::unique_ptr<Source> source(std::map<std::string, std::string> values) {
+    return ConnectorRegistry::instance().make_source("kafka", options(std::move(values)),
+                                                     LogicalType::of(TypeKind::kString));
+  }
+
+  static std::unique_ptr<MockCluster> cluster_;
+};
+std::unique_ptr<MockCluster> KafkaTest::cluster_;
+
+TEST_F(KafkaTest, EarliestToLatestReadsEachPartitionInOrder) {
+  const std::string topic = make_topic(3);
+  fill(topic, 3, 50);
+  const auto kafka = source({{"topics", topic}, {"scan.bounded", "latest"}});
+  EXPECT_EQ(kafka->boundedness(), Boundedness::kBounded);
+  ReaderDriver driver(*kafka);
+  driver.reader().add_splits(kafka->discover_splits({}));
+  ASSERT_TRUE(driver.read_all(7));
+  EXPECT_EQ(driver.rows, 150);
+  std::vector<int> next(3, 0);
+  for (const auto& batch : driver.batches) {
+    const auto split = static_cast<std::size_t>(batch.split);
+    for (std::int64_t i = 0; i < batch.batch->num_rows(); ++i) {
+      EXPECT_EQ(batch.batch->column(0).string_at(i),
+                std::to_string(split) + ":" + std::to_string(next[split]));
+      EXPECT_EQ(batch.batch->timestamp_at(i), 1000 + next[split]);
+      ++next[split];
+    }
+  }
+  EXPECT_TRUE(driver.reader().split_finished(0));
+}
+
+TEST_F(KafkaTest, EmptyPartitionsOfABoundedSourceFinishAtOnce) {
+  const std::string topic = make_topic(4);
+  const auto kafka = source({{"topics", topic}, {"scan.bounded", "latest"}});
+  ReaderDriver driver(*kafka);
+  driver.reader().add_splits(kafka->discover_splits({}));
+  ASSERT_TRUE(driver.read_all());
+  EXPECT_EQ(driver.rows, 0);
+}
+
+TEST_F(KafkaTest, LatestReadsOnlyWhatComesLater) {
+  const std::string topic = make_topic(1);
+  fill(topic, 1, 5);
+  const auto kafka = source({{"topics", topic}, {"scan.startup", "latest"}});
+  EXPECT_EQ(kafka->boundedness(), Boundedness::kUnbounded);
+  ReaderDriver driver(*kafka);
+  driver.reader().add_splits(kafka->discover_splits({}));
+  fill(topic, 1, 2, 5);
+  ASSERT_TRUE(driver.read_rows(2));
+  EXPECT_EQ(driver.strings(), (Strings{"0:5", "0:6"}));
+}
+
+TEST_F(KafkaTest, GivenOffsetsBoundBothEnds) {
+  const std::string topic = make_topic(2);
+  fill(topic, 2, 10);
+  const auto kafka = source({{"partitions", topic + ":1"},
+                             {"scan.startup", "offsets"},
+                             {"scan.startup.offsets", topic + ":1:4"},
+                             {"scan.bounded", "offsets"},
+                             {"scan.bounded.offsets", topic + ":1:7"}});
+  ReaderDriver driver(*kafka);
+  driver.reader().add_splits(kafka->discover_splits({}));
+  ASSERT_TRUE(driver.read_all());
+  EXPECT_EQ(driver.strings(), (Strings{"1:4", "1:5", "1:6"}));
+}
+
+TEST_F(KafkaTest, PatternsSelectWholeTopicNames) {
+  const std::string topic = make_topic(1);
+  cluster_->create_topic(topic + "_b", 2);
+  cluster_->create_topic("x" + topic, 1);
+  fill(topic, 1, 1);
+  fill(topic + "_b", 2, 1);
+  fill("x" + topic, 1, 1);
+  const auto kafka = source({{"topic-pattern", topic + ".*"}, {"scan.bounded", "latest"}});
+  EXPECT_EQ(kafka->discover_splits({}).size(), 3U);
+}
+
+TEST_F(KafkaTest, RestoredPositionsGoOnWithoutGapOrRepeat) {
+  const std::string topic = make_topic(2);
+  fill(topic, 2, 40);
+  const auto kafka = source({{"topics", topic}, {"scan.bounded", "latest"}});
+  std::vector<SourceSplit> positions = kafka->discover_splits({});
+  Strings seen;
+  for (int round = 0; round < 4; ++round) {
+    ReaderDriver driver(*kafka);
+    driver.reader().add_splits(positions);
+    ASSERT_TRUE(driver.read_rows(15, 5));
+    positions = driver.reader().positions();
+    for (const std::string& text : driver.strings()) {
+      seen.push_back(text);
+    }
+  }
+  ReaderDriver last(*kafka);
+  last.reader().add_splits(positions);
+  ASSERT_TRUE(last.read_all());
+  for (const std::string& text : last.strings()) {
+    seen.push_back(text);
+  }
+  std::sort(seen.begin(), seen.end());
+  EXPECT_EQ(seen.size(), 80U);
+  EXPECT_EQ(std::unique(seen.begin(), seen.end()), seen.end());
+}
+
+TEST_F(KafkaTest, NewSplitsAreReadFromTheirBeginning) {
+  const std::string topic = make_topic(2);
+  fill(topic, 2, 3);
+  const auto kafka = source({{"topics", topic}, {"scan.startup", "latest"}});
+  std::vector<SourceSplit> splits = kafka->discover_splits({});
+  ReaderDriver driver(*kafka);
+  driver.reader().add_splits({splits[0]});
+  driver.reader().add_splits({kafka->as_new_split(splits[1])});
+  ASSERT_TRUE(driver.read_rows(3));
+  EXPECT_EQ(driver.strings(), (Strings{"1:0", "1:1", "1:2"}));
+  EXPECT_EQ(kafka->discovery_interval_ms(), 300'000);
+}
+
+TEST_F(KafkaTest, CommittedOffsetsAreTheGroupsAndResetWhereThereAreNone) {
+  const std::string topic = make_topic(2);
+  fill(topic, 2, 4);
+  const std::map<std::string, std::string> group = {
+      {"topics", topic}, {"group.id", "group-" + topic}, {"scan.startup", "committed"}};
+  const auto strict = source(group);
+  EXPECT_NE(error_of([&] { strict->discover_splits({}); }).find("no committed offset"),
+            std::string::npos);
+  auto lenient_options = group;
+  lenient_options["scan.startup.reset"] = "earliest";
+  const auto lenient = source(lenient_options);
+  ReaderDriver first(*lenient);
+  first.reader().add_splits(lenient->discover_splits({}));
+  ASSERT_TRUE(first.read_rows(8));
+  first.reader().on_checkpoint(1);
+  first.reader().notify_checkpoint_complete(1);
+  const auto committed = [&] {
+    return first.metrics().snapshot()["KafkaSourceReader.topic." + topic +
+                                      ".partition.1.committedOffset"] == 4;
+  };
+  ASSERT_TRUE(first.read_until(committed));
+  const auto again = strict->discover_splits({});
+  EXPECT_EQ(SplitPosition::decode(again[1]).next, 4);
+}
+
+TEST_F(KafkaTest, ABadRecordNamesTopicPartitionOffsetAndReason) {
+  const std::string topic = make_topic(2);
+  produce({message(topic, 1, R"({"a": 1})"), message(topic, 1, R"({"a": )")});
+  const LogicalTypePtr type = LogicalType::row({"a"}, {LogicalType::of(TypeKind::kInt)});
+  const auto make = [&](const char* ignore) {
+    return ConnectorRegistry::instance().make_source(
+        "kafka",
+        options({{"topics", topic},
+                 {"scan.bounded", "latest"},
+                 {"format", "json"},
+                 {"format.ignore-parse-errors", ignore}}),
+        type);
+  };
+  const auto strict = make("false");
+  ReaderDriver driver(*strict);
+  driver.reader().add_splits(strict->discover_splits({}));
+  ErrorKind kind{};
+  const std::string text = error_of([&] { driver.read_all(); }, &kind);
+  EXPECT_EQ(kind, ErrorKind::kExternal);
+  EXPECT_NE(text.find("topic '" + topic + "', partition 1, offset 1 as json"), std::string::npos)
+      << text;
+
+  const auto lenient = make("true");
+  ReaderDriver ignoring(*lenient);
+  ignoring.reader().add_splits(lenient->discover_splits({}));
+  ASSERT_TRUE(ignoring.read_all());
+  EXPECT_EQ(ignoring.rows, 1);
+  EXPECT_EQ(ignoring.metrics().snapshot()["numRecordsIgnored"], 1);
+}
+
+TEST_F(KafkaTest, UnreachableBrokersAndHostsNameTheSetting) {
+  const auto closed = ConnectorRegistry::instance().make_source(
+      "kafka",
+      test::options_of({{"bootstrap.servers", "127.0.0.1:1"},
+               {"topics", "flights"},
+               {"startup.timeout.ms", "500"}}),
+      LogicalType::of(TypeKind::kString));
+  const std::string text = error_of([&] { closed->discover_splits({}); });
+  EXPECT_NE(text.find("'flights'"), std::string::npos) << text;
+  EXPECT_NE(text.find("127.0.0.1:1"), std::string::npos) << text;
+  EXPECT_NE(text.find("'bootstrap.servers'"), std::string::npos) << text;
+
+  KafkaSink sink(test::options_of({{"bootstrap.servers", "127.0.0.1:1"},
+                          {"topic", "flights"},
+                          {"startup.timeout.ms", "300"}}));
+  WriterDriver driver(sink);
+  BatchBuilder builder(kafka_record_type());
+  builder.append(message("flights", 0, "x"));
+  driver.writer().write(builder.finish());
+  EXPECT_NE(error_of([&] { driver.flush(); }).find("'flights'"), std::string::npos);
+}
+
+TEST_F(KafkaTest, DiscoveryEndsWhenTheJobIsCancelled) {
+  const auto closed = ConnectorRegistry::instance().make_source(
+      "kafka", test::options_of({{"bootstrap.servers", "127.0.0.1:1"}, {"topics", "flights"}}),
+      LogicalType::of(TypeKind::kString));
+  int asked = 0;
+  EXPECT_TRUE(closed->discover_splits([&] { return ++asked > 2; }).empty());
+}
+
+TEST_F(KafkaTest, SinkKeepsNullsKeysAndEmptyValuesApart) {
+  const std::string topic = make_topic(1);
+  KafkaSink sink(options({{"topic", topic}}));
+  {
+    WriterDriver driver(sink);
+    BatchBuilder builder(kafka_record_type());
+    builder.append(Value::row({Value::null(), Value::null(), Value::bytes("k"), Value::bytes("v"),
+                               Value::integer(7000)}));
+    builder.append(Value::row(
+        {Value::null(), Value::null(), Value::bytes("k"), Value::bytes(""), Value::null()}));
+    driver.writer().write(builder.finish());
+    ASSERT_TRUE(driver.flush());
+    EXPECT_EQ(driver.metrics().snapshot()["numRecordsSend"], 2);
+  }
+  const auto kafka = source({{"topics", topic}, {"scan.bounded", "latest"}});
+  ReaderDriver driver(*kafka);
+  driver.reader().add_splits(kafka->discover_splits({}));
+  ASSERT_TRUE(driver.read_all());
+  EXPECT_EQ(driver.strings(), (Strings{"v", ""}));
+  EXPECT_EQ(driver.batches[0].batch->timestamp_at(0), 7000);
+}
+
+TEST_F(KafkaTest, ARecordWithoutTopicAndTooLargeOnesAreExplained) {
+  const std::string topic = make_topic(1);
+  BatchBuilder builder(kafka_record_type());
+  KafkaSink nameless(options({}));
+  WriterDriver first(nameless);
+  builder.append(Value::row(
+      {Value::null(), Value::null(), Value::null(), Value::bytes("v"), Value::null()}));
+  const BatchPtr without = builder.finish();
+  EXPECT_NE(error_of([&] { first.writer().write(without); }).find("'topic'"), std::string::npos);
+
+  KafkaSink small(options({{"topic", topic}, {"properties.max.request.size", "1000"}}));
+  WriterDriver second(small);
+  builder.append(message(topic, 0, std::string(5000, 'x')));
+  const BatchPtr large = builder.finish();
+  const std::string text = error_of([&] { second.writer().write(large); });
+  EXPECT_NE(text.find("'properties.max.request.size'"), std::string::npos) << text;
+  EXPECT_NE(text.find(topic), std::string::npos) << text;
+}
+
+TEST_F(KafkaTest, SinkIsBusyWhileTheBrokerIsAwayAndLosesNothing) {
+  const std::string topic = make_topic(1);
+  // The other tests' broker stays as it is.
+  MockCluster cluster(1);
+  cluster.create_topic(topic, 1);
+  const std::map<std::string, std::string> base = {
+      {"bootstrap.servers", cluster.bootstrap_servers()}, {"topic", topic}, {"buffer.records", "100"}};
+  KafkaSink sink{Options(base)};
+  WriterDriver driver(sink);
+  BatchBuilder builder(kafka_record_type());
+  const auto write = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      builder.append(message(topic, 0, std::to_string(i)));
+    }
+    driver.writer().write(builder.finish());
+  };
+  write(10);
+  ASSERT_TRUE(driver.flush());
+  cluster.set_broker_up(1, false);
+  write(1000);
+  EXPECT_TRUE(driver.writer().busy());
+  EXPECT_FALSE(driver.writer().flushed());
+  cluster.set_broker_up(1, true);
+  ASSERT_TRUE(driver.flush());
+  EXPECT_FALSE(driver.writer().busy());
+
+  const auto kafka = ConnectorRegistry::instance().make_source(
+      "kafka",
+      test::options_of({{"bootstrap.servers", cluster.bootstrap_servers()},
+               {"topics", topic},
+               {"scan.bounded", "latest"}}),
+      LogicalType::of(TypeKind::kString));
+  ReaderDriver reading(*kafka);
+  reading.reader().add_splits(kafka->discover_splits({}));
+  ASSERT_TRUE(reading.read_all());
+  EXPECT_EQ(reading.rows, 1010);
+}
+
+TEST_F(KafkaTest, AReaderOutlivesTheLossOfItsBroker) {
+  std::mutex mutex;
+  Strings lines;
+  set_log_level(LogLevel::kInfo);
+  set_log_sink([&](LogLevel, std::string_view, std::string_view text) {
+    const std::lock_guard lock(mutex);
+    lines.emplace_back(text);
+  });
+  const auto count = [&](const char* word) {
+    const std::lock_guard lock(mutex);
+    return std::count_if(lines.begin(), lines.end(), [&](const std::string& line) {
+      return line.find(word) != std::string::npos && line.find("source (1/1)") == 0;
+    });
+  };
+  {
+    MockCluster cluster(1);
+    cluster.create_topic("t", 1);
+    const std::string servers = cluster.bootstrap_servers();
+    const auto send = [&](int first) {
+      KafkaSink sink(test::options_of({{"bootstrap.servers", servers}}));
+      WriterDriver driver(sink);
+      BatchBuilder builder(kafka_record_type());
+      for (int i = first; i < first + 20; ++i) {
+        builder.append(message("t", 0, std::to_string(i)));
+      }
+      driver.writer().write(builder.finish());
+      EXPECT_TRUE(driver.flush());
+    };
+    send(0);
+    const auto kafka = ConnectorRegistry::instance().make_source(
+        "kafka", test::options_of({{"bootstrap.servers", servers}, {"topics", "t"}}),
+        LogicalType::of(TypeKind::kString));
+    ReaderDriver driver(*kafka);
+    driver.reader().add_splits(kafka->discover_splits({}));
+    ASSERT_TRUE(driver.read_rows(20));
+    cluster.set_broker_up(1, false);
+    ASSERT_TRUE(driver.read_until([&] { return count("lost") > 0; }));
+    cluster.set_broker_up(1, true);
+    send(20);
+    ASSERT_TRUE(driver.read_rows(40));
+    ASSERT_TRUE(driver.read_until([&] { return count("again") > 0; }));
+    EXPECT_EQ(driver.rows, 40);
+    EXPECT_EQ(count("lost"), 1);
+    EXPECT_EQ(count("again"), 1);
+  }
+  set_log_sink({});
+  set_log_level(LogLevel::kWarn);
+}
+
+}  // namespace
+}  // namespace flott::kafka
