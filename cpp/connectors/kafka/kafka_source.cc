@@ -42,6 +42,18 @@ std::vector<SourceSplit> KafkaSource::discover_splits(const std::function<bool()
     return it == ends.end() ? std::int64_t{0} : it->second;
   };
 
+  OffsetLookup::Offsets begins;
+  bool begins_known = false;
+  // A number rather than "the beginning": librdkafka waits half a second before it resolves that itself.
+  const auto begin_of = [&](const TopicPartition& partition) {
+    if (!begins_known) {
+      begins = lookup_->offsets_at(partitions, RD_KAFKA_OFFSET_BEGINNING, cancelled);
+      begins_known = true;
+    }
+    const auto it = begins.find(partition);
+    return it == begins.end() ? std::int64_t{RD_KAFKA_OFFSET_BEGINNING} : it->second;
+  };
+
   OffsetLookup::Offsets found;
   if (options_->start == StartMode::kCommitted) {
     found = lookup_->committed(partitions, cancelled);
@@ -67,12 +79,12 @@ std::vector<SourceSplit> KafkaSource::discover_splits(const std::function<bool()
     if (it != found.end()) {
       position.next = it->second;
     } else if (options_->start == StartMode::kEarliest) {
-      position.next = RD_KAFKA_OFFSET_BEGINNING;
+      position.next = begin_of(partition);
     } else if (options_->start == StartMode::kLatest || options_->start == StartMode::kTimestamp) {
       // No record at or after the time: only what comes later.
       position.next = end_of(partition);
     } else if (options_->reset == "earliest") {
-      position.next = RD_KAFKA_OFFSET_BEGINNING;
+      position.next = begin_of(partition);
     } else if (options_->reset == "latest") {
       position.next = end_of(partition);
     } else {
