@@ -457,8 +457,8 @@ void add_python_sink(Draft& draft) {
 }
 
 void add_connector_node(Draft& draft, const char* kind) {
-  ConnectorNode made = make_connector_node(kind, draft.params, draft.request,
-                                           input_type_of(draft.graph, draft.node));
+  ConnectorNode made =
+      make_connector_node(kind, draft.params, draft.request, draft.graph, draft.node);
   draft.node.output_type = made.output_type;
   draft.node.granularity = made.granularity;
   draft.node.uses_host = made.uses_host;

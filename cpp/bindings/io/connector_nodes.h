@@ -23,7 +23,9 @@ struct ConnectorNode {
   bool uses_host = true;
   OperatorFactory make_operator;
 };
+/// May put nodes in front of `draft`, by changing its inputs.
 ConnectorNode make_connector_node(const std::string& kind, const NodeParams& params,
-                                  const NodeRequest& request, const LogicalTypePtr& input_type);
+                                  const NodeRequest& request, StreamGraph& graph,
+                                  StreamNode& draft);
 
 }  // namespace flott::bindings
