@@ -1,0 +1,8 @@
+"""Names that come with a later release; see pyflink._not_yet."""
+
+from __future__ import annotations
+
+from pyflink._not_yet import NOT_YET, placeholder_getattr
+
+__all__ = sorted(NOT_YET[__name__])  # noqa: PLE0605
+__getattr__ = placeholder_getattr(__name__)
