@@ -25,10 +25,26 @@ constexpr std::int64_t kSignalIntervalMs = 50;
 constexpr std::int64_t kBlockedReportNs = 1'000'000'000;
 constexpr int kExitInterrupted = 130;  // 128 + SIGINT, what shells expect
 
-/// The jobs of this process, for the end of the program.
+/// The jobs that run, so that one whose handle was dropped goes on, and for the end of the program.
 struct LiveJobs {
   std::mutex mutex;
-  std::vector<std::weak_ptr<Job>> jobs;
+  std::vector<std::shared_ptr<Job>> jobs;
+
+  void add(std::shared_ptr<Job> job) {
+    remove_ended();
+    const std::lock_guard lock(mutex);
+    jobs.push_back(std::move(job));
+  }
+  void remove_ended() {
+    std::vector<std::shared_ptr<Job>> ended;  // destroyed after the lock: this frees user objects
+    const std::lock_guard lock(mutex);
+    for (auto& job : jobs) {
+      if (is_terminal(job->status())) {
+        ended.push_back(std::move(job));
+      }
+    }
+    std::erase(jobs, nullptr);
+  }
 };
 LiveJobs& live_jobs() {
   // Leaked: threads may still look at it while the process ends.
@@ -145,12 +161,6 @@ std::shared_ptr<PythonJob> start_python_job(const GraphBuilder& builder,
     const GilRelease released;
     job = start_job(builder.graph(), job_options);
   }
-  LiveJobs& live = live_jobs();
-  {
-    const std::lock_guard lock(live.mutex);
-    std::erase_if(live.jobs, [](const std::weak_ptr<Job>& each) { return each.expired(); });
-    live.jobs.push_back(job);
-  }
   // Dropping the last reference joins threads, which need the GIL to end.
   std::shared_ptr<Job> joining(job.get(), [job](Job*) mutable {
     if (PyGILState_Check() != 0) {
@@ -161,6 +171,7 @@ std::shared_ptr<PythonJob> start_python_job(const GraphBuilder& builder,
     }
   });
   job.reset();
+  live_jobs().add(joining);
   return std::make_shared<PythonJob>(std::move(joining));
 }
 
@@ -263,6 +274,7 @@ bool PythonJob::wait(std::int64_t timeout_ms) {
         timeout_ms < 0 ? kSignalIntervalMs
                        : std::max<std::int64_t>(0, (end_ns - monotonic_ns()) / 1'000'000);
     if (wait_step(std::min(left_ms, kSignalIntervalMs))) {
+      live_jobs().remove_ended();
       raise_failure();
       return true;
     }
@@ -323,13 +335,9 @@ void shut_down_jobs() {
   LiveJobs& live = live_jobs();
   {
     const std::lock_guard lock(live.mutex);
-    for (const auto& each : live.jobs) {
-      if (auto job = each.lock(); job != nullptr && !is_terminal(job->status())) {
-        running.push_back(std::move(job));
-      }
-    }
-    live.jobs.clear();
+    running.swap(live.jobs);
   }
+  std::erase_if(running, [](const auto& job) { return is_terminal(job->status()); });
   for (const auto& job : running) {
     log(LogLevel::kWarn, "job",
         "the program ends while job '{}' is still running: it is cancelled. Wait for it with "

@@ -56,9 +56,14 @@ Value incoming(PyObject* object, const LogicalTypePtr& type) {
   return to_native(object, *type);
 }
 
-PyObject* outgoing(Value&& value) {
+PyObject* outgoing(Value&& value, const LogicalTypePtr& type) {
   if (value.is_null()) {
     Py_RETURN_NONE;
+  }
+  // A row is stored without names: the declared type gives them back. Scalars say themselves what
+  // they are.
+  if (type != nullptr && !type->children().empty()) {
+    return coerce_python(checked(to_python(value)).release(), *type);
   }
   return to_python(std::move(value));
 }
@@ -74,11 +79,11 @@ std::vector<Value> incoming_all(PyObject* values, const LogicalTypePtr& type, co
   return out;
 }
 
-PyObject* list_of(std::vector<Value>&& values) {
+PyObject* list_of(std::vector<Value>&& values, const LogicalTypePtr& type) {
   Ref list = checked(PyList_New(static_cast<Py_ssize_t>(values.size())));
   for (std::size_t i = 0; i < values.size(); ++i) {
     PyList_SET_ITEM(list.get(), static_cast<Py_ssize_t>(i),
-                    checked(outgoing(std::move(values[i]))).release());
+                    checked(outgoing(std::move(values[i]), type)).release());
   }
   return list.release();
 }
@@ -100,7 +105,7 @@ PyObject* state_clear(PyObject* self, PyObject* /*unused*/) {
 // --- ValueState
 
 PyObject* value_state_value(PyObject* self, PyObject* /*unused*/) {
-  return guarded(null_object(), [&] { return outgoing(use<ValueState>(self).value()); });
+  return guarded(null_object(), [&] { return outgoing(use<ValueState>(self).value(), cast(self)->value_type); });
 }
 
 PyObject* value_state_update(PyObject* self, PyObject* value) {
@@ -119,8 +124,9 @@ PyObject* value_state_update(PyObject* self, PyObject* value) {
 // --- ListState
 
 PyObject* list_state_get(PyObject* self, PyObject* /*unused*/) {
-  return guarded(null_object(),
-                 [&] { return iterator_of(list_of(use<ListState>(self).get())); });
+  return guarded(null_object(), [&] {
+    return iterator_of(list_of(use<ListState>(self).get(), cast(self)->value_type));
+  });
 }
 
 PyObject* list_state_iter(PyObject* self) { return list_state_get(self, nullptr); }
@@ -157,7 +163,8 @@ PyObject* list_state_update(PyObject* self, PyObject* values) {
 
 PyObject* map_state_get(PyObject* self, PyObject* key) {
   return guarded(null_object(), [&] {
-    return outgoing(use<MapState>(self).get(incoming(key, cast(self)->key_type)));
+    return outgoing(use<MapState>(self).get(incoming(key, cast(self)->key_type)),
+                    cast(self)->value_type);
   });
 }
 
@@ -233,12 +240,12 @@ PyObject* map_part(PyObject* self, Part part) {
       auto& [key, value] = entries[i];
       Ref item;
       if (part == Part::kKeys) {
-        item = checked(outgoing(std::move(key)));
+        item = checked(outgoing(std::move(key), cast(self)->key_type));
       } else if (part == Part::kValues) {
-        item = checked(outgoing(std::move(value)));
+        item = checked(outgoing(std::move(value), cast(self)->value_type));
       } else {
-        const Ref first = checked(outgoing(std::move(key)));
-        const Ref second = checked(outgoing(std::move(value)));
+        const Ref first = checked(outgoing(std::move(key), cast(self)->key_type));
+        const Ref second = checked(outgoing(std::move(value), cast(self)->value_type));
         item = checked(PyTuple_Pack(2, first.get(), second.get()));
       }
       PyList_SET_ITEM(list.get(), static_cast<Py_ssize_t>(i), item.release());
@@ -266,7 +273,9 @@ PyObject* map_state_is_empty(PyObject* self, PyObject* /*unused*/) {
 // --- AppendingState
 
 PyObject* appending_state_get(PyObject* self, PyObject* /*unused*/) {
-  return guarded(null_object(), [&] { return outgoing(use<AppendingState>(self).get()); });
+  return guarded(null_object(), [&] {
+    return outgoing(use<AppendingState>(self).get(), cast(self)->value_type);
+  });
 }
 
 PyObject* appending_state_add(PyObject* self, PyObject* value) {

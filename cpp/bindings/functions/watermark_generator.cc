@@ -68,7 +68,7 @@ class PythonWatermarkGenerator final : public WatermarkGenerator {
 
  private:
   static Handle make(PyObject* supplier) {
-    if (has_attribute(supplier, "on_event")) {
+    if (!PyType_Check(supplier) && has_attribute(supplier, "on_event")) {
       return Handle(subtask_copy(supplier, 1, "watermarks"));
     }
     if (PyCallable_Check(supplier) == 0) {

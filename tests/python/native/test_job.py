@@ -1,0 +1,285 @@
+"""Jobs: failures, signals, cancellation, collecting, context variables, leaks."""
+
+from __future__ import annotations
+
+import contextvars
+import gc
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+import traceback
+import weakref
+from typing import Any
+
+import pytest
+from graphs import Pipeline, drain
+
+from pyflink import _native
+
+
+def run_script(body: str, timeout: float = 20) -> subprocess.CompletedProcess[str]:
+    here = os.path.dirname(__file__)
+    paths = [here, *sys.path]
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(body)],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in paths if p)},
+        check=False,
+    )
+
+
+class Broken(Exception):
+    pass
+
+
+def test_a_users_exception_arrives_as_it_was_raised_with_a_note() -> None:
+    def fail(value: int) -> int:
+        if value == 2:
+            raise Broken("no twos")
+        return value
+
+    with pytest.raises(Broken, match="no twos") as caught:
+        Pipeline().source([1, 2, 3]).add("map", function=fail).collect()
+    assert any(frame.name == "fail" for frame in traceback.extract_tb(caught.value.__traceback__))
+    (note,) = caught.value.__notes__
+    assert "Map" in note
+    assert "subtask 1/1" in note
+    assert "2" in note
+
+
+def test_a_job_that_failed_raises_each_time_with_one_note() -> None:
+    job = Pipeline().source([1]).add("map", function=lambda x: 1 / 0).add("print").start()
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError) as caught:
+            job.wait()
+        assert len(caught.value.__notes__) == 1
+    assert job.status() == "FAILED"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "text"),
+    [
+        (("nothing", "x"), ValueError, "unknown node kind"),
+        (("map", "x"), ValueError, "needs an input"),
+    ],
+)
+def test_wrong_nodes_fail_when_added(arguments: Any, error: Any, text: str) -> None:
+    with pytest.raises(error, match=text):
+        _native.StreamGraph().add(*arguments)
+
+
+def test_wrong_parameters_fail_when_added() -> None:
+    graph = _native.StreamGraph()
+    source = graph.add("collection", "s", params={"values": [1]})
+    edges = [_native.Edge(source)]
+    with pytest.raises(ValueError, match="'function'"):
+        graph.add("map", "m", inputs=edges)
+    with pytest.raises(TypeError, match="callable"):
+        graph.add("map", "m", inputs=edges, params={"function": 5})
+    with pytest.raises(ValueError, match="forward, rebalance"):
+        _native.Edge(source, "sideways")
+    with pytest.raises(ValueError, match="tumbling"):
+        graph.add(
+            "window",
+            "w",
+            inputs=edges,
+            params={"assigner": ("tumbling", "event"), "trigger": ("count", 1), "reduce": max},
+        )
+    with pytest.raises(ValueError, match="unknown job option"):
+        graph.start("x", {"no_such_option": 1})
+
+
+def test_contextvars_of_the_caller_are_seen() -> None:
+    variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="unset")
+    variable.set("caller")
+    pipeline = Pipeline().source([1]).add("map", function=lambda x: variable.get())
+    assert pipeline.collect() == ["caller"]
+
+
+def test_collecting_slowly_holds_the_job_back() -> None:
+    pulled: list[int] = []
+
+    def watch(value: int) -> int:
+        pulled.append(value)
+        return value
+
+    pipeline = Pipeline().source(list(range(20_000)))
+    pipeline.queue = _native.CollectQueue(10)
+    pipeline.add("map", function=watch)
+    pipeline.add("collect", queue=pipeline.queue)
+    job = pipeline.start()
+    assert job.next_collected(pipeline.queue) == 0
+    assert not job.wait(200)
+    assert len(pulled) < 20_000
+    assert drain(job, pipeline.queue) == list(range(1, 20_000))
+
+
+def test_cancel() -> None:
+    class Endless:
+        def run(self, ctx: Any) -> None:
+            while True:
+                ctx.collect(1)
+
+        def cancel(self) -> None:
+            pass
+
+    pipeline = Pipeline()
+    pipeline.last = pipeline.graph.add("python_source", "e", params={"function": Endless()})
+    pipeline.add("filter", function=lambda x: False).add("collect", queue=pipeline.queue)
+    job = pipeline.start()
+    assert not job.wait(50)
+    job.cancel()
+    assert job.wait(5000)
+    assert job.status() == "CANCELED"
+
+
+INTERRUPT = """
+    import signal, sys, threading, time
+    from graphs import Pipeline
+    started = threading.Event()
+    class Endless:
+        def run(self, ctx):
+            while True:
+                ctx.collect(1); started.set(); time.sleep(0.001)
+        def cancel(self): pass
+        def __deepcopy__(self, memo): return self
+    pipeline = Pipeline()
+    pipeline.last = pipeline.graph.add("python_source", "e", params={"function": Endless()})
+    pipeline.add("filter", function=FUNCTION)
+    pipeline.add("collect", queue=pipeline.queue)
+    job = pipeline.start()
+    def interrupt():
+        started.wait()
+        for _ in range(TIMES):
+            time.sleep(0.3)
+            signal.raise_signal(signal.SIGINT)
+    threading.Thread(target=interrupt, daemon=True).start()
+    began = time.monotonic()
+    try:
+        job.wait()
+    except KeyboardInterrupt:
+        print("interrupted", job.status(), time.monotonic() - began < 2)
+"""
+
+
+def test_ctrl_c_cancels_joins_and_raises() -> None:
+    script = INTERRUPT.replace("FUNCTION", "lambda x: False").replace("TIMES", "1")
+    done = run_script(script)
+    assert done.stdout == "interrupted CANCELED True\n", done.stderr
+    assert done.returncode == 0
+
+
+def test_a_second_ctrl_c_ends_a_process_that_is_blocked_in_c() -> None:
+    # tidy: sleeping is the subject
+    script = INTERRUPT.replace("FUNCTION", "lambda x: time.sleep(60)").replace("TIMES", "2")
+    done = run_script(script)
+    assert done.returncode == 130, done.stderr
+    assert "interrupted again" in done.stderr
+
+
+def test_the_end_of_the_program_cancels_running_jobs_with_a_warning() -> None:
+    done = run_script("""
+        import threading
+        from graphs import Pipeline
+        started = threading.Event()
+        class Endless:
+            def run(self, ctx):
+                while True: ctx.collect(1); started.set()
+            def cancel(self): print("cancelled")
+            def __deepcopy__(self, memo): return self
+        pipeline = Pipeline()
+        pipeline.last = pipeline.graph.add("python_source", "e", params={"function": Endless()})
+        pipeline.add("filter", function=lambda x: False).add("collect", queue=pipeline.queue)
+        pipeline.start()
+        started.wait()
+    """)
+    assert done.returncode == 0, done.stderr
+    assert "still running" in done.stderr
+    assert "cancelled" in done.stdout
+
+
+def test_after_a_fork_the_childs_engine_says_that_it_is_dead() -> None:
+    done = run_script("""
+        import os
+        from graphs import Pipeline
+        Pipeline().source([1]).collect()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                Pipeline().source([1]).collect()
+            except ValueError as error:
+                os.write(1, str(error).encode())
+            os._exit(0)
+        os.waitpid(pid, 0)
+    """)
+    assert "forked" in done.stdout, done.stderr
+
+
+def test_log_callback_and_its_removal() -> None:
+    lines: list[Any] = []
+    _native.set_log_callback(lambda *line: lines.append(line), 20)
+    try:
+        Pipeline().source([1]).collect()
+    finally:
+        _native.set_log_callback(None, 30)
+    assert all(len(line) == 3 for line in lines)
+
+
+class Token:
+    pass
+
+
+def test_values_and_functions_are_released() -> None:
+    token = Token()
+    kept = weakref.ref(token)
+    pipeline = Pipeline().source([1, 2])
+    pipeline.add("map", function=lambda value, token=token: value)
+    assert pipeline.collect() == [1, 2]
+    del token, pipeline
+    gc.collect()
+    Pipeline().source([1]).collect()  # empties what threads without the GIL released
+    gc.collect()
+    assert kept() is None
+
+
+def test_records_keep_their_reference_counts() -> None:
+    value = "x" * 50
+    before = sys.getrefcount(value)
+    for _ in range(3):
+        pipeline = Pipeline().source([value] * 100).key_by(lambda x: x)
+        result = pipeline.add("reduce", function=lambda a, b: a).collect()
+        del result, pipeline
+    gc.collect()
+    assert sys.getrefcount(value) <= before + 2
+
+
+def test_jobs_run_from_any_thread() -> None:
+    results: list[Any] = []
+    thread = threading.Thread(
+        target=lambda: results.append(Pipeline().source([1]).add("map", function=str).collect())
+    )
+    thread.start()
+    thread.join(10)
+    assert results == [["1"]]
+
+
+def test_metrics_and_job_parameters() -> None:
+    class Uses:
+        def open(self, context: Any) -> None:
+            handle = context._handle
+            self.counter = handle.counter("mine")
+            handle.gauge("answer", lambda: 42.0)
+            self.parameter = handle.job_parameters["name"]
+
+        def map(self, value: int) -> Any:
+            self.counter.inc()
+            self.counter.inc(2)
+            self.counter.dec()
+            return self.parameter, self.counter.get_count()
+
+    pipeline = Pipeline().source([1, 2]).add("map", function=Uses())
+    assert pipeline.collect(job_parameters={"name": "value"}) == [("value", 2), ("value", 4)]
