@@ -447,8 +447,7 @@ Value to_native(PyObject* object, const LogicalType& type) {
           rethrow_in_field(error, type, i);
         }
       }
-      // The receiver knows the type; names are not needed again.
-      return Value::row(std::move(fields), nullptr, source.kind());
+      return Value::row(std::move(fields), type.shared_from_this(), source.kind());
     }
   }
   does_not_fit(object, type);
