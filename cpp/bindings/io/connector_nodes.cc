@@ -17,7 +17,9 @@ void convert_input_to(StreamGraph& graph, StreamNode& node, const LogicalTypePtr
   for (StreamEdge& edge : node.inputs) {
     const StreamNode& from = graph.nodes()[static_cast<std::size_t>(edge.source_node)];
     const LogicalTypePtr from_type = edge.side >= 0 ? LogicalType::object() : from.output_type;
-    if (*from_type == *type) {
+    // What a Python function returns stays a host object, also in a stream of a native type.
+    const bool may_carry_objects = from.uses_host && type->is_native();
+    if (*from_type == *type && !may_carry_objects) {
       continue;
     }
     StreamNode conversion;

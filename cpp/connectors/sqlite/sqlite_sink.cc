@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <vector>
 
 #include "connectors/print/value_text.h"
 #include "connectors/registry.h"
@@ -106,26 +107,17 @@ class SqliteWriter final : public SinkWriter {
     upsert_ = prepare(upsert);
   }
 
+  // Rows wait here, not in an open transaction: that would lock out all others who write to the file.
   void write(const BatchPtr& batch) override {
-    for (std::int64_t row = 0; row < batch->num_rows(); ++row) {
-      const RowKind kind = batch->kind_at(row);
-      if (kind == RowKind::kUpdateBefore) {
-        continue;
-      }
-      if (pending_ == 0) {
-        execute("BEGIN IMMEDIATE");
-        due_ms_ = clock_.now_ms() + flush_interval_ms_;
-      }
-      if (kind == RowKind::kDelete) {
-        remove(*batch, row);
-      } else {
-        upsert(*batch, row);
-      }
-      if (++pending_ >= flush_rows_) {
-        commit();
-      }
+    if (pending_ == 0) {
+      due_ms_ = clock_.now_ms() + flush_interval_ms_;
     }
+    pending_ += batch->num_rows();
+    batches_.push_back(batch);
     records_->inc(batch->num_rows());
+    if (pending_ >= flush_rows_) {
+      commit();
+    }
   }
 
   Timestamp next_time() const override { return pending_ == 0 ? kMaxTimestamp : due_ms_; }
@@ -160,10 +152,23 @@ class SqliteWriter final : public SinkWriter {
     return Statement(handle);
   }
   void commit() {
-    if (pending_ > 0) {
-      execute("COMMIT");
-      pending_ = 0;
+    if (pending_ == 0) {
+      return;
     }
+    execute("BEGIN IMMEDIATE");
+    for (const BatchPtr& batch : batches_) {
+      for (std::int64_t row = 0; row < batch->num_rows(); ++row) {
+        const RowKind kind = batch->kind_at(row);
+        if (kind == RowKind::kDelete) {
+          remove(*batch, row);
+        } else if (kind != RowKind::kUpdateBefore) {
+          upsert(*batch, row);
+        }
+      }
+    }
+    execute("COMMIT");
+    batches_.clear();
+    pending_ = 0;
   }
   void step(sqlite3_stmt* statement) {
     check(sqlite3_step(statement), "write to");
@@ -243,7 +248,8 @@ class SqliteWriter final : public SinkWriter {
   Database database_;
   Statement upsert_;
   Statement delete_;
-  std::int64_t pending_ = 0;
+  std::vector<BatchPtr> batches_;  ///< not yet written
+  std::int64_t pending_ = 0;       ///< rows in them
   Timestamp due_ms_ = 0;
   Counter unused_;
   Counter* records_ = &unused_;
