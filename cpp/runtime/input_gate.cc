@@ -43,7 +43,9 @@ TaskInput::Status InputGate::next(Item& out) {
         return Status::kElement;
       }
     }
-    any_open = any_open || !state.ended;
+    if (std::exchange(unblocked_, false)) {
+      tried = 0;  // the others that were passed over have something again
+    }
   }
   return any_open ? Status::kIdle : Status::kEnd;
 }
@@ -98,6 +100,7 @@ bool InputGate::on_barrier(std::size_t index, CheckpointBarrier barrier, Item& o
       for (State& state : channels_) {
         state.blocked = false;
       }
+      unblocked_ = true;
     }
     aligning_ = barrier;
   }
