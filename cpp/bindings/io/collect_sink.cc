@@ -22,12 +22,16 @@ class CollectSink final : public Operator {
     const std::lock_guard lock(queue_->mutex);
     const bool was_empty = queue_->values.empty();
     queue_->values.push_back(std::move(value));
+    queue_->size.store(queue_->values.size(), std::memory_order_relaxed);
     if (was_empty) {
       queue_->filled.notify_one();
     }
   }
 
   bool busy() const override {
+    if (queue_->size.load(std::memory_order_relaxed) < queue_->capacity) {
+      return false;
+    }
     const std::lock_guard lock(queue_->mutex);
     const bool full = queue_->values.size() >= queue_->capacity;
     queue_->writer_waits = queue_->writer_waits || full;
@@ -49,6 +53,7 @@ void CollectState::take(std::int64_t wait_ms) {
     }
     if (taken.empty()) {
       taken.swap(values);
+      size.store(values.size(), std::memory_order_relaxed);
     }
     if (writer_waits && values.size() < capacity) {
       writer_waits = false;

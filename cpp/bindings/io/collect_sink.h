@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -24,6 +25,7 @@ struct CollectState {
   std::mutex mutex;
   std::condition_variable filled;
   std::deque<Value> values;                          ///< guarded by mutex
+  std::atomic<std::size_t> size{0};                  ///< of values: busy() asks for every record
   std::vector<std::function<void()>> writers_woken;  ///< guarded by mutex; wake busy sinks
   bool writer_waits = false;                         ///< guarded by mutex
   /// What the one reader has taken out; reader's thread only.
