@@ -6,8 +6,13 @@ The list shrinks to nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+TYPE_CHECKING = (
+    False  # as typing's, without importing it: that costs as much as all of this package
+)
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
 
 __all__ = ["NOT_YET", "NotSupportedError", "not_yet", "placeholder_getattr"]
 
@@ -17,51 +22,129 @@ class NotSupportedError(NotImplementedError):
 
 
 _TABLE = "the Table API comes with a later release; use the DataStream API (pyflink.datastream) until then"
-_AVRO = "Avro comes with a later release; use JsonRowSerializationSchema / JsonRowDeserializationSchema"
+_AVRO = (
+    "Avro comes with a later release; use JsonRowSerializationSchema / JsonRowDeserializationSchema"
+)
 _COLUMNAR = "columnar files come with a later release; use FileSource.for_record_stream_format / FileSink.for_row_format"
 _EXTRA = "this connector comes with a later release; a Python SourceFunction or SinkFunction can do the work until then"
 _CONF = "it came with Flink's Java side; there is no Java class here"
 
-_TABLE_NAMES = """
-    AggregateFunction CalciteDialect CsvTableSink CsvTableSource DataTypes DataView EnvironmentSettings ExplainDetail
-    Expression FormatDescriptor FunctionContext GroupWindowedTable GroupedTable ListView MapView Module ModuleEntry
-    OverWindowedTable ResultKind Row RowKind ScalarFunction Schema SinkKind SqlDialect StatementSet StreamTableEnvironment
-    Table TableAggregateFunction TableConfig TableDescriptor TableEnvironment TableFunction TableResult TableSchema
-    TableSink TableSource UserDefinedType WindowGroupedTable WriteMode BatchTableEnvironment ChangelogMode
-""".split()
+_TABLE_NAMES = [
+    "AggregateFunction",
+    "CalciteDialect",
+    "CsvTableSink",
+    "CsvTableSource",
+    "DataTypes",
+    "DataView",
+    "EnvironmentSettings",
+    "ExplainDetail",
+    "Expression",
+    "FormatDescriptor",
+    "FunctionContext",
+    "GroupWindowedTable",
+    "GroupedTable",
+    "ListView",
+    "MapView",
+    "Module",
+    "ModuleEntry",
+    "OverWindowedTable",
+    "ResultKind",
+    "Row",
+    "RowKind",
+    "ScalarFunction",
+    "Schema",
+    "SinkKind",
+    "SqlDialect",
+    "StatementSet",
+    "StreamTableEnvironment",
+    "Table",
+    "TableAggregateFunction",
+    "TableConfig",
+    "TableDescriptor",
+    "TableEnvironment",
+    "TableFunction",
+    "TableResult",
+    "TableSchema",
+    "TableSink",
+    "TableSource",
+    "UserDefinedType",
+    "WindowGroupedTable",
+    "WriteMode",
+    "BatchTableEnvironment",
+    "ChangelogMode",
+]
 
 NOT_YET: dict[str, dict[str, str]] = {
     "pyflink.table": dict.fromkeys(_TABLE_NAMES, _TABLE),
     "pyflink.datastream.formats.avro": dict.fromkeys(
-        "AvroSchema GenericRecordAvroTypeInfo AvroInputFormat AvroBulkWriters AvroRowDeserializationSchema "
-        "AvroRowSerializationSchema".split(),
+        [
+            "AvroSchema",
+            "GenericRecordAvroTypeInfo",
+            "AvroInputFormat",
+            "AvroBulkWriters",
+            "AvroRowDeserializationSchema",
+            "AvroRowSerializationSchema",
+        ],
         _AVRO,
     ),
     "pyflink.datastream.formats.parquet": dict.fromkeys(
-        "AvroParquetReaders AvroParquetWriters ParquetColumnarRowInputFormat ParquetBulkWriters".split(), _COLUMNAR
+        [
+            "AvroParquetReaders",
+            "AvroParquetWriters",
+            "ParquetColumnarRowInputFormat",
+            "ParquetBulkWriters",
+        ],
+        _COLUMNAR,
     ),
     "pyflink.datastream.formats.orc": dict.fromkeys(["OrcBulkWriters"], _COLUMNAR),
     "pyflink.datastream.connectors.cassandra": dict.fromkeys(
-        "CassandraSink ConsistencyLevel MapperOptions ClusterBuilder CassandraCommitter CassandraFailureHandler".split(),
+        [
+            "CassandraSink",
+            "ConsistencyLevel",
+            "MapperOptions",
+            "ClusterBuilder",
+            "CassandraCommitter",
+            "CassandraFailureHandler",
+        ],
         _EXTRA,
     ),
     "pyflink.datastream.connectors.pulsar": dict.fromkeys(
-        "PulsarSource PulsarSourceBuilder StartCursor StopCursor RangeGenerator PulsarSink PulsarSinkBuilder "
-        "MessageDelayer TopicRoutingMode".split(),
+        [
+            "PulsarSource",
+            "PulsarSourceBuilder",
+            "StartCursor",
+            "StopCursor",
+            "RangeGenerator",
+            "PulsarSink",
+            "PulsarSinkBuilder",
+            "MessageDelayer",
+            "TopicRoutingMode",
+        ],
         _EXTRA,
     ),
     "pyflink.datastream.connectors.rabbitmq": dict.fromkeys(
-        "RMQConnectionConfig RMQSource RMQSink".split(), _EXTRA
+        ["RMQConnectionConfig", "RMQSource", "RMQSink"], _EXTRA
     ),
     "pyflink.datastream.connectors.kinesis": dict.fromkeys(
-        "KinesisShardAssigner KinesisDeserializationSchema WatermarkTracker PartitionKeyGenerator FlinkKinesisConsumer "
-        "KinesisStreamsSink KinesisStreamsSinkBuilder KinesisFirehoseSink KinesisFirehoseSinkBuilder".split(),
+        [
+            "KinesisShardAssigner",
+            "KinesisDeserializationSchema",
+            "WatermarkTracker",
+            "PartitionKeyGenerator",
+            "FlinkKinesisConsumer",
+            "KinesisStreamsSink",
+            "KinesisStreamsSinkBuilder",
+            "KinesisFirehoseSink",
+            "KinesisFirehoseSinkBuilder",
+        ],
         _EXTRA,
     ),
     "pyflink.datastream.connectors.jdbc": dict.fromkeys(
-        "JdbcSink JdbcConnectionOptions JdbcExecutionOptions".split(), _EXTRA
+        ["JdbcSink", "JdbcConnectionOptions", "JdbcExecutionOptions"], _EXTRA
     ),
-    "pyflink.datastream.connectors.hybrid_source": dict.fromkeys("HybridSource HybridSourceBuilder".split(), _EXTRA),
+    "pyflink.datastream.connectors.hybrid_source": dict.fromkeys(
+        ["HybridSource", "HybridSourceBuilder"], _EXTRA
+    ),
 }
 
 
@@ -92,6 +175,8 @@ def placeholder_getattr(module: str) -> Callable[[str], Any]:
         instead = names.get(name)
         if instead is None:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
-        return _Placeholder(name, (), {"__module__": module, "_instead": instead, "__doc__": instead})
+        return _Placeholder(
+            name, (), {"__module__": module, "_instead": instead, "__doc__": instead}
+        )
 
     return __getattr__

@@ -5,10 +5,11 @@ Names are loaded when first used.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pyflink._lazy import lazy_exports
 
+TYPE_CHECKING = (
+    False  # as typing's, without importing it: that costs as much as all of this package
+)
 if TYPE_CHECKING:
     from pyflink.common.completable_future import CompletableFuture
     from pyflink.common.config_options import ConfigOption, ConfigOptions

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from types import GenericAlias
-from typing import Any
+
+TYPE_CHECKING = (
+    False  # as typing's, without importing it: that costs as much as all of this package
+)
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["ConfigOption", "ConfigOptions"]
 

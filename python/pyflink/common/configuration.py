@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+TYPE_CHECKING = (
+    False  # as typing's, without importing it: that costs as much as all of this package
+)
+if TYPE_CHECKING:
+    from typing import Any
+
 
 __all__ = ["Configuration"]
 
@@ -41,7 +46,9 @@ class Configuration:
         if standard_yaml and text.startswith("[") and text.endswith("]"):
             return [item.strip().strip("'\"") for item in text[1:-1].split(",") if item.strip()]
         if standard_yaml and text.startswith("- "):
-            return [line.strip()[2:].strip().strip("'\"") for line in text.splitlines() if line.strip()]
+            return [
+                line.strip()[2:].strip().strip("'\"") for line in text.splitlines() if line.strip()
+            ]
         return value.split(";")
 
     def get_integer(self, key: str, default_value: int) -> int:
@@ -67,7 +74,9 @@ class Configuration:
             return default_value if value is None else value
         text = str(value).lower()
         if text not in ("true", "false"):
-            raise ValueError(f"Could not parse value {value!r} for key {key!r}: expected true or false")
+            raise ValueError(
+                f"Could not parse value {value!r} for key {key!r}: expected true or false"
+            )
         return text == "true"
 
     def set_boolean(self, key: str, value: bool) -> Configuration:
@@ -94,7 +103,9 @@ class Configuration:
         if value is None:
             return bytearray(default_value)
         if not isinstance(value, (bytes, bytearray)):
-            raise ValueError(f"Configuration cannot read the value of key {key!r} as bytes: {value!r}")
+            raise ValueError(
+                f"Configuration cannot read the value of key {key!r} as bytes: {value!r}"
+            )
         return bytearray(value)
 
     def set_bytearray(self, key: str, value: bytearray) -> Configuration:
@@ -133,7 +144,9 @@ class Configuration:
         try:
             return to(value)
         except (TypeError, ValueError):
-            raise ValueError(f"Could not parse value {value!r} for key {key!r} as {to.__name__}") from None
+            raise ValueError(
+                f"Could not parse value {value!r} for key {key!r} as {to.__name__}"
+            ) from None
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Configuration:
         return Configuration(self)
@@ -169,5 +182,7 @@ def parse_duration_ms(key: str, value: Any) -> int:
     digits = len(text) - len(text.lstrip("0123456789"))
     unit = text[digits:].strip()
     if digits == 0 or unit not in _UNITS_MS:
-        raise ValueError(f"Could not parse value {value!r} for key {key!r} as a duration; write 10 s, 200 ms, 1 min")
+        raise ValueError(
+            f"Could not parse value {value!r} for key {key!r} as a duration; write 10 s, 200 ms, 1 min"
+        )
     return int(text[:digits]) * _UNITS_MS[unit]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pyflink.common.execution_mode import ExecutionMode
 from pyflink.common.input_dependency_constraint import InputDependencyConstraint
 from pyflink.common.restart_strategy import RestartStrategies, RestartStrategyConfiguration
+
+TYPE_CHECKING = (
+    False  # as typing's, without importing it: that costs as much as all of this package
+)
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["ExecutionConfig"]
 
@@ -124,8 +128,14 @@ class ExecutionConfig:
 
     def set_parallelism(self, parallelism: int) -> ExecutionConfig:
         """Parallelism of operators that set none; -1 for the number of processors."""
-        if isinstance(parallelism, bool) or not isinstance(parallelism, int) or not (parallelism >= 1 or parallelism == -1):
-            raise ValueError(f"Parallelism must be at least one, or -1 for the default, got {parallelism!r}")
+        if (
+            isinstance(parallelism, bool)
+            or not isinstance(parallelism, int)
+            or not (parallelism >= 1 or parallelism == -1)
+        ):
+            raise ValueError(
+                f"Parallelism must be at least one, or -1 for the default, got {parallelism!r}"
+            )
         self._parallelism = parallelism
         return self
 
@@ -138,7 +148,9 @@ class ExecutionConfig:
     def set_max_parallelism(self, max_parallelism: int) -> ExecutionConfig:
         """Number of key groups, to which keyed state can be rescaled."""
         if not 0 < max_parallelism <= 32768:
-            raise ValueError(f"The maximum parallelism must be between 1 and 32768, got {max_parallelism!r}")
+            raise ValueError(
+                f"The maximum parallelism must be between 1 and 32768, got {max_parallelism!r}"
+            )
         self._max_parallelism = max_parallelism
         return self
 
@@ -146,7 +158,9 @@ class ExecutionConfig:
         """See :meth:`set_max_parallelism`; -1 when not set."""
         return self._max_parallelism
 
-    def set_restart_strategy(self, restart_strategy_configuration: RestartStrategyConfiguration) -> ExecutionConfig:
+    def set_restart_strategy(
+        self, restart_strategy_configuration: RestartStrategyConfiguration
+    ) -> ExecutionConfig:
         """What happens when a job fails."""
         self._restart_strategy = restart_strategy_configuration
         return self
@@ -189,21 +203,29 @@ class ExecutionConfig:
         """See :meth:`disable_generic_types`."""
         return self._generic_types_disabled
 
-    def set_global_job_parameters(self, global_job_parameters_dict: dict[str, Any]) -> ExecutionConfig:
+    def set_global_job_parameters(
+        self, global_job_parameters_dict: dict[str, Any]
+    ) -> ExecutionConfig:
         """Parameters every function can read with ``runtime_context.get_job_parameter``; values become text."""
-        self._global_job_parameters = {str(k): str(v) for k, v in global_job_parameters_dict.items()}
+        self._global_job_parameters = {
+            str(k): str(v) for k, v in global_job_parameters_dict.items()
+        }
         return self
 
     def get_global_job_parameters(self) -> dict[str, str]:
         """See :meth:`set_global_job_parameters`."""
         return dict(self._global_job_parameters)
 
-    def add_default_kryo_serializer(self, type_class_name: str, serializer_class_name: str) -> ExecutionConfig:
+    def add_default_kryo_serializer(
+        self, type_class_name: str, serializer_class_name: str
+    ) -> ExecutionConfig:
         """Accepted: there is no Kryo here."""
         self._kryo_default_serializers[type_class_name] = serializer_class_name
         return self
 
-    def register_type_with_kryo_serializer(self, type_class_name: str, serializer_class_name: str) -> ExecutionConfig:
+    def register_type_with_kryo_serializer(
+        self, type_class_name: str, serializer_class_name: str
+    ) -> ExecutionConfig:
         """Accepted: there is no Kryo here."""
         self._kryo_serializers[type_class_name] = serializer_class_name
         return self
@@ -285,7 +307,14 @@ class ExecutionConfig:
         return isinstance(other, ExecutionConfig) and self.__dict__ == other.__dict__
 
     def __hash__(self) -> int:
-        return hash((self._parallelism, self._max_parallelism, self._auto_watermark_interval, self._object_reuse))
+        return hash(
+            (
+                self._parallelism,
+                self._max_parallelism,
+                self._auto_watermark_interval,
+                self._object_reuse,
+            )
+        )
 
 
 def default_parallelism() -> int:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pyflink.common.utils import JavaObjectWrapper
+
+TYPE_CHECKING = (
+    False  # as typing's, without importing it: that costs as much as all of this package
+)
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["InputFormat"]
 

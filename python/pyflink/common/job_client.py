@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pyflink.common.completable_future import CompletableFuture
 from pyflink.common.job_execution_result import JobExecutionResult
 from pyflink.common.job_id import JobID
 from pyflink.common.job_status import JobStatus
 
+TYPE_CHECKING = (
+    False  # as typing's, without importing it: that costs as much as all of this package
+)
 if TYPE_CHECKING:
     from pyflink import _native
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pyflink.common.time import millis_of
 
+TYPE_CHECKING = (
+    False  # as typing's, without importing it: that costs as much as all of this package
+)
 if TYPE_CHECKING:
     from datetime import timedelta
+    from typing import Any
 
 __all__ = ["RestartStrategies", "RestartStrategyConfiguration"]
 
@@ -59,7 +61,9 @@ class _FixedDelay(RestartStrategyConfiguration):
 
     def __init__(self, restart_attempts: int, delay_between_attempts_interval: Any) -> None:
         self._attempts = restart_attempts
-        self._delay_ms = _interval(delay_between_attempts_interval, "delay_between_attempts_interval")
+        self._delay_ms = _interval(
+            delay_between_attempts_interval, "delay_between_attempts_interval"
+        )
 
     def get_restart_attempts(self) -> int:
         return self._attempts
@@ -81,7 +85,9 @@ class _FailureRate(RestartStrategyConfiguration):
     ) -> None:
         self._rate = max_failure_rate
         self._interval_ms = _interval(failure_interval, "failure_interval")
-        self._delay_ms = _interval(delay_between_attempts_interval, "delay_between_attempts_interval")
+        self._delay_ms = _interval(
+            delay_between_attempts_interval, "delay_between_attempts_interval"
+        )
 
     def get_max_failure_rate(self) -> int:
         return self._rate
@@ -125,7 +131,9 @@ class RestartStrategies:
         return _Fallback()
 
     @staticmethod
-    def fixed_delay_restart(restart_attempts: int, delay_between_attempts: int) -> RestartStrategyConfiguration:
+    def fixed_delay_restart(
+        restart_attempts: int, delay_between_attempts: int
+    ) -> RestartStrategyConfiguration:
         """At most `restart_attempts` restarts, `delay_between_attempts` ms (or timedelta) apart."""
         return _FixedDelay(restart_attempts, delay_between_attempts)
 

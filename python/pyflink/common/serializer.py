@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from types import GenericAlias
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = (
+    False  # as typing's, without importing it: that costs as much as all of this package
+)
 if TYPE_CHECKING:
     from io import BytesIO
+    from typing import Any
 
 __all__ = ["TypeSerializer", "VoidNamespaceSerializer"]
 

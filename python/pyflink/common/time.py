@@ -15,7 +15,9 @@ class Duration:
 
     def __init__(self, nanos: int) -> None:
         if not isinstance(nanos, int):
-            raise TypeError(f"a Duration is made of whole nanoseconds, got {nanos!r}; use Duration.of_millis(...)")
+            raise TypeError(
+                f"a Duration is made of whole nanoseconds, got {nanos!r}; use Duration.of_millis(...)"
+            )
         self._nanos = nanos
 
     @staticmethod
@@ -88,7 +90,9 @@ class Instant:
 
     def __eq__(self, other: object) -> bool:
         return (
-            isinstance(other, Instant) and self.seconds == other.seconds and self.nanos == other.nanos
+            isinstance(other, Instant)
+            and self.seconds == other.seconds
+            and self.nanos == other.nanos
         )
 
     def __hash__(self) -> int:

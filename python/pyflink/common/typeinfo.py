@@ -6,10 +6,12 @@ the Python object as it is for :meth:`Types.PICKLED_BYTE_ARRAY` and for what has
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = (
+    False  # as typing's, without importing it: that costs as much as all of this package
+)
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from pyflink import _native
 
@@ -222,7 +224,9 @@ class _ElementTypeInfo(TypeInformation):
     """Base of arrays and lists."""
 
     def __init__(self, element_type: TypeInformation) -> None:
-        self._element_type = _check_type(element_type, f"the element type of a {type(self).__name__}")
+        self._element_type = _check_type(
+            element_type, f"the element type of a {type(self).__name__}"
+        )
 
     def _make_logical(self, for_format: bool) -> _native.LogicalType:
         from pyflink._native import LogicalType
@@ -248,8 +252,19 @@ class PrimitiveArrayTypeInfo(_ElementTypeInfo):
 
     def __init__(self, element_type: TypeInformation) -> None:
         super().__init__(element_type)
-        if repr(element_type) not in ("Boolean", "Byte", "Short", "Integer", "Long", "Float", "Double", "Char"):
-            raise TypeError(f"Invalid element type for a primitive array: {element_type}; use Types.OBJECT_ARRAY")
+        if repr(element_type) not in (
+            "Boolean",
+            "Byte",
+            "Short",
+            "Integer",
+            "Long",
+            "Float",
+            "Double",
+            "Char",
+        ):
+            raise TypeError(
+                f"Invalid element type for a primitive array: {element_type}; use Types.OBJECT_ARRAY"
+            )
 
     def _make_logical(self, for_format: bool) -> _native.LogicalType:
         if repr(self._element_type) == "Byte":
@@ -262,8 +277,14 @@ class BasicArrayTypeInfo(_ElementTypeInfo):
 
     def __init__(self, element_type: TypeInformation) -> None:
         super().__init__(element_type)
-        if not isinstance(element_type, BasicTypeInfo) or element_type._name in ("BigDecimal", "BigInteger", "Instant"):
-            raise TypeError(f"Invalid element type for a basic array: {element_type}; use Types.OBJECT_ARRAY")
+        if not isinstance(element_type, BasicTypeInfo) or element_type._name in (
+            "BigDecimal",
+            "BigInteger",
+            "Instant",
+        ):
+            raise TypeError(
+                f"Invalid element type for a basic array: {element_type}; use Types.OBJECT_ARRAY"
+            )
 
 
 class ObjectArrayTypeInfo(_ElementTypeInfo):
@@ -313,7 +334,9 @@ class RowTypeInfo(TypeInformation):
     def __init__(
         self, field_types: Sequence[TypeInformation], field_names: Sequence[str] | None = None
     ) -> None:
-        self._field_types = [_check_type(t, f"type of field {i} of a ROW") for i, t in enumerate(field_types)]
+        self._field_types = [
+            _check_type(t, f"type of field {i} of a ROW") for i, t in enumerate(field_types)
+        ]
         self._field_names: list[str] | None = None
         if field_names is not None:
             self._field_names = list(field_names)
@@ -360,7 +383,9 @@ class RowTypeInfo(TypeInformation):
 
     def __repr__(self) -> str:
         if self._field_names:
-            fields = ", ".join(f"{n}: {t}" for n, t in zip(self._field_names, self._field_types, strict=True))
+            fields = ", ".join(
+                f"{n}: {t}" for n, t in zip(self._field_names, self._field_types, strict=True)
+            )
         else:
             fields = ", ".join(map(str, self._field_types))
         return f"RowTypeInfo({fields})"
@@ -370,7 +395,9 @@ class TupleTypeInfo(TypeInformation):
     """A Python tuple with typed fields."""
 
     def __init__(self, field_types: Sequence[TypeInformation]) -> None:
-        self._field_types = [_check_type(t, f"type of field {i} of a TUPLE") for i, t in enumerate(field_types)]
+        self._field_types = [
+            _check_type(t, f"type of field {i} of a TUPLE") for i, t in enumerate(field_types)
+        ]
 
     def get_field_types(self) -> list[TypeInformation]:
         """Types of the fields."""
@@ -405,7 +432,11 @@ class LocalTimeTypeInfo(TypeInformation):
         self._time_type = time_type
 
     def _make_logical(self, for_format: bool) -> _native.LogicalType:
-        kinds = {"LOCAL_DATE": DateTypeInfo, "LOCAL_TIME": TimeTypeInfo, "LOCAL_DATE_TIME": TimestampTypeInfo}
+        kinds = {
+            "LOCAL_DATE": DateTypeInfo,
+            "LOCAL_TIME": TimeTypeInfo,
+            "LOCAL_DATE_TIME": TimestampTypeInfo,
+        }
         return kinds[self._time_type]()._make_logical(for_format)
 
     def __eq__(self, other: object) -> bool:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any
 
 from pyflink.common.time import Duration, millis_of
+
+TYPE_CHECKING = (
+    False  # as typing's, without importing it: that costs as much as all of this package
+)
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 __all__ = ["AssignerWithPeriodicWatermarksWrapper", "TimestampAssigner", "WatermarkStrategy"]
 
@@ -91,7 +96,9 @@ class WatermarkStrategy:
         """Records are at most `max_out_of_orderness` behind the newest one seen."""
         millis = millis_of(max_out_of_orderness, "max_out_of_orderness")
         if millis < 0:
-            raise ValueError(f"max_out_of_orderness must not be negative, got {max_out_of_orderness}")
+            raise ValueError(
+                f"max_out_of_orderness must not be negative, got {max_out_of_orderness}"
+            )
         return WatermarkStrategy(("bounded", millis))
 
     @staticmethod

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from pyflink._lazy import lazy_exports
 
+TYPE_CHECKING = (
+    False  # as typing's, without importing it: that costs as much as all of this package
+)
 if TYPE_CHECKING:
     from pyflink.datastream.checkpoint_config import (
         CheckpointConfig,
@@ -47,10 +48,10 @@ if TYPE_CHECKING:
         CoProcessFunction,
         FilterFunction,
         FlatMapFunction,
-        KeySelector,
         KeyedBroadcastProcessFunction,
         KeyedCoProcessFunction,
         KeyedProcessFunction,
+        KeySelector,
         MapFunction,
         Partitioner,
         ProcessAllWindowFunction,

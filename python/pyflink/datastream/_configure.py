@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-
 from pyflink.common.configuration import _text, parse_duration_ms
 
+TYPE_CHECKING = (
+    False  # as typing's, without importing it: that costs as much as all of this package
+)
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from pyflink.common.configuration import Configuration
     from pyflink.datastream.stream_execution_environment import StreamExecutionEnvironment
 
@@ -28,7 +31,9 @@ def _integer(key: str, value: Any) -> int:
     try:
         return int(value)
     except (TypeError, ValueError):
-        raise ValueError(f"Could not parse value {value!r} for key {key!r}: expected an integer") from None
+        raise ValueError(
+            f"Could not parse value {value!r} for key {key!r}: expected an integer"
+        ) from None
 
 
 def _boolean(key: str, value: Any) -> bool:
@@ -73,7 +78,9 @@ def _set_time_characteristic(env: Any, key: str, value: Any) -> None:
         if member.name.lower() == text:
             env.set_stream_time_characteristic(member)
             return
-    raise ValueError(f"Could not parse value {value!r} for key {key!r}: expected ProcessingTime, IngestionTime or EventTime")
+    raise ValueError(
+        f"Could not parse value {value!r} for key {key!r}: expected ProcessingTime, IngestionTime or EventTime"
+    )
 
 
 def _set_runtime_mode(env: Any, key: str, value: Any) -> None:
@@ -125,7 +132,9 @@ def _checkpoint(setter: str, convert: Callable[[str, Any], Any]) -> Callable[[An
     return lambda env, key, value: getattr(env.get_checkpoint_config(), setter)(convert(key, value))
 
 
-def _environment(setter: str, convert: Callable[[str, Any], Any]) -> Callable[[Any, str, Any], None]:
+def _environment(
+    setter: str, convert: Callable[[str, Any], Any]
+) -> Callable[[Any, str, Any], None]:
     return lambda env, key, value: getattr(env, setter)(convert(key, value))
 
 
@@ -145,8 +154,12 @@ _SETTINGS: dict[str, Callable[[Any, str, Any], None]] = {
     "pipeline.operator-chaining.enabled": _set_chaining,
     "pipeline.operator-chaining.chain-operators-with-different-max-parallelism": _set_mixed_chaining,
     "pipeline.object-reuse": _set_object_reuse,
-    "pipeline.auto-watermark-interval": _execution("set_auto_watermark_interval", parse_duration_ms),
-    "pipeline.global-job-parameters": _execution("set_global_job_parameters", lambda key, value: _pairs(value)),
+    "pipeline.auto-watermark-interval": _execution(
+        "set_auto_watermark_interval", parse_duration_ms
+    ),
+    "pipeline.global-job-parameters": _execution(
+        "set_global_job_parameters", lambda key, value: _pairs(value)
+    ),
     "pipeline.time-characteristic": _set_time_characteristic,
     "pipeline.jars": _add_jars,
     "pipeline.classpaths": _add_jars,
@@ -158,17 +171,25 @@ _SETTINGS: dict[str, Callable[[Any, str, Any], None]] = {
     "execution.state-recovery.path": _set_restore_path,
     "execution.checkpointing.interval": _checkpoint("set_checkpoint_interval", parse_duration_ms),
     "execution.checkpointing.timeout": _checkpoint("set_checkpoint_timeout", parse_duration_ms),
-    "execution.checkpointing.min-pause": _checkpoint("set_min_pause_between_checkpoints", parse_duration_ms),
-    "execution.checkpointing.max-concurrent-checkpoints": _checkpoint("set_max_concurrent_checkpoints", _integer),
+    "execution.checkpointing.min-pause": _checkpoint(
+        "set_min_pause_between_checkpoints", parse_duration_ms
+    ),
+    "execution.checkpointing.max-concurrent-checkpoints": _checkpoint(
+        "set_max_concurrent_checkpoints", _integer
+    ),
     "execution.checkpointing.tolerable-failed-checkpoints": _checkpoint(
         "set_tolerable_checkpoint_failure_number", _integer
     ),
     "execution.checkpointing.unaligned": _checkpoint("enable_unaligned_checkpoints", _boolean),
-    "execution.checkpointing.unaligned.enabled": _checkpoint("enable_unaligned_checkpoints", _boolean),
+    "execution.checkpointing.unaligned.enabled": _checkpoint(
+        "enable_unaligned_checkpoints", _boolean
+    ),
     "execution.checkpointing.mode": _set_checkpointing_mode,
     "execution.checkpointing.externalized-checkpoint-retention": _set_retention,
     "execution.checkpointing.dir": _checkpoint("set_checkpoint_storage_dir", _plain),
-    "execution.checkpointing.savepoint-dir": _environment("set_default_savepoint_directory", _plain),
+    "execution.checkpointing.savepoint-dir": _environment(
+        "set_default_savepoint_directory", _plain
+    ),
     "state.checkpoints.dir": _checkpoint("set_checkpoint_storage_dir", _plain),
     "state.savepoints.dir": _environment("set_default_savepoint_directory", _plain),
     "state.backend": _set_state_backend,
@@ -191,7 +212,8 @@ def _restart_strategy(env: StreamExecutionEnvironment, values: dict[str, Any]) -
         delay = "restart-strategy.fixed-delay.delay"
         env.get_config().set_restart_strategy(
             RestartStrategies.fixed_delay_restart(
-                _integer(attempts, values.get(attempts, 1)), parse_duration_ms(delay, values.get(delay, "1 s"))
+                _integer(attempts, values.get(attempts, 1)),
+                parse_duration_ms(delay, values.get(delay, "1 s")),
             )
         )
     elif name == "failurerate":

@@ -6,11 +6,14 @@ partitioning are ways to write edges and need no operators of their own. Nothing
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pyflink.common.typeinfo import PickledBytesTypeInfo, RowTypeInfo, TypeInformation
 
+TYPE_CHECKING = (
+    False  # as typing's, without importing it: that costs as much as all of this package
+)
 if TYPE_CHECKING:
+    from typing import Any
+
     from pyflink import _native
     from pyflink.datastream.output_tag import OutputTag
     from pyflink.datastream.stream_execution_environment import StreamExecutionEnvironment
@@ -38,7 +41,7 @@ class Edge:
         tag: str | None = None,
         custom: Any = None,
         key_selector: Any = None,
-        input: int = 0,  # noqa: A002
+        input: int = 0,
     ) -> None:
         self.source = source
         self.partitioner = partitioner
@@ -47,11 +50,15 @@ class Edge:
         self.key_selector = key_selector
         self.input = input
 
-    def partitioned(self, partitioner: str | None, custom: Any = None, key_selector: Any = None) -> Edge:
+    def partitioned(
+        self, partitioner: str | None, custom: Any = None, key_selector: Any = None
+    ) -> Edge:
         """The same records, distributed otherwise."""
-        return Edge(self.source, partitioner, tag=self.tag, custom=custom, key_selector=key_selector)
+        return Edge(
+            self.source, partitioner, tag=self.tag, custom=custom, key_selector=key_selector
+        )
 
-    def into(self, input: int) -> Edge:  # noqa: A002
+    def into(self, input: int) -> Edge:
         """The same edge to another input of its target."""
         return Edge(
             self.source,
@@ -144,7 +151,9 @@ class Transformation:
                 f"The parallelism of an operator must be at least 1, got {parallelism!r} for {self.name!r}"
             )
         if self.single and parallelism != 1:
-            raise ValueError(f"The parallelism of the non parallel operator {self.name!r} must be 1, got {parallelism}")
+            raise ValueError(
+                f"The parallelism of the non parallel operator {self.name!r} must be 1, got {parallelism}"
+            )
         self.parallelism = parallelism
 
     def add_tag(self, tag: OutputTag) -> None:
@@ -183,7 +192,9 @@ def declared_type(type_info: Any, what: str) -> TypeInformation:
         return RowTypeInfo(type_info)
     if isinstance(type_info, TypeInformation):
         return type_info
-    raise TypeError(f"{what} must be a TypeInformation such as Types.INT(), or a list of them for a row, got {type_info!r}")
+    raise TypeError(
+        f"{what} must be a TypeInformation such as Types.INT(), or a list of them for a row, got {type_info!r}"
+    )
 
 
 class _Node:
@@ -191,7 +202,9 @@ class _Node:
 
     __slots__ = ("index", "inputs", "max_parallelism", "parallelism", "transformation")
 
-    def __init__(self, index: int, transformation: Transformation, parallelism: int, max_parallelism: int) -> None:
+    def __init__(
+        self, index: int, transformation: Transformation, parallelism: int, max_parallelism: int
+    ) -> None:
         self.index = index
         self.transformation = transformation
         self.parallelism = parallelism
@@ -202,7 +215,9 @@ class _Node:
 class Plan:
     """All operators needed for what the environment has registered, inputs first."""
 
-    def __init__(self, env: StreamExecutionEnvironment, transformations: list[Transformation]) -> None:
+    def __init__(
+        self, env: StreamExecutionEnvironment, transformations: list[Transformation]
+    ) -> None:
         self._env = env
         self._nodes: dict[int, _Node] = {}
         self._default_parallelism = env.get_parallelism()
@@ -291,7 +306,10 @@ class Plan:
             if t.tags or t.kind in _SIDE_OUTPUT_KINDS:
                 params = {
                     **params,
-                    "tags": {tag: (number, type_info._logical()) for tag, (number, type_info) in t.tags.items()},
+                    "tags": {
+                        tag: (number, type_info._logical())
+                        for tag, (number, type_info) in t.tags.items()
+                    },
                 }
             output_type = t.native_type
             if output_type is None and not isinstance(t.type_info, PickledBytesTypeInfo):

@@ -7,14 +7,18 @@ interpreter; whatever else it does, it is called for every record as usual.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pyflink.common.typeinfo import BasicTypeInfo, RowTypeInfo, TupleTypeInfo
 
+TYPE_CHECKING = (
+    False  # as typing's, without importing it: that costs as much as all of this package
+)
 if TYPE_CHECKING:
     from types import CodeType
+    from typing import Any, TypeAlias
 
     from pyflink.common.typeinfo import TypeInformation
+
+    _Shape: TypeAlias = tuple[bytes, tuple[Any, ...], tuple[str, ...]]
 
 # fields whose Python and native values make the same key bytes
 _KEY_TYPES = frozenset({"String", "Byte", "Short", "Integer", "Long", "Boolean"})
@@ -49,7 +53,9 @@ def _index_of(selector: Any, names: list[str] | None, count: int) -> int:
     code = getattr(selector, "__code__", None)
     if kind != "function" or code is None or code.co_freevars or code.co_cellvars:
         return -1
-    if code.co_argcount != 1 or code.co_kwonlyargcount or code.co_flags & 0x2AC:  # *args, **kwargs, generators
+    if (
+        code.co_argcount != 1 or code.co_kwonlyargcount or code.co_flags & 0x2AC
+    ):  # *args, **kwargs, generators
         return -1
     if getattr(selector, "__wrapped__", None) is not None:
         return -1
@@ -79,7 +85,6 @@ def _of_item(item: Any, attribute: bool, names: list[str] | None, count: int) ->
     return names.index(item)
 
 
-_Shape = tuple[bytes, tuple[Any, ...], tuple[str, ...]]
 _cache: dict[str, _Shape] = {}
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Any
 
 from pyflink.common.time import Duration
 from pyflink.datastream.checkpointing_mode import CheckpointingMode
 from pyflink.datastream.externalized_checkpoint_retention import ExternalizedCheckpointRetention
 
+TYPE_CHECKING = (
+    False  # as typing's, without importing it: that costs as much as all of this package
+)
 if TYPE_CHECKING:
+    from typing import Any
+
     from pyflink.datastream.checkpoint_storage import CheckpointStorage
 
 __all__ = ["CheckpointConfig", "ExternalizedCheckpointCleanup"]
@@ -67,7 +71,9 @@ class CheckpointConfig:
         :raises ValueError: below 10 ms.
         """
         if checkpoint_interval < 10:
-            raise ValueError(f"Checkpoint interval must be larger than or equal to 10 ms, got {checkpoint_interval}")
+            raise ValueError(
+                f"Checkpoint interval must be larger than or equal to 10 ms, got {checkpoint_interval}"
+            )
         self._interval = checkpoint_interval
         return self
 
@@ -81,7 +87,9 @@ class CheckpointConfig:
         :raises ValueError: below 10 ms.
         """
         if checkpoint_timeout < 10:
-            raise ValueError(f"Checkpoint timeout must be larger than or equal to 10 ms, got {checkpoint_timeout}")
+            raise ValueError(
+                f"Checkpoint timeout must be larger than or equal to 10 ms, got {checkpoint_timeout}"
+            )
         self._timeout = checkpoint_timeout
         return self
 
@@ -89,10 +97,14 @@ class CheckpointConfig:
         """Milliseconds between the end of a checkpoint and the next one."""
         return self._min_pause
 
-    def set_min_pause_between_checkpoints(self, min_pause_between_checkpoints: int) -> CheckpointConfig:
+    def set_min_pause_between_checkpoints(
+        self, min_pause_between_checkpoints: int
+    ) -> CheckpointConfig:
         """Milliseconds between the end of a checkpoint and the next one."""
         if min_pause_between_checkpoints < 0:
-            raise ValueError(f"Pause value must be zero or positive, got {min_pause_between_checkpoints}")
+            raise ValueError(
+                f"Pause value must be zero or positive, got {min_pause_between_checkpoints}"
+            )
         self._min_pause = min_pause_between_checkpoints
         return self
 
@@ -113,7 +125,9 @@ class CheckpointConfig:
         """Whether a failed checkpoint fails the job."""
         return self._tolerable_failures == 0
 
-    def set_fail_on_checkpointing_errors(self, fail_on_checkpointing_errors: bool) -> CheckpointConfig:
+    def set_fail_on_checkpointing_errors(
+        self, fail_on_checkpointing_errors: bool
+    ) -> CheckpointConfig:
         """Whether a failed checkpoint fails the job."""
         self._tolerable_failures = 0 if fail_on_checkpointing_errors else 2**31 - 1
         return self
@@ -122,7 +136,9 @@ class CheckpointConfig:
         """How many checkpoints in a row may fail."""
         return self._tolerable_failures
 
-    def set_tolerable_checkpoint_failure_number(self, tolerable_checkpoint_failure_number: int) -> CheckpointConfig:
+    def set_tolerable_checkpoint_failure_number(
+        self, tolerable_checkpoint_failure_number: int
+    ) -> CheckpointConfig:
         """How many checkpoints in a row may fail."""
         if tolerable_checkpoint_failure_number < 0:
             raise ValueError(
@@ -131,16 +147,22 @@ class CheckpointConfig:
         self._tolerable_failures = tolerable_checkpoint_failure_number
         return self
 
-    def enable_externalized_checkpoints(self, cleanup_mode: ExternalizedCheckpointCleanup) -> CheckpointConfig:
+    def enable_externalized_checkpoints(
+        self, cleanup_mode: ExternalizedCheckpointCleanup
+    ) -> CheckpointConfig:
         """What becomes of the checkpoints when the job is cancelled."""
         return self.set_externalized_checkpoint_cleanup(cleanup_mode)
 
-    def set_externalized_checkpoint_cleanup(self, cleanup_mode: ExternalizedCheckpointCleanup) -> CheckpointConfig:
+    def set_externalized_checkpoint_cleanup(
+        self, cleanup_mode: ExternalizedCheckpointCleanup
+    ) -> CheckpointConfig:
         """What becomes of the checkpoints when the job is cancelled."""
         self._retention = ExternalizedCheckpointRetention[cleanup_mode.name]
         return self
 
-    def set_externalized_checkpoint_retention(self, retention_mode: ExternalizedCheckpointRetention) -> CheckpointConfig:
+    def set_externalized_checkpoint_retention(
+        self, retention_mode: ExternalizedCheckpointRetention
+    ) -> CheckpointConfig:
         """What becomes of the checkpoints when the job is cancelled."""
         self._retention = ExternalizedCheckpointRetention[retention_mode.name]
         return self
@@ -179,7 +201,9 @@ class CheckpointConfig:
         """See :meth:`set_alignment_timeout`."""
         return self._alignment_timeout
 
-    def set_force_unaligned_checkpoints(self, force_unaligned_checkpoints: bool = True) -> CheckpointConfig:
+    def set_force_unaligned_checkpoints(
+        self, force_unaligned_checkpoints: bool = True
+    ) -> CheckpointConfig:
         """Accepted: checkpoints are aligned."""
         self._force_unaligned = force_unaligned_checkpoints
         return self
@@ -196,8 +220,10 @@ class CheckpointConfig:
         from pyflink.datastream.checkpoint_storage import CheckpointStorage
 
         if not isinstance(storage, CheckpointStorage):
-            raise TypeError(f"set_checkpoint_storage needs a CheckpointStorage, got {storage!r}; for a folder, use "
-                            "set_checkpoint_storage_dir(path)")
+            raise TypeError(
+                f"set_checkpoint_storage needs a CheckpointStorage, got {storage!r}; for a folder, use "
+                "set_checkpoint_storage_dir(path)"
+            )
         self._storage = storage
         return self
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+TYPE_CHECKING = (
+    False  # as typing's, without importing it: that costs as much as all of this package
+)
+if TYPE_CHECKING:
+    from typing import Any
+
 
 __all__ = [
     "CheckpointStorage",
@@ -37,7 +42,9 @@ def local_path(path: str) -> str:
         rest = path[len("file:") :]
         return "/" + rest.lstrip("/")
     if "://" in path:
-        raise ValueError(f"checkpoints are kept on the local file system; use a path or file:// instead of {path!r}")
+        raise ValueError(
+            f"checkpoints are kept on the local file system; use a path or file:// instead of {path!r}"
+        )
     return path
 
 
@@ -65,7 +72,9 @@ class JobManagerCheckpointStorage(CheckpointStorage):
     ) -> None:
         super().__init__()
         self._path = normalise_path(checkpoint_path)
-        self._max_state_size = self.DEFAULT_MAX_STATE_SIZE if max_state_size is None else max_state_size
+        self._max_state_size = (
+            self.DEFAULT_MAX_STATE_SIZE if max_state_size is None else max_state_size
+        )
 
     def get_checkpoint_path(self) -> str | None:
         """The folder, or None."""
@@ -101,7 +110,9 @@ class FileSystemCheckpointStorage(CheckpointStorage):
         if file_state_size_threshold is not None and not (
             0 <= file_state_size_threshold <= self.MAX_FILE_STATE_THRESHOLD
         ):
-            raise ValueError(f"file_state_size_threshold must be between 0 and 1 MiB, got {file_state_size_threshold}")
+            raise ValueError(
+                f"file_state_size_threshold must be between 0 and 1 MiB, got {file_state_size_threshold}"
+            )
         self._path = normalise_path(checkpoint_path)
         self._threshold = 20480 if file_state_size_threshold is None else file_state_size_threshold
         self._write_buffer_size = write_buffer_size
@@ -120,7 +131,9 @@ class FileSystemCheckpointStorage(CheckpointStorage):
 
     def get_write_buffer_size(self) -> int:
         """Bytes written at once."""
-        return self._write_buffer_size if self._write_buffer_size >= 0 else max(self._threshold, 4096)
+        return (
+            self._write_buffer_size if self._write_buffer_size >= 0 else max(self._threshold, 4096)
+        )
 
 
 class CustomCheckpointStorage(CheckpointStorage):
@@ -129,4 +142,7 @@ class CustomCheckpointStorage(CheckpointStorage):
     def __init__(self, j_custom_checkpoint_storage: Any) -> None:
         from pyflink._not_yet import not_yet
 
-        raise not_yet("CustomCheckpointStorage", "there are no Java classes here; use FileSystemCheckpointStorage(path)")
+        raise not_yet(
+            "CustomCheckpointStorage",
+            "there are no Java classes here; use FileSystemCheckpointStorage(path)",
+        )

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
-
 from pyflink.common.typeinfo import (
     PickledBytesTypeInfo,
     RowTypeInfo,
@@ -36,7 +33,13 @@ from pyflink.datastream.functions import (
 )
 from pyflink.datastream.output_tag import OutputTag
 
+TYPE_CHECKING = (
+    False  # as typing's, without importing it: that costs as much as all of this package
+)
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
     from pyflink import _native
     from pyflink.common.execution_config import ExecutionConfig
     from pyflink.common.watermark_strategy import WatermarkStrategy
@@ -65,8 +68,14 @@ def _check_function(func: Any, interface: type, method: str) -> None:
         raise TypeError(
             f"got the class {func.__name__} where an instance is needed; write {func.__name__}()"
         )
-    if not isinstance(func, interface) and not callable(func) and not callable(getattr(func, method, None)):
-        raise TypeError(f"The input must be a {interface.__name__} or a callable function, got {func!r}")
+    if (
+        not isinstance(func, interface)
+        and not callable(func)
+        and not callable(getattr(func, method, None))
+    ):
+        raise TypeError(
+            f"The input must be a {interface.__name__} or a callable function, got {func!r}"
+        )
 
 
 def _check_process_function(func: Any, interface: type, method: str, on: str) -> None:
@@ -81,7 +90,9 @@ def _check_process_function(func: Any, interface: type, method: str, on: str) ->
 class DataStream:
     """A stream of records of one type."""
 
-    def __init__(self, env: StreamExecutionEnvironment, edges: list[Edge], type_info: TypeInformation) -> None:
+    def __init__(
+        self, env: StreamExecutionEnvironment, edges: list[Edge], type_info: TypeInformation
+    ) -> None:
         self._env = env
         self._edges = edges
         self._type_info = type_info
@@ -96,10 +107,14 @@ class DataStream:
         """The operator, for settings that only make sense on one."""
         edge = self._edges[0]
         if len(self._edges) != 1:
-            raise TypeError(f"{what} cannot be called on a union; call it on the streams before union(...)")
+            raise TypeError(
+                f"{what} cannot be called on a union; call it on the streams before union(...)"
+            )
         if edge.partitioner is not None or edge.tag is not None:
             kind = "partitioned stream" if edge.partitioner else "side output"
-            raise TypeError(f"{what} cannot be called on a {kind}; call it on the operator before or after it")
+            raise TypeError(
+                f"{what} cannot be called on a {kind}; call it on the operator before or after it"
+            )
         return edge.source
 
     def get_name(self) -> str:
@@ -135,13 +150,19 @@ class DataStream:
     def set_max_parallelism(self, max_parallelism: int) -> DataStream:
         """Number of key groups of the operator."""
         if not 0 < max_parallelism <= 32768:
-            raise ValueError(f"The maximum parallelism must be between 1 and 32768, got {max_parallelism!r}")
+            raise ValueError(
+                f"The maximum parallelism must be between 1 and 32768, got {max_parallelism!r}"
+            )
         self._own("set_max_parallelism()").max_parallelism = max_parallelism
         return self
 
     def get_type(self) -> TypeInformation:
         """Type of the records."""
-        return self._type_info._named() if isinstance(self._type_info, RowTypeInfo) else self._type_info
+        return (
+            self._type_info._named()
+            if isinstance(self._type_info, RowTypeInfo)
+            else self._type_info
+        )
 
     def get_execution_environment(self) -> StreamExecutionEnvironment:
         """The environment the stream belongs to."""
@@ -213,7 +234,9 @@ class DataStream:
             )
         )
 
-    def _apply(self, kind: str, name: str, type_info: TypeInformation, params: dict[str, Any]) -> DataStream:
+    def _apply(
+        self, kind: str, name: str, type_info: TypeInformation, params: dict[str, Any]
+    ) -> DataStream:
         return DataStream(self._env, [Edge(self._add(kind, name, type_info, params))], type_info)
 
     def map(
@@ -226,10 +249,14 @@ class DataStream:
         :raises TypeError: when `func` is neither.
         """
         _check_function(func, MapFunction, "map")
-        return self._apply("map", "Map", declared_type(output_type, "output_type of map"), {"function": func})
+        return self._apply(
+            "map", "Map", declared_type(output_type, "output_type of map"), {"function": func}
+        )
 
     def flat_map(
-        self, func: Callable[[Any], Any] | FlatMapFunction, output_type: TypeInformation | None = None
+        self,
+        func: Callable[[Any], Any] | FlatMapFunction,
+        output_type: TypeInformation | None = None,
     ) -> DataStream:
         """One record in, any number out.
 
@@ -239,7 +266,10 @@ class DataStream:
         """
         _check_function(func, FlatMapFunction, "flat_map")
         return self._apply(
-            "flat_map", "FlatMap", declared_type(output_type, "output_type of flat_map"), {"function": func}
+            "flat_map",
+            "FlatMap",
+            declared_type(output_type, "output_type of flat_map"),
+            {"function": func},
         )
 
     def filter(self, func: Callable[[Any], bool] | FilterFunction) -> DataStream:
@@ -251,7 +281,9 @@ class DataStream:
         _check_function(func, FilterFunction, "filter")
         return self._apply("filter", "Filter", self._type_info, {"function": func})
 
-    def process(self, func: ProcessFunction, output_type: TypeInformation | None = None) -> DataStream:
+    def process(
+        self, func: ProcessFunction, output_type: TypeInformation | None = None
+    ) -> DataStream:
         """Any number of records out of one, with time and side outputs.
 
         :param func: a ProcessFunction.
@@ -260,11 +292,16 @@ class DataStream:
         """
         _check_process_function(func, ProcessFunction, "process_element", "DataStream.process")
         return self._apply(
-            "process", "PROCESS", declared_type(output_type, "output_type of process"), {"function": func}
+            "process",
+            "PROCESS",
+            declared_type(output_type, "output_type of process"),
+            {"function": func},
         )
 
     def key_by(
-        self, key_selector: Callable[[Any], Any] | KeySelector, key_type: TypeInformation | None = None
+        self,
+        key_selector: Callable[[Any], Any] | KeySelector,
+        key_type: TypeInformation | None = None,
     ) -> KeyedStream:
         """Groups records by a key; records of one key meet in one subtask and share state.
 
@@ -291,7 +328,9 @@ class DataStream:
             self._type_info,
             {
                 "function": key_selector,
-                "key_type": None if isinstance(declared, PickledBytesTypeInfo) else declared._logical(),
+                "key_type": None
+                if isinstance(declared, PickledBytesTypeInfo)
+                else declared._logical(),
                 "field": key_field(key_selector, self._type_info),
             },
             inherits_parallelism=True,
@@ -338,9 +377,13 @@ class DataStream:
 
     def _check_same_environment(self, other: DataStream, what: str) -> None:
         if other._env is not self._env:
-            raise ValueError(f"{what}() needs streams of one environment; these two belong to different ones")
+            raise ValueError(
+                f"{what}() needs streams of one environment; these two belong to different ones"
+            )
 
-    def _partitioned(self, partitioner: str, custom: Any = None, key_selector: Any = None) -> DataStream:
+    def _partitioned(
+        self, partitioner: str, custom: Any = None, key_selector: Any = None
+    ) -> DataStream:
         edges = [edge.partitioned(partitioner, custom, key_selector) for edge in self._edges]
         return DataStream(self._env, edges, self._type_info)
 
@@ -387,7 +430,9 @@ class DataStream:
         descriptors = [broadcast_state_descriptor, *other_broadcast_state_descriptors]
         for descriptor in descriptors:
             if not isinstance(descriptor, MapStateDescriptor):
-                raise TypeError(f"broadcast_state_descriptor must be MapStateDescriptor, got {descriptor!r}")
+                raise TypeError(
+                    f"broadcast_state_descriptor must be MapStateDescriptor, got {descriptor!r}"
+                )
         return BroadcastStream(stream, descriptors)
 
     def partition_custom(
@@ -419,7 +464,9 @@ class DataStream:
         :raises IndexError: for a field that is not there.
         """
         if not isinstance(self._type_info, TupleTypeInfo):
-            raise TypeError("Only Tuple DataStreams can be projected; declare the type with Types.TUPLE([...])")
+            raise TypeError(
+                "Only Tuple DataStreams can be projected; declare the type with Types.TUPLE([...])"
+            )
         types = self._type_info.get_field_types()
         for index in field_indexes:
             if not 0 <= index < len(types):
@@ -482,18 +529,26 @@ class DataStream:
         :param sink_identifier: text before each record.
         """
         node = self._add(
-            "print", "Print to Std. Out", self._type_info, {"identifier": sink_identifier or "", "to_stderr": False}
+            "print",
+            "Print to Std. Out",
+            self._type_info,
+            {"identifier": sink_identifier or "", "to_stderr": False},
         )
         return DataStreamSink([node])
 
     def print_to_err(self, sink_identifier: str | None = None) -> DataStreamSink:
         """As :meth:`print`, to standard error."""
         node = self._add(
-            "print", "Print to Std. Err", self._type_info, {"identifier": sink_identifier or "", "to_stderr": True}
+            "print",
+            "Print to Std. Err",
+            self._type_info,
+            {"identifier": sink_identifier or "", "to_stderr": True},
         )
         return DataStreamSink([node])
 
-    def execute_and_collect(self, job_execution_name: str | None = None, limit: int | None = None) -> Any:
+    def execute_and_collect(
+        self, job_execution_name: str | None = None, limit: int | None = None
+    ) -> Any:
         """Executes the program and returns this stream's records.
 
         :param job_execution_name: name of the job.
@@ -505,7 +560,9 @@ class DataStream:
         from pyflink._native import CollectQueue
 
         queue = CollectQueue()
-        node = self._add("collect", "Data stream collect sink", self._type_info, {"queue": queue}, single=True)
+        node = self._add(
+            "collect", "Data stream collect sink", self._type_info, {"queue": queue}, single=True
+        )
         try:
             job = self._env._start(job_execution_name or "DataStream Collect")
         except BaseException:
@@ -598,7 +655,9 @@ class CloseableIterator:
             try:
                 self._job.wait()
             except Exception:
-                if self._job.status() != "FAILED":  # a job that fails while it is cancelled is no news
+                if (
+                    self._job.status() != "FAILED"
+                ):  # a job that fails while it is cancelled is no news
                     raise
 
     def __enter__(self) -> CloseableIterator:
@@ -613,13 +672,17 @@ def _attach_sink(stream: DataStream, sink: Any, what: str) -> DataStreamSink:
     if attach is not None:
         return DataStreamSink(attach(stream))
     if isinstance(sink, type):
-        raise TypeError(f"{what}() got the class {sink.__name__}; give it an instance: {sink.__name__}()")
+        raise TypeError(
+            f"{what}() got the class {sink.__name__}; give it an instance: {sink.__name__}()"
+        )
     if not callable(getattr(sink, "invoke", None)):
         hint = "; call .build() on it" if hasattr(sink, "build") else ""
         raise TypeError(
             f"{what}() needs a sink: a connector's sink, or a SinkFunction with invoke(value, context); got {sink!r}{hint}"
         )
-    return DataStreamSink([stream._add("python_sink", "Unnamed", stream._type_info, {"function": sink})])
+    return DataStreamSink(
+        [stream._add("python_sink", "Unnamed", stream._type_info, {"function": sink})]
+    )
 
 
 def _watermarks(strategy: Any, what: str) -> tuple[Any, Any, int]:
@@ -679,7 +742,11 @@ class KeyedStream(DataStream):
     """A stream whose records are grouped by key."""
 
     def __init__(
-        self, origin_stream: DataStream, key_by: Transformation, key_selector: Any, key_type: TypeInformation
+        self,
+        origin_stream: DataStream,
+        key_by: Transformation,
+        key_selector: Any,
+        key_type: TypeInformation,
     ) -> None:
         super().__init__(origin_stream._env, [Edge(key_by, "hash")], origin_stream._type_info)
         self._origin_stream = origin_stream
@@ -693,7 +760,9 @@ class KeyedStream(DataStream):
         """The records without the grouping, where the key sent them."""
         return DataStream(self._env, self._edges, self._type_info)
 
-    def process(self, func: KeyedProcessFunction, output_type: TypeInformation | None = None) -> DataStream:
+    def process(
+        self, func: KeyedProcessFunction, output_type: TypeInformation | None = None
+    ) -> DataStream:
         """Any number of records out of one, with keyed state, timers and side outputs.
 
         :param func: a KeyedProcessFunction.
@@ -701,10 +770,15 @@ class KeyedStream(DataStream):
         :raises TypeError: when `func` is none.
         """
         if isinstance(func, ProcessFunction):
-            raise TypeError(f"KeyedProcessFunction is required for KeyedStream, got the ProcessFunction {func!r}")
+            raise TypeError(
+                f"KeyedProcessFunction is required for KeyedStream, got the ProcessFunction {func!r}"
+            )
         _check_process_function(func, KeyedProcessFunction, "process_element", "KeyedStream")
         return self._apply(
-            "process", "KEYED PROCESS", declared_type(output_type, "output_type of process"), {"function": func}
+            "process",
+            "KEYED PROCESS",
+            declared_type(output_type, "output_type of process"),
+            {"function": func},
         )
 
     def reduce(self, func: Callable[[Any, Any], Any] | ReduceFunction) -> DataStream:
@@ -725,7 +799,9 @@ class KeyedStream(DataStream):
         if isinstance(field, str) and isinstance(self._type_info, RowTypeInfo):
             names = self._type_info.get_field_names()
             if field not in names:
-                raise ValueError(f"{how}(): there is no field {field!r}; the row has {', '.join(names)}")
+                raise ValueError(
+                    f"{how}(): there is no field {field!r}; the row has {', '.join(names)}"
+                )
         if isinstance(field, int) and isinstance(self._type_info, (RowTypeInfo, TupleTypeInfo)):
             count = len(self._type_info.get_field_types())
             if not 0 <= field < count:
@@ -756,7 +832,9 @@ class KeyedStream(DataStream):
         return self._aggregation("max_by", position_to_max_by)
 
     def key_by(
-        self, key_selector: Callable[[Any], Any] | KeySelector, key_type: TypeInformation | None = None
+        self,
+        key_selector: Callable[[Any], Any] | KeySelector,
+        key_type: TypeInformation | None = None,
     ) -> KeyedStream:
         """Groups by another key."""
         return self._origin_stream.key_by(key_selector, key_type)
@@ -777,7 +855,10 @@ class KeyedStream(DataStream):
 
         :raises ValueError: when they are not positive.
         """
-        from pyflink.datastream.window import CountSlidingWindowAssigner, CountTumblingWindowAssigner
+        from pyflink.datastream.window import (
+            CountSlidingWindowAssigner,
+            CountTumblingWindowAssigner,
+        )
 
         if slide == 0:
             return WindowedStream(self, CountTumblingWindowAssigner(size))
@@ -811,7 +892,9 @@ class KeyedStream(DataStream):
         """As :meth:`print`, to standard error."""
         return self._values().print_to_err()
 
-    def execute_and_collect(self, job_execution_name: str | None = None, limit: int | None = None) -> Any:
+    def execute_and_collect(
+        self, job_execution_name: str | None = None, limit: int | None = None
+    ) -> Any:
         """Executes the program; records come as ``Row(f0=key, f1=value)``, as upstream."""
         pairs = self._values().map(_PairWithKey(self._key_selector))
         return pairs.execute_and_collect(job_execution_name, limit)
@@ -820,7 +903,9 @@ class KeyedStream(DataStream):
         """A side output of the operator before ``key_by``."""
         return self._origin_stream.get_side_output(output_tag)
 
-    shuffle = rebalance = rescale = forward = global_ = broadcast = partition_custom = _fixed_partitioning
+    shuffle = rebalance = rescale = forward = global_ = broadcast = partition_custom = (
+        _fixed_partitioning
+    )
     set_parallelism = _not_on("Set parallelism", "; set it on the operator after key_by()")
     name = _not_on("Set name")
     get_name = _not_on("Get name")
@@ -852,7 +937,11 @@ class _Windows:
         from pyflink.datastream.window import WindowAssigner
 
         if not isinstance(window_assigner, WindowAssigner):
-            hint = f"; write {window_assigner.__name__}.of(...)" if isinstance(window_assigner, type) else ""
+            hint = (
+                f"; write {window_assigner.__name__}.of(...)"
+                if isinstance(window_assigner, type)
+                else ""
+            )
             raise TypeError(
                 f"window() needs a WindowAssigner such as TumblingEventTimeWindows.of(Time.seconds(5)), "
                 f"got {window_assigner!r}{hint}"
@@ -882,7 +971,9 @@ class _Windows:
         if not isinstance(trigger, Trigger):
             raise TypeError(f"trigger() needs a Trigger, got {trigger!r}")
         if isinstance(self._assigner, MergingWindowAssigner) and not trigger.can_merge():
-            raise TypeError("A merging window assigner cannot be used with a trigger that does not support merging.")
+            raise TypeError(
+                "A merging window assigner cannot be used with a trigger that does not support merging."
+            )
         self._trigger = trigger
         return self
 
@@ -1027,7 +1118,9 @@ class _Windows:
             window_function,
             kind,
             aggregate=aggregate_function,
-            accumulator_type=declared_type(accumulator_type, "accumulator_type of aggregate")._logical(),
+            accumulator_type=declared_type(
+                accumulator_type, "accumulator_type of aggregate"
+            )._logical(),
         )
 
     def apply(self, window_function: Any, output_type: TypeInformation | None = None) -> DataStream:
@@ -1039,10 +1132,15 @@ class _Windows:
         """
         kind = self._window_function(window_function, "apply")
         return self._build(
-            "Window Apply", declared_type(output_type, "output_type of apply"), window_function, kind
+            "Window Apply",
+            declared_type(output_type, "output_type of apply"),
+            window_function,
+            kind,
         )
 
-    def process(self, process_window_function: Any, output_type: TypeInformation | None = None) -> DataStream:
+    def process(
+        self, process_window_function: Any, output_type: TypeInformation | None = None
+    ) -> DataStream:
         """Evaluates each window with all its records, time and state.
 
         :param process_window_function: a ProcessWindowFunction (ProcessAllWindowFunction without keys).
@@ -1051,7 +1149,10 @@ class _Windows:
         """
         kind = self._window_function(process_window_function, "process")
         return self._build(
-            "Window Process", declared_type(output_type, "output_type of process"), process_window_function, kind
+            "Window Process",
+            declared_type(output_type, "output_type of process"),
+            process_window_function,
+            kind,
         )
 
 
@@ -1060,7 +1161,9 @@ class WindowedStream(_Windows):
 
     def __init__(self, keyed_stream: KeyedStream, window_assigner: WindowAssigner) -> None:
         if not isinstance(keyed_stream, KeyedStream):
-            raise TypeError("window() needs a keyed stream: call key_by() first, or use window_all()")
+            raise TypeError(
+                "window() needs a keyed stream: call key_by() first, or use window_all()"
+            )
         super().__init__(keyed_stream, window_assigner)
 
 
@@ -1081,7 +1184,9 @@ class ConnectedStreams:
         self.stream1 = stream1
         self.stream2 = stream2
 
-    def key_by(self, key_selector1: Any, key_selector2: Any, key_type: TypeInformation | None = None) -> ConnectedStreams:
+    def key_by(
+        self, key_selector1: Any, key_selector2: Any, key_type: TypeInformation | None = None
+    ) -> ConnectedStreams:
         """Groups both by keys of one type; records of one key share state.
 
         :raises TypeError: for a wrong key selector.
@@ -1119,17 +1224,23 @@ class ConnectedStreams:
             raise TypeError(f"The input function must be a CoMapFunction, got {func!r}")
         return self._apply("co_map", "Co-Map", func, output_type)
 
-    def flat_map(self, func: CoFlatMapFunction, output_type: TypeInformation | None = None) -> DataStream:
+    def flat_map(
+        self, func: CoFlatMapFunction, output_type: TypeInformation | None = None
+    ) -> DataStream:
         """Any number of records out for each record of either stream.
 
         :raises TypeError: when `func` is no CoFlatMapFunction.
         """
-        if not isinstance(func, CoFlatMapFunction) and not callable(getattr(func, "flat_map1", None)):
+        if not isinstance(func, CoFlatMapFunction) and not callable(
+            getattr(func, "flat_map1", None)
+        ):
             raise TypeError(f"The input must be a CoFlatMapFunction, got {func!r}")
         return self._apply("co_flat_map", "Co-Flat Map", func, output_type)
 
     def process(
-        self, func: CoProcessFunction | KeyedCoProcessFunction, output_type: TypeInformation | None = None
+        self,
+        func: CoProcessFunction | KeyedCoProcessFunction,
+        output_type: TypeInformation | None = None,
     ) -> DataStream:
         """Any number of records out, with time, side outputs and, on keyed streams, state and timers.
 
@@ -1137,7 +1248,9 @@ class ConnectedStreams:
         """
         _check_process_function(func, CoProcessFunction, "process_element1", "ConnectedStreams")
         if isinstance(func, KeyedCoProcessFunction) and not self._is_keyed_stream():
-            raise TypeError("KeyedCoProcessFunction needs two keyed streams: call key_by() on both first")
+            raise TypeError(
+                "KeyedCoProcessFunction needs two keyed streams: call key_by() on both first"
+            )
         name = "Keyed Co-Process" if self._is_keyed_stream() else "Co-Process"
         return self._apply("co_process", name, func, output_type)
 
@@ -1149,7 +1262,9 @@ def _unkeyed(stream: DataStream) -> DataStream:
 class BroadcastStream:
     """A stream every subtask sees, with the broadcast state it feeds."""
 
-    def __init__(self, input_stream: DataStream, broadcast_state_descriptors: list[MapStateDescriptor]) -> None:
+    def __init__(
+        self, input_stream: DataStream, broadcast_state_descriptors: list[MapStateDescriptor]
+    ) -> None:
         self.input_stream = input_stream
         self.broadcast_state_descriptors = broadcast_state_descriptors
 
@@ -1186,7 +1301,9 @@ class BroadcastConnectedStream:
             raise TypeError(
                 f"{needed.__name__} is required for a {'keyed' if keyed else 'non-keyed'} stream, got {func!r}"
             )
-        _check_process_function(func, needed, "process_broadcast_element", "BroadcastConnectedStream")
+        _check_process_function(
+            func, needed, "process_broadcast_element", "BroadcastConnectedStream"
+        )
         type_info = declared_type(output_type, "output_type of process")
         env = self.non_broadcast_stream._env
         node = env._register(

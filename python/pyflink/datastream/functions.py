@@ -7,13 +7,17 @@ deep-copied before ``open``).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
 from types import GenericAlias
-from typing import TYPE_CHECKING, Any
 
 from pyflink.datastream.timerservice import TimerService
 
+TYPE_CHECKING = (
+    False  # as typing's, without importing it: that costs as much as all of this package
+)
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
     from pyflink import _native
     from pyflink.datastream.state import (
         AggregatingState,
@@ -81,7 +85,9 @@ class KeyedStateStore(ABC):
         """One value, combined by a reduce function."""
 
     @abstractmethod
-    def get_aggregating_state(self, state_descriptor: AggregatingStateDescriptor) -> AggregatingState:
+    def get_aggregating_state(
+        self, state_descriptor: AggregatingStateDescriptor
+    ) -> AggregatingState:
         """An accumulator of an aggregate function."""
 
 
@@ -168,7 +174,9 @@ class StreamingRuntimeContext(RuntimeContext):
 
     def _state(self, descriptor: Any, kind: str) -> Any:
         if getattr(descriptor, "_KIND", None) != kind:
-            raise TypeError(f"{kind} state needs a {kind.capitalize()}StateDescriptor, got {descriptor!r}")
+            raise TypeError(
+                f"{kind} state needs a {kind.capitalize()}StateDescriptor, got {descriptor!r}"
+            )
         if not self._handle.is_keyed:
             raise RuntimeError(
                 f"Keyed state {descriptor.get_name()!r} can only be used on a keyed stream, "
@@ -192,7 +200,9 @@ class StreamingRuntimeContext(RuntimeContext):
         state: ReducingState = self._state(state_descriptor, "reducing")
         return state
 
-    def get_aggregating_state(self, state_descriptor: AggregatingStateDescriptor) -> AggregatingState:
+    def get_aggregating_state(
+        self, state_descriptor: AggregatingStateDescriptor
+    ) -> AggregatingState:
         state: AggregatingState = self._state(state_descriptor, "aggregating")
         return state
 
@@ -347,7 +357,9 @@ class SinkFunction:
 
     def invoke(self, value: Any, context: Any = None) -> None:
         """Writes one record."""
-        raise NotImplementedError(f"{type(self).__name__} must override invoke(self, value, context)")
+        raise NotImplementedError(
+            f"{type(self).__name__} must override invoke(self, value, context)"
+        )
 
     def close(self) -> None:
         """Called once in every subtask after the last record, or when the job fails."""
@@ -357,7 +369,8 @@ def _no_java(what: str, argument: Any, method: str) -> Exception:
     from pyflink._not_yet import not_yet
 
     return not_yet(
-        f"{what}({argument!r})", f"there are no Java classes here; subclass {what} and override {method}"
+        f"{what}({argument!r})",
+        f"there are no Java classes here; subclass {what} and override {method}",
     )
 
 
@@ -409,10 +422,14 @@ class KeyedProcessFunction(Function):
             """Which clock the timer went by."""
 
     @abstractmethod
-    def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterable[Any] | None:
+    def process_element(
+        self, value: Any, ctx: KeyedProcessFunction.Context
+    ) -> Iterable[Any] | None:
         """Called for every record."""
 
-    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterable[Any] | None:
+    def on_timer(
+        self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext
+    ) -> Iterable[Any] | None:
         """Called when a timer fires; emits like :meth:`process_element`."""
 
 
@@ -465,14 +482,20 @@ class KeyedCoProcessFunction(Function):
             """Which clock the timer went by."""
 
     @abstractmethod
-    def process_element1(self, value: Any, ctx: KeyedCoProcessFunction.Context) -> Iterable[Any] | None:
+    def process_element1(
+        self, value: Any, ctx: KeyedCoProcessFunction.Context
+    ) -> Iterable[Any] | None:
         """Called for every record of the first stream."""
 
     @abstractmethod
-    def process_element2(self, value: Any, ctx: KeyedCoProcessFunction.Context) -> Iterable[Any] | None:
+    def process_element2(
+        self, value: Any, ctx: KeyedCoProcessFunction.Context
+    ) -> Iterable[Any] | None:
         """Called for every record of the second stream."""
 
-    def on_timer(self, timestamp: int, ctx: KeyedCoProcessFunction.OnTimerContext) -> Iterable[Any] | None:
+    def on_timer(
+        self, timestamp: int, ctx: KeyedCoProcessFunction.OnTimerContext
+    ) -> Iterable[Any] | None:
         """Called when a timer fires."""
 
 
@@ -521,7 +544,9 @@ class ProcessWindowFunction(Function):
             """State of this key."""
 
     @abstractmethod
-    def process(self, key: Any, context: ProcessWindowFunction.Context, elements: Iterable[Any]) -> Iterable[Any]:
+    def process(
+        self, key: Any, context: ProcessWindowFunction.Context, elements: Iterable[Any]
+    ) -> Iterable[Any]:
         """The results of a window with these records."""
 
     def clear(self, context: ProcessWindowFunction.Context) -> None:
@@ -549,7 +574,9 @@ class ProcessAllWindowFunction(Function):
             """State of the operator."""
 
     @abstractmethod
-    def process(self, context: ProcessAllWindowFunction.Context, elements: Iterable[Any]) -> Iterable[Any]:
+    def process(
+        self, context: ProcessAllWindowFunction.Context, elements: Iterable[Any]
+    ) -> Iterable[Any]:
         """The results of a window with these records."""
 
     def clear(self, context: ProcessAllWindowFunction.Context) -> None:
@@ -601,7 +628,9 @@ class BaseBroadcastProcessFunction(Function):
         """What the other side may ask."""
 
         @abstractmethod
-        def get_broadcast_state(self, state_descriptor: MapStateDescriptor) -> ReadOnlyBroadcastState:
+        def get_broadcast_state(
+            self, state_descriptor: MapStateDescriptor
+        ) -> ReadOnlyBroadcastState:
             """Broadcast state, to read."""
 
 
@@ -615,11 +644,15 @@ class BroadcastProcessFunction(BaseBroadcastProcessFunction):
         """What the other side may ask."""
 
     @abstractmethod
-    def process_element(self, value: Any, ctx: BroadcastProcessFunction.ReadOnlyContext) -> Iterable[Any] | None:
+    def process_element(
+        self, value: Any, ctx: BroadcastProcessFunction.ReadOnlyContext
+    ) -> Iterable[Any] | None:
         """Called for every record of the stream that is not broadcast."""
 
     @abstractmethod
-    def process_broadcast_element(self, value: Any, ctx: BroadcastProcessFunction.Context) -> Iterable[Any] | None:
+    def process_broadcast_element(
+        self, value: Any, ctx: BroadcastProcessFunction.Context
+    ) -> Iterable[Any] | None:
         """Called, in every subtask, for every record of the broadcast stream."""
 
 
@@ -648,11 +681,15 @@ class KeyedBroadcastProcessFunction(BaseBroadcastProcessFunction):
             """Which clock the timer went by."""
 
     @abstractmethod
-    def process_element(self, value: Any, ctx: KeyedBroadcastProcessFunction.ReadOnlyContext) -> Iterable[Any] | None:
+    def process_element(
+        self, value: Any, ctx: KeyedBroadcastProcessFunction.ReadOnlyContext
+    ) -> Iterable[Any] | None:
         """Called for every record of the keyed stream."""
 
     @abstractmethod
-    def process_broadcast_element(self, value: Any, ctx: KeyedBroadcastProcessFunction.Context) -> Iterable[Any] | None:
+    def process_broadcast_element(
+        self, value: Any, ctx: KeyedBroadcastProcessFunction.Context
+    ) -> Iterable[Any] | None:
         """Called, in every subtask, for every record of the broadcast stream."""
 
     def on_timer(

@@ -27,7 +27,9 @@ class OutputTag:
         elif isinstance(type_info, TypeInformation):
             self.type_info = type_info
         else:
-            raise TypeError(f"OutputTag type_info must be a TypeInformation or a list of them, got {type_info!r}")
+            raise TypeError(
+                f"OutputTag type_info must be a TypeInformation or a list of them, got {type_info!r}"
+            )
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, OutputTag) and self.tag_id == other.tag_id

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+TYPE_CHECKING = (
+    False  # as typing's, without importing it: that costs as much as all of this package
+)
+if TYPE_CHECKING:
+    from typing import Any
+
 
 __all__ = ["MemorySize", "SlotSharingGroup"]
 
-_UNITS = {"b": 0, "bytes": 0, "": 0, "k": 10, "kb": 10, "m": 20, "mb": 20, "g": 30, "gb": 30, "t": 40, "tb": 40}
+_UNITS = {
+    "b": 0,
+    "bytes": 0,
+    "": 0,
+    "k": 10,
+    "kb": 10,
+    "m": 20,
+    "mb": 20,
+    "g": 30,
+    "gb": 30,
+    "t": 40,
+    "tb": 40,
+}
 
 
 class MemorySize:
@@ -14,7 +31,9 @@ class MemorySize:
 
     def __init__(self, j_memory_size: Any = None, bytes_size: int | None = None) -> None:
         if bytes_size is None:
-            raise ValueError("bytes_size is required; MemorySize.of_mebi_bytes(n) makes one from MiB")
+            raise ValueError(
+                "bytes_size is required; MemorySize.of_mebi_bytes(n) makes one from MiB"
+            )
         if bytes_size < 0:
             raise ValueError(f"bytes must be >= 0, got {bytes_size}")
         self._bytes = bytes_size
@@ -183,7 +202,12 @@ class Builder:
         if self._cpu_cores is not None and self._heap is not None:
             zero = MemorySize(bytes_size=0)
             return SlotSharingGroup(
-                self._name, self._cpu_cores, self._heap, self._off_heap or zero, self._managed or zero, self._external
+                self._name,
+                self._cpu_cores,
+                self._heap,
+                self._off_heap or zero,
+                self._managed or zero,
+                self._external,
             )
         if self._cpu_cores or self._heap or self._off_heap or self._managed or self._external:
             raise ValueError(

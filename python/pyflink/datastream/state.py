@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
 from enum import Enum
 from types import GenericAlias
-from typing import TYPE_CHECKING, Any
 
 from pyflink.common.time import Time, millis_of
 from pyflink.common.typeinfo import RowTypeInfo, TypeInformation, Types
 
+TYPE_CHECKING = (
+    False  # as typing's, without importing it: that costs as much as all of this package
+)
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
     from pyflink import _native
     from pyflink.common.time import Duration
 
@@ -204,11 +208,15 @@ class BroadcastState(ReadOnlyBroadcastState):
 def _state_type(type_info: Any, where: str) -> TypeInformation:
     if type_info is None:
         return Types.PICKLED_BYTE_ARRAY()
-    if isinstance(type_info, (list, tuple)) and all(isinstance(t, TypeInformation) for t in type_info):
+    if isinstance(type_info, (list, tuple)) and all(
+        isinstance(t, TypeInformation) for t in type_info
+    ):
         return RowTypeInfo(list(type_info))
     if isinstance(type_info, TypeInformation):
         return type_info
-    raise TypeError(f"{where}: the type must be a TypeInformation such as Types.INT(), got {type_info!r}")
+    raise TypeError(
+        f"{where}: the type must be a TypeInformation such as Types.INT(), got {type_info!r}"
+    )
 
 
 class StateDescriptor(ABC):
@@ -218,7 +226,9 @@ class StateDescriptor(ABC):
 
     def __init__(self, name: str, type_info: TypeInformation) -> None:
         if not isinstance(name, str) or not name:
-            raise TypeError(f"{type(self).__name__}: the name must be a non-empty string, got {name!r}")
+            raise TypeError(
+                f"{type(self).__name__}: the name must be a non-empty string, got {name!r}"
+            )
         self.name = name
         self.type_info = _state_type(type_info, f"{type(self).__name__} {name!r}")
         self._ttl_config: StateTtlConfig | None = None
@@ -234,7 +244,9 @@ class StateDescriptor(ABC):
         :raises TypeError: when `ttl_config` is no StateTtlConfig (build it with ``.build()``).
         """
         if not isinstance(ttl_config, StateTtlConfig):
-            raise TypeError(f"enable_time_to_live needs a StateTtlConfig (did you call build()?), got {ttl_config!r}")
+            raise TypeError(
+                f"enable_time_to_live needs a StateTtlConfig (did you call build()?), got {ttl_config!r}"
+            )
         self._ttl_config = ttl_config
         self._cached_native = None
 
@@ -297,7 +309,9 @@ class MapStateDescriptor(StateDescriptor):
 
     _KIND = "map"
 
-    def __init__(self, name: str, key_type_info: TypeInformation, value_type_info: TypeInformation) -> None:
+    def __init__(
+        self, name: str, key_type_info: TypeInformation, value_type_info: TypeInformation
+    ) -> None:
         super().__init__(name, value_type_info)
         self.key_type_info = _state_type(key_type_info, f"MapStateDescriptor {name!r}")
 
@@ -386,7 +400,10 @@ class StateTtlConfig:
         self._ttl_time_characteristic = ttl_time_characteristic
         self._ttl = ttl if isinstance(ttl, Time) else Time(millis_of(ttl, "ttl"))
         self._cleanup_strategies = cleanup_strategies
-        if self._ttl.to_milliseconds() <= 0 and update_type is not StateTtlConfig.UpdateType.Disabled:
+        if (
+            self._ttl.to_milliseconds() <= 0
+            and update_type is not StateTtlConfig.UpdateType.Disabled
+        ):
             raise ValueError(f"TTL is expected to be positive, got {ttl}")
 
     @staticmethod
@@ -448,14 +465,18 @@ class StateTtlConfig:
             """Reading renews it too."""
             return self.set_update_type(StateTtlConfig.UpdateType.OnReadAndWrite)
 
-        def set_state_visibility(self, state_visibility: StateTtlConfig.StateVisibility) -> StateTtlConfig.Builder:
+        def set_state_visibility(
+            self, state_visibility: StateTtlConfig.StateVisibility
+        ) -> StateTtlConfig.Builder:
             """Whether an expired value that is still there can be read."""
             self._state_visibility = state_visibility
             return self
 
         def return_expired_if_not_cleaned_up(self) -> StateTtlConfig.Builder:
             """It can."""
-            return self.set_state_visibility(StateTtlConfig.StateVisibility.ReturnExpiredIfNotCleanedUp)
+            return self.set_state_visibility(
+                StateTtlConfig.StateVisibility.ReturnExpiredIfNotCleanedUp
+            )
 
         def never_return_expired(self) -> StateTtlConfig.Builder:
             """It cannot (the default)."""
@@ -470,12 +491,16 @@ class StateTtlConfig:
 
         def use_processing_time(self) -> StateTtlConfig.Builder:
             """The wall clock (the default)."""
-            return self.set_ttl_time_characteristic(StateTtlConfig.TtlTimeCharacteristic.ProcessingTime)
+            return self.set_ttl_time_characteristic(
+                StateTtlConfig.TtlTimeCharacteristic.ProcessingTime
+            )
 
         def cleanup_full_snapshot(self) -> StateTtlConfig.Builder:
             """Expired values stay out of full snapshots."""
             strategies = StateTtlConfig.CleanupStrategies
-            self._strategies[strategies.Strategies.FULL_STATE_SCAN_SNAPSHOT] = strategies.EmptyCleanupStrategy()
+            self._strategies[strategies.Strategies.FULL_STATE_SCAN_SNAPSHOT] = (
+                strategies.EmptyCleanupStrategy()
+            )
             return self
 
         def cleanup_incrementally(
@@ -483,18 +508,22 @@ class StateTtlConfig:
         ) -> StateTtlConfig.Builder:
             """A few values are looked at on every access."""
             strategies = StateTtlConfig.CleanupStrategies
-            self._strategies[strategies.Strategies.INCREMENTAL_CLEANUP] = strategies.IncrementalCleanupStrategy(
-                cleanup_size, run_cleanup_for_every_record
+            self._strategies[strategies.Strategies.INCREMENTAL_CLEANUP] = (
+                strategies.IncrementalCleanupStrategy(cleanup_size, run_cleanup_for_every_record)
             )
             return self
 
         def cleanup_in_rocksdb_compact_filter(
-            self, query_time_after_num_entries: int, periodic_compaction_time: Duration | None = None
+            self,
+            query_time_after_num_entries: int,
+            periodic_compaction_time: Duration | None = None,
         ) -> StateTtlConfig.Builder:
             """RocksDB removes them when it compacts."""
             strategies = StateTtlConfig.CleanupStrategies
             self._strategies[strategies.Strategies.ROCKSDB_COMPACTION_FILTER] = (
-                strategies.RocksdbCompactFilterCleanupStrategy(query_time_after_num_entries, periodic_compaction_time)
+                strategies.RocksdbCompactFilterCleanupStrategy(
+                    query_time_after_num_entries, periodic_compaction_time
+                )
             )
             return self
 
@@ -556,7 +585,9 @@ class StateTtlConfig:
             """RocksDB removes them when it compacts."""
 
             def __init__(
-                self, query_time_after_num_entries: int, periodic_compaction_time: Duration | None = None
+                self,
+                query_time_after_num_entries: int,
+                periodic_compaction_time: Duration | None = None,
             ) -> None:
                 from pyflink.common.time import Duration
 
@@ -585,10 +616,18 @@ class StateTtlConfig:
 
         def get_incremental_cleanup_strategy(self) -> Any:
             """Settings of the incremental way, or None."""
-            default = self.IncrementalCleanupStrategy(5, False) if self._is_cleanup_in_background else None
+            default = (
+                self.IncrementalCleanupStrategy(5, False)
+                if self._is_cleanup_in_background
+                else None
+            )
             return self._strategies.get(self.Strategies.INCREMENTAL_CLEANUP, default)
 
         def get_rocksdb_compact_filter_cleanup_strategy(self) -> Any:
             """Settings of RocksDB's way, or None."""
-            default = self.RocksdbCompactFilterCleanupStrategy(1000) if self._is_cleanup_in_background else None
+            default = (
+                self.RocksdbCompactFilterCleanupStrategy(1000)
+                if self._is_cleanup_in_background
+                else None
+            )
             return self._strategies.get(self.Strategies.ROCKSDB_COMPACTION_FILTER, default)

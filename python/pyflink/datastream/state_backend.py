@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any
 
 from pyflink.datastream.checkpoint_storage import normalise_path
+
+TYPE_CHECKING = (
+    False  # as typing's, without importing it: that costs as much as all of this package
+)
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = [
     "CustomStateBackend",
@@ -46,7 +51,9 @@ class EmbeddedRocksDBStateBackend(StateBackend):
     """State larger than memory. RocksDB comes with the fault-tolerance release; until then state stays in memory."""
 
     def __init__(
-        self, enable_incremental_checkpointing: bool | None = None, j_embedded_rocks_db_state_backend: Any = None
+        self,
+        enable_incremental_checkpointing: bool | None = None,
+        j_embedded_rocks_db_state_backend: Any = None,
     ) -> None:
         super().__init__()
         self._incremental = bool(enable_incremental_checkpointing)
@@ -114,7 +121,9 @@ class MemoryStateBackend(StateBackend):
         super().__init__()
         self._checkpoint_path = normalise_path(checkpoint_path)
         self._savepoint_path = normalise_path(savepoint_path)
-        self._max_state_size = self.DEFAULT_MAX_STATE_SIZE if max_state_size is None else max_state_size
+        self._max_state_size = (
+            self.DEFAULT_MAX_STATE_SIZE if max_state_size is None else max_state_size
+        )
         self._asynchronous = using_asynchronous_snapshots is not False
 
     def get_max_state_size(self) -> int:
@@ -163,7 +172,11 @@ class FsStateBackend(StateBackend):
 
     def get_write_buffer_size(self) -> int:
         """Bytes written at once."""
-        return max(self._threshold, 4096) if self._write_buffer_size is None else self._write_buffer_size
+        return (
+            max(self._threshold, 4096)
+            if self._write_buffer_size is None
+            else self._write_buffer_size
+        )
 
     def is_using_asynchronous_snapshots(self) -> bool:
         """As set; True by default."""
@@ -182,7 +195,9 @@ class RocksDBStateBackend(EmbeddedRocksDBStateBackend):
     ) -> None:
         super().__init__(enable_incremental_checkpointing)
         if checkpoint_data_uri is None and checkpoint_stream_backend is None:
-            raise ValueError("The parameter 'checkpoint_data_uri' or 'checkpoint_stream_backend' is required!")
+            raise ValueError(
+                "The parameter 'checkpoint_data_uri' or 'checkpoint_stream_backend' is required!"
+            )
         self._stream_backend = checkpoint_stream_backend or FsStateBackend(checkpoint_data_uri)
         self._checkpoint_path = self._stream_backend._checkpoint_path
 
@@ -205,4 +220,6 @@ class CustomStateBackend(StateBackend):
     def __init__(self, j_custom_state_backend: Any) -> None:
         from pyflink._not_yet import not_yet
 
-        raise not_yet("CustomStateBackend", "there are no Java classes here; use HashMapStateBackend()")
+        raise not_yet(
+            "CustomStateBackend", "there are no Java classes here; use HashMapStateBackend()"
+        )

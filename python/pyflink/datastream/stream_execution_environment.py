@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
-
 from pyflink.common.typeinfo import PickledBytesTypeInfo, TypeInformation
 from pyflink.datastream._graph import Edge, Plan, Transformation, declared_type
 from pyflink.datastream.data_stream import DataStream, _watermarks
 from pyflink.datastream.execution_mode import RuntimeExecutionMode
 
+TYPE_CHECKING = (
+    False  # as typing's, without importing it: that costs as much as all of this package
+)
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
     from pyflink import _native
     from pyflink.common.configuration import Configuration
     from pyflink.common.execution_config import ExecutionConfig
@@ -59,7 +62,9 @@ class StreamExecutionEnvironment:
         self._cached_files: dict[str, str] = {}
 
     @staticmethod
-    def get_execution_environment(configuration: Configuration | None = None) -> StreamExecutionEnvironment:
+    def get_execution_environment(
+        configuration: Configuration | None = None,
+    ) -> StreamExecutionEnvironment:
         """A new environment on this machine.
 
         :param configuration: settings by Flink's names.
@@ -95,7 +100,11 @@ class StreamExecutionEnvironment:
 
         :raises ValueError: below 1.
         """
-        if isinstance(parallelism, bool) or not isinstance(parallelism, int) or not (parallelism >= 1 or parallelism == -1):
+        if (
+            isinstance(parallelism, bool)
+            or not isinstance(parallelism, int)
+            or not (parallelism >= 1 or parallelism == -1)
+        ):
             raise ValueError(f"The parallelism must be at least 1, got {parallelism!r}")
         self._parallelism = None if parallelism == -1 else parallelism
         if self._execution_config is not None:
@@ -120,7 +129,9 @@ class StreamExecutionEnvironment:
 
     def get_max_parallelism(self) -> int:
         """See :meth:`set_max_parallelism`; -1 when not set."""
-        return -1 if self._execution_config is None else self._execution_config.get_max_parallelism()
+        return (
+            -1 if self._execution_config is None else self._execution_config.get_max_parallelism()
+        )
 
     def get_default_local_parallelism(self) -> int:
         """The number of processors, unless set."""
@@ -137,7 +148,9 @@ class StreamExecutionEnvironment:
             raise ValueError(f"The parallelism must be at least 1, got {parallelism!r}")
         _default_local_parallelism = parallelism
 
-    def register_slot_sharing_group(self, slot_sharing_group: SlotSharingGroup) -> StreamExecutionEnvironment:
+    def register_slot_sharing_group(
+        self, slot_sharing_group: SlotSharingGroup
+    ) -> StreamExecutionEnvironment:
         """Accepted: on one machine there are no slots."""
         return self
 
@@ -147,7 +160,9 @@ class StreamExecutionEnvironment:
         :raises TypeError: when it is no RuntimeExecutionMode.
         """
         if not isinstance(execution_mode, RuntimeExecutionMode):
-            raise TypeError(f"set_runtime_mode needs a RuntimeExecutionMode, got {execution_mode!r}")
+            raise TypeError(
+                f"set_runtime_mode needs a RuntimeExecutionMode, got {execution_mode!r}"
+            )
         self._runtime_mode = execution_mode
         return self
 
@@ -186,7 +201,9 @@ class StreamExecutionEnvironment:
             self._checkpoints = CheckpointConfig()
         return self._checkpoints
 
-    def enable_checkpointing(self, interval: int, mode: CheckpointingMode | None = None) -> StreamExecutionEnvironment:
+    def enable_checkpointing(
+        self, interval: int, mode: CheckpointingMode | None = None
+    ) -> StreamExecutionEnvironment:
         """Takes a checkpoint every `interval` milliseconds.
 
         :raises ValueError: below 10 ms.
@@ -228,10 +245,14 @@ class StreamExecutionEnvironment:
         if isinstance(state_backend, str):
             known = {"rocksdb": EmbeddedRocksDBStateBackend, "hashmap": HashMapStateBackend}
             if state_backend.lower() not in known:
-                raise TypeError(f"set_state_backend: unknown state backend {state_backend!r}; use hashmap or rocksdb")
+                raise TypeError(
+                    f"set_state_backend: unknown state backend {state_backend!r}; use hashmap or rocksdb"
+                )
             state_backend = known[state_backend.lower()]()
         if not isinstance(state_backend, StateBackend):
-            raise TypeError(f"set_state_backend needs a StateBackend such as HashMapStateBackend(), got {state_backend!r}")
+            raise TypeError(
+                f"set_state_backend needs a StateBackend such as HashMapStateBackend(), got {state_backend!r}"
+            )
         if isinstance(state_backend, EmbeddedRocksDBStateBackend):
             from pyflink.datastream._logging import info
 
@@ -278,7 +299,9 @@ class StreamExecutionEnvironment:
         """Accepted: there is no Kryo here."""
         self.get_config().add_default_kryo_serializer(type_class_name, serializer_class_name)
 
-    def register_type_with_kryo_serializer(self, type_class_name: str, serializer_class_name: str) -> None:
+    def register_type_with_kryo_serializer(
+        self, type_class_name: str, serializer_class_name: str
+    ) -> None:
         """Accepted: there is no Kryo here."""
         self.get_config().register_type_with_kryo_serializer(type_class_name, serializer_class_name)
 
@@ -291,7 +314,9 @@ class StreamExecutionEnvironment:
         from pyflink.datastream.time_characteristic import TimeCharacteristic
 
         if not isinstance(characteristic, TimeCharacteristic):
-            raise TypeError(f"set_stream_time_characteristic needs a TimeCharacteristic, got {characteristic!r}")
+            raise TypeError(
+                f"set_stream_time_characteristic needs a TimeCharacteristic, got {characteristic!r}"
+            )
         self._time_characteristic = characteristic
         interval = 0 if characteristic is TimeCharacteristic.ProcessingTime else 200
         self.get_config().set_auto_watermark_interval(interval)
@@ -331,11 +356,15 @@ class StreamExecutionEnvironment:
         if path not in sys.path:
             sys.path.insert(0, path)
 
-    def set_python_requirements(self, requirements_file_path: str, requirements_cache_dir: str | None = None) -> None:
+    def set_python_requirements(
+        self, requirements_file_path: str, requirements_cache_dir: str | None = None
+    ) -> None:
         """Accepted: functions run in this process, with its packages. Installing others comes with a later release."""
         from pyflink.datastream._logging import info
 
-        info(f"{requirements_file_path} is not installed: functions run in this process, with its packages")
+        info(
+            f"{requirements_file_path} is not installed: functions run in this process, with its packages"
+        )
 
     def add_python_archive(self, archive_path: str, target_dir: str | None = None) -> None:
         """Not yet.
@@ -345,7 +374,8 @@ class StreamExecutionEnvironment:
         from pyflink._not_yet import not_yet
 
         raise not_yet(
-            "add_python_archive", "functions run in this process; read the files where they are, by absolute path"
+            "add_python_archive",
+            "functions run in this process; read the files where they are, by absolute path",
         )
 
     def set_python_executable(self, python_exec: str) -> None:
@@ -383,7 +413,9 @@ class StreamExecutionEnvironment:
         from pyflink.common.watermark_strategy import WatermarkStrategy
         from pyflink.datastream.connectors.number_seq import NumberSequenceSource
 
-        return self.from_source(NumberSequenceSource(from_, to), WatermarkStrategy.no_watermarks(), "Sequence Source")
+        return self.from_source(
+            NumberSequenceSource(from_, to), WatermarkStrategy.no_watermarks(), "Sequence Source"
+        )
 
     generate_sequence = from_sequence
 
@@ -407,18 +439,28 @@ class StreamExecutionEnvironment:
             hint = "; call .build() on it" if hasattr(source, "build") else ""
             raise TypeError(f"from_source needs a source such as KafkaSource, got {source!r}{hint}")
         connector, options, produced, bounded = spec()
-        declared = produced if type_info is None else declared_type(type_info, "type_info of from_source")
+        declared = (
+            produced if type_info is None else declared_type(type_info, "type_info of from_source")
+        )
         params = {
             "connector": connector,
             "options": options,
             "watermarks": _watermarks(watermark_strategy, "from_source"),
         }
         return self._source(
-            "source", source_name, declared, params, bounded=bounded, native_type=declared._format_logical()
+            "source",
+            source_name,
+            declared,
+            params,
+            bounded=bounded,
+            native_type=declared._format_logical(),
         )
 
     def add_source(
-        self, source_func: SourceFunction, source_name: str = "Custom Source", type_info: TypeInformation | None = None
+        self,
+        source_func: SourceFunction,
+        source_name: str = "Custom Source",
+        type_info: TypeInformation | None = None,
     ) -> DataStream:
         """The records of a source function.
 
@@ -430,14 +472,18 @@ class StreamExecutionEnvironment:
         if hasattr(source_func, "_source_spec"):
             from pyflink.common.watermark_strategy import WatermarkStrategy
 
-            return self.from_source(source_func, WatermarkStrategy.no_watermarks(), source_name, type_info)  # type: ignore[arg-type]
+            return self.from_source(
+                source_func, WatermarkStrategy.no_watermarks(), source_name, type_info
+            )  # type: ignore[arg-type]
         if isinstance(source_func, type) or not callable(getattr(source_func, "run", None)):
             raise TypeError(
                 f"add_source needs a SourceFunction: an object with run(ctx) and cancel(), got {source_func!r}"
             )
         params = {"function": source_func, "watermarks": None}
         declared = declared_type(type_info, "type_info of add_source")
-        return self._source("python_source", source_name, declared, params, single=True, bounded=False)
+        return self._source(
+            "python_source", source_name, declared, params, single=True, bounded=False
+        )
 
     def read_text_file(self, file_path: str, charset_name: str = "UTF-8") -> DataStream:
         """The lines of a file, or of all files in a folder.
@@ -450,10 +496,16 @@ class StreamExecutionEnvironment:
         from pyflink.datastream.connectors.file_system import FileSource, StreamFormat
 
         SimpleStringSchema(charset_name)  # checks the charset
-        source = FileSource.for_record_stream_format(StreamFormat.text_line_format(charset_name), file_path).build()
-        return self.from_source(source, WatermarkStrategy.no_watermarks(), "Split Reader: Custom File Source")
+        source = FileSource.for_record_stream_format(
+            StreamFormat.text_line_format(charset_name), file_path
+        ).build()
+        return self.from_source(
+            source, WatermarkStrategy.no_watermarks(), "Split Reader: Custom File Source"
+        )
 
-    def create_input(self, input_format: Any, type_info: TypeInformation | None = None) -> DataStream:
+    def create_input(
+        self, input_format: Any, type_info: TypeInformation | None = None
+    ) -> DataStream:
         """The records of an input format.
 
         :raises NotSupportedError: for upstream's formats, which are Java objects.
@@ -461,7 +513,9 @@ class StreamExecutionEnvironment:
         if hasattr(input_format, "_source_spec"):
             from pyflink.common.watermark_strategy import WatermarkStrategy
 
-            return self.from_source(input_format, WatermarkStrategy.no_watermarks(), "Custom Source", type_info)
+            return self.from_source(
+                input_format, WatermarkStrategy.no_watermarks(), "Custom Source", type_info
+            )
         from pyflink._not_yet import not_yet
 
         raise not_yet("create_input", "use from_source(FileSource...) or a SourceFunction")
@@ -529,7 +583,9 @@ class StreamExecutionEnvironment:
             if not batch and checkpoints.is_checkpointing_enabled():
                 options["checkpoint_interval_ms"] = checkpoints.get_checkpoint_interval()
             options["checkpoint_timeout_ms"] = checkpoints.get_checkpoint_timeout()
-            options["tolerable_checkpoint_failures"] = checkpoints.get_tolerable_checkpoint_failure_number()
+            options["tolerable_checkpoint_failures"] = (
+                checkpoints.get_tolerable_checkpoint_failure_number()
+            )
             if storage is not None:
                 options["checkpoint_directory"] = storage._directory()
             options["retain_on_cancellation"] = (
@@ -568,7 +624,11 @@ class StreamExecutionEnvironment:
         from pyflink.common.job_client import JobClient
 
         job = self._start(job_name or self._job_name)
-        _running_jobs[:] = [j for j in _running_jobs if j.status() in ("CREATED", "RUNNING", "CANCELLING", "FAILING")]
+        _running_jobs[:] = [
+            j
+            for j in _running_jobs
+            if j.status() in ("CREATED", "RUNNING", "CANCELLING", "FAILING")
+        ]
         _running_jobs.append(job)
         return JobClient(job)
 

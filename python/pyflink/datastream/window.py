@@ -7,19 +7,22 @@ The built-in assigners and triggers only name a native one; classes derived from
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable
 from enum import Enum
 from types import GenericAlias
-from typing import TYPE_CHECKING, Any
 
 from pyflink.common.constants import MAX_LONG_VALUE, MIN_LONG_VALUE
 from pyflink.common.serializer import TypeSerializer
 from pyflink.common.time import Time, millis_of
 
+TYPE_CHECKING = (
+    False  # as typing's, without importing it: that costs as much as all of this package
+)
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
     from io import BytesIO
+    from typing import Any
 
-    from pyflink.datastream.functions import KeyedStateStore, RuntimeContext
+    from pyflink.datastream.functions import RuntimeContext
     from pyflink.datastream.state import ReducingState
     from pyflink.metrics import MetricGroup
 
@@ -94,7 +97,9 @@ class TimeWindow(Window):
         return timestamp - (timestamp - offset) % window_size
 
     @staticmethod
-    def merge_windows(windows: Iterable[TimeWindow], callback: MergingWindowAssigner.MergeCallback) -> None:
+    def merge_windows(
+        windows: Iterable[TimeWindow], callback: MergingWindowAssigner.MergeCallback
+    ) -> None:
         """Tells `callback` which of `windows` overlap and what each group becomes."""
         group: list[TimeWindow] = []
         cover: TimeWindow | None = None
@@ -130,7 +135,7 @@ class CountWindow(Window):
 
     __slots__ = ("id",)
 
-    def __init__(self, id: int) -> None:  # noqa: A002
+    def __init__(self, id: int) -> None:
         self.id = id
 
     def max_timestamp(self) -> int:
@@ -282,11 +287,15 @@ class Trigger(ABC):
             """Merges the state of the old windows into the new one's."""
 
     @abstractmethod
-    def on_element(self, element: Any, timestamp: int, window: Any, ctx: Trigger.TriggerContext) -> TriggerResult:
+    def on_element(
+        self, element: Any, timestamp: int, window: Any, ctx: Trigger.TriggerContext
+    ) -> TriggerResult:
         """Called for every record that is put into a window."""
 
     @abstractmethod
-    def on_processing_time(self, time: int, window: Any, ctx: Trigger.TriggerContext) -> TriggerResult:
+    def on_processing_time(
+        self, time: int, window: Any, ctx: Trigger.TriggerContext
+    ) -> TriggerResult:
         """Called when a processing-time timer fires."""
 
     @abstractmethod
@@ -359,7 +368,9 @@ class MergingWindowAssigner(WindowAssigner):
             """`to_be_merged` become `merge_result`."""
 
     @abstractmethod
-    def merge_windows(self, windows: Iterable[Any], callback: MergingWindowAssigner.MergeCallback) -> None:
+    def merge_windows(
+        self, windows: Iterable[Any], callback: MergingWindowAssigner.MergeCallback
+    ) -> None:
         """Tells `callback` which of `windows` merge."""
 
 
@@ -374,14 +385,18 @@ class EventTimeTrigger(Trigger):
         """The trigger."""
         return EventTimeTrigger()
 
-    def on_element(self, element: Any, timestamp: int, window: Any, ctx: Trigger.TriggerContext) -> TriggerResult:
+    def on_element(
+        self, element: Any, timestamp: int, window: Any, ctx: Trigger.TriggerContext
+    ) -> TriggerResult:
         """Fires a late record's window at once."""
         if window.max_timestamp() <= ctx.get_current_watermark():
             return TriggerResult.FIRE
         ctx.register_event_time_timer(window.max_timestamp())
         return TriggerResult.CONTINUE
 
-    def on_processing_time(self, time: int, window: Any, ctx: Trigger.TriggerContext) -> TriggerResult:
+    def on_processing_time(
+        self, time: int, window: Any, ctx: Trigger.TriggerContext
+    ) -> TriggerResult:
         """Does nothing."""
         return TriggerResult.CONTINUE
 
@@ -414,12 +429,16 @@ class ProcessingTimeTrigger(Trigger):
         """The trigger."""
         return ProcessingTimeTrigger()
 
-    def on_element(self, element: Any, timestamp: int, window: Any, ctx: Trigger.TriggerContext) -> TriggerResult:
+    def on_element(
+        self, element: Any, timestamp: int, window: Any, ctx: Trigger.TriggerContext
+    ) -> TriggerResult:
         """Sets the timer."""
         ctx.register_processing_time_timer(window.max_timestamp())
         return TriggerResult.CONTINUE
 
-    def on_processing_time(self, time: int, window: Any, ctx: Trigger.TriggerContext) -> TriggerResult:
+    def on_processing_time(
+        self, time: int, window: Any, ctx: Trigger.TriggerContext
+    ) -> TriggerResult:
         """Fires."""
         return TriggerResult.FIRE
 
@@ -472,17 +491,23 @@ class ContinuousEventTimeTrigger(_ContinuousTrigger):
         """Fires every `interval`."""
         return ContinuousEventTimeTrigger(millis_of(interval, "interval"))
 
-    def on_element(self, element: Any, timestamp: int, window: Any, ctx: Trigger.TriggerContext) -> TriggerResult:
+    def on_element(
+        self, element: Any, timestamp: int, window: Any, ctx: Trigger.TriggerContext
+    ) -> TriggerResult:
         """Sets the first timer."""
         if window.max_timestamp() <= ctx.get_current_watermark():
             return TriggerResult.FIRE
         ctx.register_event_time_timer(window.max_timestamp())
         state = self._fire_state(ctx)
         if state.get() is None:
-            self.register_next_fire_timestamp(timestamp - timestamp % self.interval, window, ctx, state)
+            self.register_next_fire_timestamp(
+                timestamp - timestamp % self.interval, window, ctx, state
+            )
         return TriggerResult.CONTINUE
 
-    def on_processing_time(self, time: int, window: Any, ctx: Trigger.TriggerContext) -> TriggerResult:
+    def on_processing_time(
+        self, time: int, window: Any, ctx: Trigger.TriggerContext
+    ) -> TriggerResult:
         """Does nothing."""
         return TriggerResult.CONTINUE
 
@@ -512,7 +537,11 @@ class ContinuousEventTimeTrigger(_ContinuousTrigger):
             state.clear()
 
     def register_next_fire_timestamp(
-        self, time: int, window: Any, ctx: Trigger.TriggerContext, fire_timestamp_state: ReducingState
+        self,
+        time: int,
+        window: Any,
+        ctx: Trigger.TriggerContext,
+        fire_timestamp_state: ReducingState,
     ) -> None:
         """Sets the timer after `time`, at the latest at the end of the window."""
         next_time = min(time + self.interval, window.max_timestamp())
@@ -533,7 +562,9 @@ class ContinuousProcessingTimeTrigger(_ContinuousTrigger):
         """Fires every `interval`."""
         return ContinuousProcessingTimeTrigger(millis_of(interval, "interval"))
 
-    def on_element(self, element: Any, timestamp: int, window: Any, ctx: Trigger.TriggerContext) -> TriggerResult:
+    def on_element(
+        self, element: Any, timestamp: int, window: Any, ctx: Trigger.TriggerContext
+    ) -> TriggerResult:
         """Sets the first timer."""
         state = self._fire_state(ctx)
         if state.get() is None:
@@ -541,7 +572,9 @@ class ContinuousProcessingTimeTrigger(_ContinuousTrigger):
             self.register_next_fire_timestamp(now - now % self.interval, window, ctx, state)
         return TriggerResult.CONTINUE
 
-    def on_processing_time(self, time: int, window: Any, ctx: Trigger.TriggerContext) -> TriggerResult:
+    def on_processing_time(
+        self, time: int, window: Any, ctx: Trigger.TriggerContext
+    ) -> TriggerResult:
         """Fires and sets the next timer."""
         state = self._fire_state(ctx)
         if state.get() == time:
@@ -569,7 +602,11 @@ class ContinuousProcessingTimeTrigger(_ContinuousTrigger):
             state.clear()
 
     def register_next_fire_timestamp(
-        self, time: int, window: Any, ctx: Trigger.TriggerContext, fire_timestamp_state: ReducingState
+        self,
+        time: int,
+        window: Any,
+        ctx: Trigger.TriggerContext,
+        fire_timestamp_state: ReducingState,
     ) -> None:
         """Sets the timer after `time`, at the latest at the end of the window."""
         next_time = min(time + self.interval, window.max_timestamp())
@@ -599,10 +636,14 @@ class CountTrigger(Trigger):
             from pyflink.common.typeinfo import Types
             from pyflink.datastream.state import ReducingStateDescriptor
 
-            self._count_descriptor = ReducingStateDescriptor("trigger_counter", _add, Types.BIG_INT())
+            self._count_descriptor = ReducingStateDescriptor(
+                "trigger_counter", _add, Types.BIG_INT()
+            )
         return ctx.get_partitioned_state(self._count_descriptor)
 
-    def on_element(self, element: Any, timestamp: int, window: Any, ctx: Trigger.TriggerContext) -> TriggerResult:
+    def on_element(
+        self, element: Any, timestamp: int, window: Any, ctx: Trigger.TriggerContext
+    ) -> TriggerResult:
         """Counts."""
         count = self._count(ctx)
         count.add(1)
@@ -611,7 +652,9 @@ class CountTrigger(Trigger):
             return TriggerResult.FIRE
         return TriggerResult.CONTINUE
 
-    def on_processing_time(self, time: int, window: Any, ctx: Trigger.TriggerContext) -> TriggerResult:
+    def on_processing_time(
+        self, time: int, window: Any, ctx: Trigger.TriggerContext
+    ) -> TriggerResult:
         """Does nothing."""
         return TriggerResult.CONTINUE
 
@@ -657,11 +700,15 @@ class PurgingTrigger(Trigger):
     def _purged(result: TriggerResult) -> TriggerResult:
         return TriggerResult.FIRE_AND_PURGE if result is TriggerResult.FIRE else result
 
-    def on_element(self, element: Any, timestamp: int, window: Any, ctx: Trigger.TriggerContext) -> TriggerResult:
+    def on_element(
+        self, element: Any, timestamp: int, window: Any, ctx: Trigger.TriggerContext
+    ) -> TriggerResult:
         """As the nested trigger."""
         return self._purged(self.nested_trigger.on_element(element, timestamp, window, ctx))
 
-    def on_processing_time(self, time: int, window: Any, ctx: Trigger.TriggerContext) -> TriggerResult:
+    def on_processing_time(
+        self, time: int, window: Any, ctx: Trigger.TriggerContext
+    ) -> TriggerResult:
         """As the nested trigger."""
         return self._purged(self.nested_trigger.on_processing_time(time, window, ctx))
 
@@ -691,11 +738,15 @@ class PurgingTrigger(Trigger):
 class NeverTrigger(Trigger):
     """Never fires."""
 
-    def on_element(self, element: Any, timestamp: int, window: Any, ctx: Trigger.TriggerContext) -> TriggerResult:
+    def on_element(
+        self, element: Any, timestamp: int, window: Any, ctx: Trigger.TriggerContext
+    ) -> TriggerResult:
         """Does nothing."""
         return TriggerResult.CONTINUE
 
-    def on_processing_time(self, time: int, window: Any, ctx: Trigger.TriggerContext) -> TriggerResult:
+    def on_processing_time(
+        self, time: int, window: Any, ctx: Trigger.TriggerContext
+    ) -> TriggerResult:
         """Does nothing."""
         return TriggerResult.CONTINUE
 
@@ -777,7 +828,9 @@ class _Tumbling(_TimeWindows):
         self._size = _positive(size, f"{name}: the size")
         self._offset = millis_of(offset, f"{name}: the offset")
         if abs(self._offset) >= self._size:
-            raise ValueError(f"{name} parameters must satisfy abs(offset) < size, got {offset} and {size}")
+            raise ValueError(
+                f"{name} parameters must satisfy abs(offset) < size, got {offset} and {size}"
+            )
 
     @classmethod
     def of(cls, size: Time, offset: Time | None = None) -> Any:
@@ -820,7 +873,9 @@ class _Sliding(_TimeWindows):
         self._slide = _positive(slide, f"{name}: the slide")
         self._offset = millis_of(offset, f"{name}: the offset")
         if abs(self._offset) >= self._slide:
-            raise ValueError(f"{name} parameters must satisfy abs(offset) < slide and size > 0, got {offset} and {slide}")
+            raise ValueError(
+                f"{name} parameters must satisfy abs(offset) < slide and size > 0, got {offset} and {slide}"
+            )
 
     @classmethod
     def of(cls, size: Time, slide: Time, offset: Time | None = None) -> Any:
@@ -829,7 +884,9 @@ class _Sliding(_TimeWindows):
         :raises ValueError: when size or slide are not positive or the offset not smaller than the slide.
         """
         return cls(
-            millis_of(size, "size"), millis_of(slide, "slide"), 0 if offset is None else millis_of(offset, "offset")
+            millis_of(size, "size"),
+            millis_of(slide, "slide"),
+            0 if offset is None else millis_of(offset, "offset"),
         )
 
     def assign_windows(
@@ -887,7 +944,9 @@ class _Session(_TimeWindows, MergingWindowAssigner):
         time = self._time(timestamp, context)
         return [TimeWindow(time, time + self._session_gap)]
 
-    def merge_windows(self, windows: Iterable[TimeWindow], callback: MergingWindowAssigner.MergeCallback) -> None:
+    def merge_windows(
+        self, windows: Iterable[TimeWindow], callback: MergingWindowAssigner.MergeCallback
+    ) -> None:
         """Merges windows that overlap."""
         TimeWindow.merge_windows(windows, callback)
 
@@ -925,7 +984,9 @@ class DynamicEventTimeSessionWindows(_DynamicSession):
     """Sessions with a gap of each record's own, in event time."""
 
     @staticmethod
-    def with_dynamic_gap(extractor: SessionWindowTimeGapExtractor) -> DynamicEventTimeSessionWindows:
+    def with_dynamic_gap(
+        extractor: SessionWindowTimeGapExtractor,
+    ) -> DynamicEventTimeSessionWindows:
         """The extractor tells each record's gap."""
         return DynamicEventTimeSessionWindows(extractor)
 
@@ -936,7 +997,9 @@ class DynamicProcessingTimeSessionWindows(_DynamicSession):
     _EVENT_TIME = False
 
     @staticmethod
-    def with_dynamic_gap(extractor: SessionWindowTimeGapExtractor) -> DynamicProcessingTimeSessionWindows:
+    def with_dynamic_gap(
+        extractor: SessionWindowTimeGapExtractor,
+    ) -> DynamicProcessingTimeSessionWindows:
         """The extractor tells each record's gap."""
         return DynamicProcessingTimeSessionWindows(extractor)
 
@@ -945,7 +1008,9 @@ class EventTimeSessionWindows(_Session):
     """Sessions in event time."""
 
     @staticmethod
-    def with_dynamic_gap(extractor: SessionWindowTimeGapExtractor) -> DynamicEventTimeSessionWindows:
+    def with_dynamic_gap(
+        extractor: SessionWindowTimeGapExtractor,
+    ) -> DynamicEventTimeSessionWindows:
         """The extractor tells each record's gap."""
         return DynamicEventTimeSessionWindows(extractor)
 
@@ -956,7 +1021,9 @@ class ProcessingTimeSessionWindows(_Session):
     _EVENT_TIME = False
 
     @staticmethod
-    def with_dynamic_gap(extractor: SessionWindowTimeGapExtractor) -> DynamicProcessingTimeSessionWindows:
+    def with_dynamic_gap(
+        extractor: SessionWindowTimeGapExtractor,
+    ) -> DynamicProcessingTimeSessionWindows:
         """The extractor tells each record's gap."""
         return DynamicProcessingTimeSessionWindows(extractor)
 
@@ -1068,5 +1135,3 @@ class CountSlidingWindowAssigner(_CountWindows):
         if type(self) is CountSlidingWindowAssigner:
             return ("count_sliding", self._window_size, self._window_slide)
         return ("python", self)
-
-

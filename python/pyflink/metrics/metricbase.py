@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = (
+    False  # as typing's, without importing it: that costs as much as all of this package
+)
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from pyflink import _native
 
 __all__ = ["Counter", "Distribution", "Meter", "Metric", "MetricGroup"]
@@ -79,7 +83,9 @@ class MetricGroup(ABC):
 class _NativeMeter(Meter):
     """Counts natively; the rate is taken over the span between two readings' marks."""
 
-    def __init__(self, counter: Any, gauge: Callable[[str, Callable[[], float]], None], name: str, span: int) -> None:
+    def __init__(
+        self, counter: Any, gauge: Callable[[str, Callable[[], float]], None], name: str, span: int
+    ) -> None:
         from collections import deque
 
         self._counter = counter
@@ -149,7 +155,9 @@ class _NativeMetricGroup(MetricGroup):
         self._handle.gauge(self._prefix + name, obj)
 
     def meter(self, name: str, time_span_in_seconds: int = 60) -> Meter:
-        return _NativeMeter(self.counter(name), self.gauge, self._prefix + name, time_span_in_seconds)
+        return _NativeMeter(
+            self.counter(name), self.gauge, self._prefix + name, time_span_in_seconds
+        )
 
     def distribution(self, name: str) -> Distribution:
         return _NativeDistribution(self.gauge, name)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from enum import Enum
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = (
+    False  # as typing's, without importing it: that costs as much as all of this package
+)
 if TYPE_CHECKING:
+    from typing import Any
+
     from pyflink.common.typeinfo import TypeInformation
     from pyflink.datastream._graph import Transformation
     from pyflink.datastream.data_stream import DataStream
@@ -25,7 +29,9 @@ class DeliveryGuarantee(Enum):
 class Source:
     """Base of a connector's source: it names a native connector, its options and the type of its records."""
 
-    def __init__(self, connector: str, options: dict[str, str], type_info: TypeInformation, bounded: bool) -> None:
+    def __init__(
+        self, connector: str, options: dict[str, str], type_info: TypeInformation, bounded: bool
+    ) -> None:
         self._connector = connector
         self._options = options
         self._type_info = type_info

@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from pyflink._not_yet import NOT_YET, placeholder_getattr
 
-__all__ = sorted(NOT_YET[__name__])  # noqa: PLE0605
+__all__ = sorted(NOT_YET[__name__])
 __getattr__ = placeholder_getattr(__name__)

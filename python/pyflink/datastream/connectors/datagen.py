@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pyflink.common.typeinfo import RowTypeInfo, TypeInformation
 from pyflink.datastream.connectors.base import Source, text
+
+TYPE_CHECKING = (
+    False  # as typing's, without importing it: that costs as much as all of this package
+)
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["DataGeneratorSource"]
 
@@ -33,7 +37,9 @@ class DataGeneratorSource(Source):
         splits: int = 1,
     ) -> None:
         if not isinstance(type_info, RowTypeInfo):
-            raise TypeError(f"DataGeneratorSource makes rows: give it Types.ROW_NAMED(...), got {type_info!r}")
+            raise TypeError(
+                f"DataGeneratorSource makes rows: give it Types.ROW_NAMED(...), got {type_info!r}"
+            )
         options = {"rows-per-second": str(rows_per_second), "splits": str(splits)}
         if number_of_rows is not None:
             options["number-of-rows"] = str(number_of_rows)
@@ -42,10 +48,14 @@ class DataGeneratorSource(Source):
         names = type_info.get_field_names()
         for field, settings in (fields or {}).items():
             if field not in names:
-                raise ValueError(f"DataGeneratorSource: there is no field {field!r}; the row has {', '.join(names)}")
+                raise ValueError(
+                    f"DataGeneratorSource: there is no field {field!r}; the row has {', '.join(names)}"
+                )
             for key, value in settings.items():
                 items = value if isinstance(value, (list, tuple)) else None
                 options[f"fields.{field}.{key}"] = (
-                    text(value) if items is None else ",".join(str(v).replace(",", "\\,") for v in items)
+                    text(value)
+                    if items is None
+                    else ",".join(str(v).replace(",", "\\,") for v in items)
                 )
         super().__init__("datagen", options, type_info, number_of_rows is not None)

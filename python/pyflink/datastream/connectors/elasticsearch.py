@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import Enum
-from typing import TYPE_CHECKING, Any
 
 from pyflink.common.typeinfo import PickledBytesTypeInfo
 from pyflink.datastream._graph import Edge
 from pyflink.datastream.connectors.base import DeliveryGuarantee, Sink, join_list, text
 from pyflink.datastream.data_stream import DataStream
 
+TYPE_CHECKING = (
+    False  # as typing's, without importing it: that costs as much as all of this package
+)
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from pyflink.datastream._graph import Transformation
 
 __all__ = [
@@ -38,12 +42,16 @@ class ElasticsearchEmitter:
     Python function, and :meth:`mapping` describes typed rows without calling Python at all.
     """
 
-    def __init__(self, function: Callable[[Any], Any] | None, options: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, function: Callable[[Any], Any] | None, options: dict[str, str] | None = None
+    ) -> None:
         self._function = function
         self._options = options or {}
 
     @staticmethod
-    def static_index(index: str, key_field: str | None = None, doc_type: str | None = None) -> ElasticsearchEmitter:
+    def static_index(
+        index: str, key_field: str | None = None, doc_type: str | None = None
+    ) -> ElasticsearchEmitter:
         """Every record is a document of one index.
 
         :param index: the index.
@@ -72,20 +80,22 @@ class ElasticsearchEmitter:
     def of(function: Callable[[Any], Any]) -> ElasticsearchEmitter:
         """Calls `function` with each record; it returns one action, a list of them, or None.
 
-        An action is a dict as in the clients' bulk helpers: ``{"_op_type": "index" | "create" | "update" | "delete",
-        "_index": ..., "_id": ..., "_source": {...}}``, for updates ``"doc"``, ``"doc_as_upsert"``, ``"upsert"`` and
-        ``"script"``.
+        An action is a dict: ``{"action": "index" | "create" | "update" | "upsert" | "delete", "index": ..., "id": ...,
+        "doc": {...}}``; ``routing``, ``version`` (external) and, for updates, ``script`` may be there too. ``action`` is
+        index when left out.
 
         :raises TypeError: when it cannot be called.
         """
         if not callable(function):
-            raise TypeError(f"ElasticsearchEmitter.of needs a function of one record, got {function!r}")
+            raise TypeError(
+                f"ElasticsearchEmitter.of needs a function of one record, got {function!r}"
+            )
         return ElasticsearchEmitter(function)
 
     @staticmethod
     def mapping(
         index: str,
-        id: str | None = None,  # noqa: A002
+        id: str | None = None,
         action: str | None = None,
         routing: str | None = None,
         version_field: str | None = None,
@@ -104,7 +114,9 @@ class ElasticsearchEmitter:
         """
         options = {"mapping.index": index, "mapping.ignore-null-fields": text(ignore_null_fields)}
         optional = {"id": id, "action": action, "routing": routing, "version-field": version_field}
-        options.update({f"mapping.{key}": value for key, value in optional.items() if value is not None})
+        options.update(
+            {f"mapping.{key}": value for key, value in optional.items() if value is not None}
+        )
         if exclude_fields:
             options["mapping.exclude-fields"] = join_list(exclude_fields)
         return ElasticsearchEmitter(None, options)
@@ -121,16 +133,18 @@ class _IndexDocument:
     def __call__(self, element: Any) -> dict[str, Any]:
         document = element if isinstance(element, dict) else _document(element)
         index = self._index if self._index is not None else self._field(document, self._index_field)
-        action = {"_op_type": "index", "_index": str(index), "_source": document}
+        action = {"action": "index", "index": str(index), "doc": document}
         if self._key_field is not None:
-            action["_id"] = str(self._field(document, self._key_field))
+            action["id"] = str(self._field(document, self._key_field))
         return action
 
     @staticmethod
     def _field(document: dict[str, Any], field: Any) -> Any:
         value = document.get(field)
         if value is None:
-            raise ValueError(f"the Elasticsearch emitter needs the field {field!r}, but the record is {document!r}")
+            raise ValueError(
+                f"the Elasticsearch emitter needs the field {field!r}, but the record is {document!r}"
+            )
         return value
 
 
@@ -156,7 +170,9 @@ class ElasticsearchSink(Sink):
         if self._emitter._function is None:
             return stream
         params = {"function": self._emitter._function}
-        node = stream._add("elasticsearch_emitter", "Elasticsearch Emitter", PickledBytesTypeInfo(), params)
+        node = stream._add(
+            "elasticsearch_emitter", "Elasticsearch Emitter", PickledBytesTypeInfo(), params
+        )
         added.append(node)
         return DataStream(stream._env, [Edge(node, "forward")], PickledBytesTypeInfo())
 
@@ -180,7 +196,9 @@ class _SinkBuilder:
         """
         if not isinstance(emitter, ElasticsearchEmitter):
             if isinstance(emitter, type) or not callable(emitter):
-                raise TypeError(f"set_emitter needs an ElasticsearchEmitter or a function of one record, got {emitter!r}")
+                raise TypeError(
+                    f"set_emitter needs an ElasticsearchEmitter or a function of one record, got {emitter!r}"
+                )
             emitter = ElasticsearchEmitter.of(emitter)
         self._emitter = emitter
         return self
@@ -205,12 +223,16 @@ class _SinkBuilder:
                 "Elasticsearch sink does not support the EXACTLY_ONCE guarantee; use AT_LEAST_ONCE with document ids"
             )
         if not isinstance(delivery_guarantee, DeliveryGuarantee):
-            raise TypeError(f"set_delivery_guarantee needs a DeliveryGuarantee, got {delivery_guarantee!r}")
+            raise TypeError(
+                f"set_delivery_guarantee needs a DeliveryGuarantee, got {delivery_guarantee!r}"
+            )
         return self._set("delivery-guarantee", delivery_guarantee.name)
 
     def set_bulk_flush_max_actions(self, num_max_actions: int) -> Any:
         """Sends a request when so many actions are buffered; -1 for no limit."""
-        return self._set("bulk-flush.max-actions", _limit(num_max_actions, "set_bulk_flush_max_actions"))
+        return self._set(
+            "bulk-flush.max-actions", _limit(num_max_actions, "set_bulk_flush_max_actions")
+        )
 
     def set_bulk_flush_max_size_mb(self, max_size_mb: int) -> Any:
         """Sends a request when so many MiB are buffered; -1 for no limit."""
@@ -219,7 +241,9 @@ class _SinkBuilder:
 
     def set_bulk_flush_interval(self, interval_millis: int) -> Any:
         """Sends what is buffered at least so often; -1 for only by size and at checkpoints."""
-        return self._set("bulk-flush.interval-ms", _limit(interval_millis, "set_bulk_flush_interval"))
+        return self._set(
+            "bulk-flush.interval-ms", _limit(interval_millis, "set_bulk_flush_interval")
+        )
 
     def set_bulk_flush_backoff_strategy(
         self, flush_backoff_type: FlushBackoffType, max_retries: int, delay_millis: int
@@ -229,8 +253,12 @@ class _SinkBuilder:
         :raises ValueError: for values that are not positive.
         """
         if not isinstance(flush_backoff_type, FlushBackoffType):
-            raise TypeError(f"set_bulk_flush_backoff_strategy needs a FlushBackoffType, got {flush_backoff_type!r}")
-        if flush_backoff_type is not FlushBackoffType.NONE and (max_retries <= 0 or delay_millis < 0):
+            raise TypeError(
+                f"set_bulk_flush_backoff_strategy needs a FlushBackoffType, got {flush_backoff_type!r}"
+            )
+        if flush_backoff_type is not FlushBackoffType.NONE and (
+            max_retries <= 0 or delay_millis < 0
+        ):
             raise ValueError(
                 f"max_retries must be above 0 and delay_millis not negative, got {max_retries} and {delay_millis}"
             )
@@ -299,9 +327,13 @@ class _SinkBuilder:
         """
         handler = handler.lower().replace("_", "-")
         if handler not in ("fail", "skip", "dead-letter"):
-            raise ValueError(f"set_failure_handler needs 'fail', 'skip' or 'dead-letter', got {handler!r}")
+            raise ValueError(
+                f"set_failure_handler needs 'fail', 'skip' or 'dead-letter', got {handler!r}"
+            )
         if (handler == "dead-letter") != (dead_letter_file is not None):
-            raise ValueError("set_failure_handler: 'dead-letter' and a dead_letter_file go together")
+            raise ValueError(
+                "set_failure_handler: 'dead-letter' and a dead_letter_file go together"
+            )
         if dead_letter_file is not None:
             self._set("dead-letter.file", dead_letter_file)
         return self._set("failure-handler", handler)
@@ -321,7 +353,9 @@ class _SinkBuilder:
         :raises ValueError: when something required is missing.
         """
         if "hosts" not in self._options:
-            raise ValueError("Elasticsearch sink: hosts are required; call set_hosts(['http://localhost:9200'])")
+            raise ValueError(
+                "Elasticsearch sink: hosts are required; call set_hosts(['http://localhost:9200'])"
+            )
         if self._emitter is None:
             raise ValueError(
                 "Elasticsearch sink: an emitter is required; call set_emitter(ElasticsearchEmitter.static_index('name'))"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pyflink.common.serialization import BulkWriterFactory, Encoder
 from pyflink.common.time import Duration
 from pyflink.common.typeinfo import Types
 from pyflink.datastream.connectors.base import Sink, Source, join_list
 
+TYPE_CHECKING = (
+    False  # as typing's, without importing it: that costs as much as all of this package
+)
 if TYPE_CHECKING:
+    from typing import Any
+
     from pyflink.common.typeinfo import TypeInformation
 
 __all__ = [
@@ -118,7 +121,9 @@ class FileSourceBuilder:
         """
         from pyflink._not_yet import not_yet
 
-        raise not_yet("FileSource.monitor_continuously", "read the files there are, or write a SourceFunction")
+        raise not_yet(
+            "FileSource.monitor_continuously", "read the files there are, or write a SourceFunction"
+        )
 
     def process_static_file_set(self) -> FileSourceBuilder:
         """Reads the files that are there now (the default)."""
@@ -150,7 +155,9 @@ class BucketAssigner:
         return BucketAssigner("base-path")
 
     @staticmethod
-    def date_time_bucket_assigner(format_str: str = "yyyy-MM-dd--HH", timezone_id: str | None = None) -> BucketAssigner:
+    def date_time_bucket_assigner(
+        format_str: str = "yyyy-MM-dd--HH", timezone_id: str | None = None
+    ) -> BucketAssigner:
         """Not yet.
 
         :raises NotSupportedError: always.
@@ -168,7 +175,9 @@ class RollingPolicy:
 
     @staticmethod
     def default_rolling_policy(
-        part_size: int = 1024 * 1024 * 128, rollover_interval: int = 60 * 1000, inactivity_interval: int = 60 * 1000
+        part_size: int = 1024 * 1024 * 128,
+        rollover_interval: int = 60 * 1000,
+        inactivity_interval: int = 60 * 1000,
     ) -> RollingPolicy:
         """By size and time."""
         return RollingPolicy("default")
@@ -235,7 +244,9 @@ class FileCompactStrategy:
             self._settings["size"] = size_threshold
             return self
 
-        def enable_compaction_on_checkpoint(self, num_checkpoints_before_compaction: int) -> FileCompactStrategy.Builder:
+        def enable_compaction_on_checkpoint(
+            self, num_checkpoints_before_compaction: int
+        ) -> FileCompactStrategy.Builder:
             """By checkpoints."""
             self._settings["checkpoints"] = num_checkpoints_before_compaction
             return self
@@ -285,7 +296,9 @@ class FileSink(Sink):
         :raises TypeError: when `encoder` is no Encoder.
         """
         if not isinstance(encoder, Encoder):
-            raise TypeError(f"for_row_format needs an Encoder such as Encoder.simple_string_encoder(), got {encoder!r}")
+            raise TypeError(
+                f"for_row_format needs an Encoder such as Encoder.simple_string_encoder(), got {encoder!r}"
+            )
         return FileSink.RowFormatBuilder(base_path)
 
     @staticmethod
@@ -296,7 +309,9 @@ class FileSink(Sink):
         """
         from pyflink._not_yet import not_yet
 
-        raise not_yet("FileSink.for_bulk_format", "use for_row_format(path, Encoder.simple_string_encoder())")
+        raise not_yet(
+            "FileSink.for_bulk_format", "use for_row_format(path, Encoder.simple_string_encoder())"
+        )
 
     def get_transformer(self) -> None:
         """None."""
@@ -313,11 +328,15 @@ class FileSink(Sink):
             """Accepted."""
             return self
 
-        def with_bucket_assigner(self, bucket_assigner: BucketAssigner) -> FileSink.RowFormatBuilder:
+        def with_bucket_assigner(
+            self, bucket_assigner: BucketAssigner
+        ) -> FileSink.RowFormatBuilder:
             """Accepted: all files are in the base path."""
             return self
 
-        def with_output_file_config(self, output_file_config: OutputFileConfig) -> FileSink.RowFormatBuilder:
+        def with_output_file_config(
+            self, output_file_config: OutputFileConfig
+        ) -> FileSink.RowFormatBuilder:
             """Names of the files."""
             if output_file_config.part_suffix:
                 from pyflink._not_yet import not_yet
@@ -330,7 +349,9 @@ class FileSink(Sink):
             """Accepted."""
             return self
 
-        def enable_compact(self, strategy: FileCompactStrategy, compactor: FileCompactor) -> FileSink.RowFormatBuilder:
+        def enable_compact(
+            self, strategy: FileCompactStrategy, compactor: FileCompactor
+        ) -> FileSink.RowFormatBuilder:
             """Accepted: files are not merged."""
             return self
 

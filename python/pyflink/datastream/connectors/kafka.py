@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from enum import Enum
-from typing import TYPE_CHECKING, Any
 
 from pyflink.common.serialization import DeserializationSchema, SerializationSchema
 from pyflink.common.typeinfo import PickledBytesTypeInfo, Types
@@ -13,7 +11,13 @@ from pyflink.datastream._graph import Edge
 from pyflink.datastream.connectors.base import DeliveryGuarantee, Sink, Source, join_list, text
 from pyflink.datastream.data_stream import DataStream
 
+TYPE_CHECKING = (
+    False  # as typing's, without importing it: that costs as much as all of this package
+)
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from pyflink.common.typeinfo import TypeInformation
     from pyflink.datastream._graph import Transformation
 
@@ -70,7 +74,11 @@ class KafkaOffsetsInitializer:
     """Where a source begins, or stops."""
 
     def __init__(
-        self, mode: str, reset: str | None = None, timestamp: int | None = None, offsets: dict[Any, int] | None = None
+        self,
+        mode: str,
+        reset: str | None = None,
+        timestamp: int | None = None,
+        offsets: dict[Any, int] | None = None,
     ) -> None:
         self._mode = mode
         self._reset = reset
@@ -103,7 +111,9 @@ class KafkaOffsetsInitializer:
 
         :param offset_reset_strategy: where to begin in the other partitions, and where an offset is gone.
         """
-        return KafkaOffsetsInitializer("offsets", offset_reset_strategy.name.lower(), offsets=dict(offsets))
+        return KafkaOffsetsInitializer(
+            "offsets", offset_reset_strategy.name.lower(), offsets=dict(offsets)
+        )
 
     @staticmethod
     def earliest() -> KafkaOffsetsInitializer:
@@ -157,7 +167,9 @@ class KafkaSourceBuilder:
     def set_bootstrap_servers(self, bootstrap_servers: str) -> KafkaSourceBuilder:
         """Brokers to ask first: ``host:port,host:port``."""
         if not isinstance(bootstrap_servers, str) or not bootstrap_servers:
-            raise ValueError(f"bootstrap servers must be 'host:port,host:port', got {bootstrap_servers!r}")
+            raise ValueError(
+                f"bootstrap servers must be 'host:port,host:port', got {bootstrap_servers!r}"
+            )
         self._options["bootstrap.servers"] = bootstrap_servers
         return self
 
@@ -193,24 +205,32 @@ class KafkaSourceBuilder:
         ordered = sorted(partitions, key=lambda p: (p.topic, p.partition))
         return self._subscribe("partitions", join_list(p._text() for p in ordered))
 
-    def set_starting_offsets(self, starting_offsets_initializer: KafkaOffsetsInitializer) -> KafkaSourceBuilder:
+    def set_starting_offsets(
+        self, starting_offsets_initializer: KafkaOffsetsInitializer
+    ) -> KafkaSourceBuilder:
         """Where to begin without checkpoint; the earliest record by default."""
         self._start = _initializer(starting_offsets_initializer, "set_starting_offsets")
         return self
 
-    def set_unbounded(self, stopping_offsets_initializer: KafkaOffsetsInitializer) -> KafkaSourceBuilder:
+    def set_unbounded(
+        self, stopping_offsets_initializer: KafkaOffsetsInitializer
+    ) -> KafkaSourceBuilder:
         """Stops there, but counts as unbounded."""
         self._stop = _initializer(stopping_offsets_initializer, "set_unbounded")
         self._bounded = False
         return self
 
-    def set_bounded(self, stopping_offsets_initializer: KafkaOffsetsInitializer) -> KafkaSourceBuilder:
+    def set_bounded(
+        self, stopping_offsets_initializer: KafkaOffsetsInitializer
+    ) -> KafkaSourceBuilder:
         """Stops there; the job then ends."""
         self._stop = _initializer(stopping_offsets_initializer, "set_bounded")
         self._bounded = True
         return self
 
-    def set_value_only_deserializer(self, deserialization_schema: DeserializationSchema) -> KafkaSourceBuilder:
+    def set_value_only_deserializer(
+        self, deserialization_schema: DeserializationSchema
+    ) -> KafkaSourceBuilder:
         """Makes records of the messages' values.
 
         :raises TypeError: when it is no DeserializationSchema.
@@ -246,7 +266,9 @@ class KafkaSourceBuilder:
         """
         options = dict(self._options)
         if "bootstrap.servers" not in options and "bootstrap.servers" not in self._properties:
-            raise ValueError("KafkaSource: bootstrap servers are required; call set_bootstrap_servers('host:port')")
+            raise ValueError(
+                "KafkaSource: bootstrap servers are required; call set_bootstrap_servers('host:port')"
+            )
         if self._subscription is None:
             raise ValueError(
                 "KafkaSource: no Kafka subscribe mode is specified; call set_topics, set_topic_pattern or set_partitions"
@@ -261,10 +283,12 @@ class KafkaSourceBuilder:
             self._stop._write(options, "scan.bounded")
             if not self._bounded:
                 options["scan.bounded.as-stream"] = "true"
-        if (self._start._mode == "committed" or (self._stop and self._stop._mode == "committed")) and not (
-            "group.id" in options or "group.id" in self._properties
-        ):
-            raise ValueError("KafkaSource: committed offsets need a consumer group; call set_group_id(...)")
+        if (
+            self._start._mode == "committed" or (self._stop and self._stop._mode == "committed")
+        ) and not ("group.id" in options or "group.id" in self._properties):
+            raise ValueError(
+                "KafkaSource: committed offsets need a consumer group; call set_group_id(...)"
+            )
         for key, value in self._properties.items():
             options[f"properties.{key}"] = value
         name, format_options, type_info = self._deserializer._format()
@@ -276,7 +300,9 @@ class KafkaSourceBuilder:
 
 def _initializer(value: Any, where: str) -> KafkaOffsetsInitializer:
     if not isinstance(value, KafkaOffsetsInitializer):
-        raise TypeError(f"{where} needs a KafkaOffsetsInitializer such as KafkaOffsetsInitializer.latest(), got {value!r}")
+        raise TypeError(
+            f"{where} needs a KafkaOffsetsInitializer such as KafkaOffsetsInitializer.latest(), got {value!r}"
+        )
     return value
 
 
@@ -367,7 +393,9 @@ class KafkaRecordSerializationSchemaBuilder:
         elif callable(topic_selector):
             self._selector = _SelectTopic(topic_selector)
         else:
-            raise TypeError(f"topic_selector must be a KafkaTopicSelector or a callable, got {topic_selector!r}")
+            raise TypeError(
+                f"topic_selector must be a KafkaTopicSelector or a callable, got {topic_selector!r}"
+            )
         return self
 
     def set_key_serialization_schema(
@@ -390,7 +418,9 @@ class KafkaRecordSerializationSchemaBuilder:
         :raises ValueError: when something required is missing.
         """
         if self._topic is None and self._selector is None:
-            raise ValueError("KafkaRecordSerializationSchema: a topic is required; call set_topic or set_topic_selector")
+            raise ValueError(
+                "KafkaRecordSerializationSchema: a topic is required; call set_topic or set_topic_selector"
+            )
         if self._value is None:
             raise ValueError(
                 "KafkaRecordSerializationSchema: a value schema is required; call set_value_serialization_schema(...)"
@@ -401,7 +431,9 @@ class KafkaRecordSerializationSchemaBuilder:
 def _schema(value: Any, where: str) -> SerializationSchema:
     if not isinstance(value, SerializationSchema):
         hint = "; call .build() on it" if hasattr(value, "build") else ""
-        raise TypeError(f"{where} needs a SerializationSchema such as SimpleStringSchema(), got {value!r}{hint}")
+        raise TypeError(
+            f"{where} needs a SerializationSchema such as SimpleStringSchema(), got {value!r}{hint}"
+        )
     return value
 
 
@@ -420,7 +452,9 @@ class KafkaSink(Sink):
     def _prepare(self, stream: DataStream, added: list[Transformation]) -> DataStream:
         params = self._serializer._params()
         value_type = params.get("value_type")
-        if params["options"]["value.format"] == "string" and isinstance(stream._type_info, PickledBytesTypeInfo):
+        if params["options"]["value.format"] == "string" and isinstance(
+            stream._type_info, PickledBytesTypeInfo
+        ):
             # upstream's SimpleStringSchema takes strings only; an untyped stream of them is fine here
             params["value_type"] = value_type or Types.STRING()._logical()
         node = stream._add("kafka_serializer", "Kafka Serializer", PickledBytesTypeInfo(), params)
@@ -443,7 +477,9 @@ class KafkaSinkBuilder:
     def set_bootstrap_servers(self, bootstrap_servers: str) -> KafkaSinkBuilder:
         """Brokers to ask first: ``host:port,host:port``."""
         if not isinstance(bootstrap_servers, str) or not bootstrap_servers:
-            raise ValueError(f"bootstrap servers must be 'host:port,host:port', got {bootstrap_servers!r}")
+            raise ValueError(
+                f"bootstrap servers must be 'host:port,host:port', got {bootstrap_servers!r}"
+            )
         self._options["bootstrap.servers"] = bootstrap_servers
         return self
 
@@ -453,11 +489,16 @@ class KafkaSinkBuilder:
         :raises NotSupportedError: for EXACTLY_ONCE, which comes with the fault-tolerance release.
         """
         if not isinstance(delivery_guarantee, DeliveryGuarantee):
-            raise TypeError(f"set_delivery_guarantee needs a DeliveryGuarantee, got {delivery_guarantee!r}")
+            raise TypeError(
+                f"set_delivery_guarantee needs a DeliveryGuarantee, got {delivery_guarantee!r}"
+            )
         if delivery_guarantee is DeliveryGuarantee.EXACTLY_ONCE:
             from pyflink._not_yet import not_yet
 
-            raise not_yet("DeliveryGuarantee.EXACTLY_ONCE of the Kafka sink", "use DeliveryGuarantee.AT_LEAST_ONCE")
+            raise not_yet(
+                "DeliveryGuarantee.EXACTLY_ONCE of the Kafka sink",
+                "use DeliveryGuarantee.AT_LEAST_ONCE",
+            )
         self._options["delivery.guarantee"] = delivery_guarantee.name.lower().replace("_", "-")
         return self
 
@@ -465,7 +506,9 @@ class KafkaSinkBuilder:
         """Accepted: only exactly-once sinks have transactions."""
         return self
 
-    def set_record_serializer(self, record_serializer: KafkaRecordSerializationSchema) -> KafkaSinkBuilder:
+    def set_record_serializer(
+        self, record_serializer: KafkaRecordSerializationSchema
+    ) -> KafkaSinkBuilder:
         """Makes Kafka records.
 
         :raises TypeError: when it is no KafkaRecordSerializationSchema.
@@ -495,7 +538,9 @@ class KafkaSinkBuilder:
         :raises ValueError: when something required is missing.
         """
         if "bootstrap.servers" not in self._options and "bootstrap.servers" not in self._properties:
-            raise ValueError("KafkaSink: bootstrap servers are required; call set_bootstrap_servers('host:port')")
+            raise ValueError(
+                "KafkaSink: bootstrap servers are required; call set_bootstrap_servers('host:port')"
+            )
         if self._serializer is None:
             raise ValueError(
                 "KafkaSink: a record serializer is required; call "
@@ -524,7 +569,10 @@ class FlinkKafkaConsumer(Source):
     """
 
     def __init__(
-        self, topics: str | list[str], deserialization_schema: DeserializationSchema, properties: dict[str, str]
+        self,
+        topics: str | list[str],
+        deserialization_schema: DeserializationSchema,
+        properties: dict[str, str],
     ) -> None:
         self._builder = KafkaSource.builder().set_properties(properties)
         self._builder.set_topics(*([topics] if isinstance(topics, str) else topics))
@@ -550,7 +598,9 @@ class FlinkKafkaConsumer(Source):
 
     def set_start_from_timestamp(self, startup_offsets_timestamp: int) -> FlinkKafkaConsumer:
         """Begins with the first record of that time."""
-        self._builder.set_starting_offsets(KafkaOffsetsInitializer.timestamp(startup_offsets_timestamp))
+        self._builder.set_starting_offsets(
+            KafkaOffsetsInitializer.timestamp(startup_offsets_timestamp)
+        )
         return self
 
     def set_start_from_group_offsets(self) -> FlinkKafkaConsumer:
@@ -594,7 +644,11 @@ class FlinkKafkaProducer(Sink):
             .set_value_serialization_schema(serialization_schema)
             .build()
         )
-        builder = KafkaSink.builder().set_kafka_producer_config(producer_config).set_record_serializer(schema)
+        builder = (
+            KafkaSink.builder()
+            .set_kafka_producer_config(producer_config)
+            .set_record_serializer(schema)
+        )
         self._sink = builder.set_delivery_guarantee(DeliveryGuarantee[semantic.name]).build()
 
     def set_log_failures_only(self, log_failures_only: bool) -> FlinkKafkaProducer:
@@ -603,7 +657,9 @@ class FlinkKafkaProducer(Sink):
 
     def set_flush_on_checkpoint(self, flush_on_checkpoint: bool) -> FlinkKafkaProducer:
         """Whether a checkpoint waits for what is under way."""
-        self._sink._options["delivery.guarantee"] = "at-least-once" if flush_on_checkpoint else "none"
+        self._sink._options["delivery.guarantee"] = (
+            "at-least-once" if flush_on_checkpoint else "none"
+        )
         return self
 
     def set_write_timestamp_to_kafka(self, write_timestamp_to_kafka: bool) -> FlinkKafkaProducer:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from pyflink.common.serialization import DeserializationSchema, SerializationSchema
 from pyflink.datastream.formats.json import _row_type
 
+TYPE_CHECKING = (
+    False  # as typing's, without importing it: that costs as much as all of this package
+)
 if TYPE_CHECKING:
+    from typing import Any
+
     from pyflink.common.typeinfo import TypeInformation
 
 __all__ = ["CsvRowDeserializationSchema", "CsvRowSerializationSchema"]
@@ -53,7 +56,9 @@ class CsvRowDeserializationSchema(DeserializationSchema):
             """Skips lines that begin with #."""
             return self._set("allow-comments", "true" if allow_comments else "false")
 
-        def set_array_element_delimiter(self, delimiter: str) -> CsvRowDeserializationSchema.Builder:
+        def set_array_element_delimiter(
+            self, delimiter: str
+        ) -> CsvRowDeserializationSchema.Builder:
             """Between two items of an array; a semicolon by default."""
             return self._set("array-element-delimiter", delimiter)
 
@@ -69,7 +74,9 @@ class CsvRowDeserializationSchema(DeserializationSchema):
             """The text that means null."""
             return self._set("null-literal", null_literal)
 
-        def set_ignore_parse_errors(self, ignore_parse_errors: bool) -> CsvRowDeserializationSchema.Builder:
+        def set_ignore_parse_errors(
+            self, ignore_parse_errors: bool
+        ) -> CsvRowDeserializationSchema.Builder:
             """Skips what cannot be read (and counts it), instead of failing."""
             return self._set("ignore-parse-errors", "true" if ignore_parse_errors else "false")
 

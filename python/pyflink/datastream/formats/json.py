@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pyflink.common.serialization import DeserializationSchema, SerializationSchema
 from pyflink.common.typeinfo import RowTypeInfo, TypeInformation, Types, _check_type
+
+TYPE_CHECKING = (
+    False  # as typing's, without importing it: that costs as much as all of this package
+)
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["JsonRowDeserializationSchema", "JsonRowSerializationSchema"]
 
@@ -74,7 +78,9 @@ class JsonRowDeserializationSchema(DeserializationSchema):
             :raises ValueError: without a type, or when fields must not be missing and errors are ignored.
             """
             if self._type_info is None:
-                raise ValueError("JsonRowDeserializationSchema: a type is required; call type_info(Types.ROW_NAMED(...))")
+                raise ValueError(
+                    "JsonRowDeserializationSchema: a type is required; call type_info(Types.ROW_NAMED(...))"
+                )
             if "fail-on-missing-field" in self._options and "ignore-parse-errors" in self._options:
                 raise ValueError(
                     "JSON format doesn't support failOnMissingField and ignoreParseErrors are both enabled."
@@ -138,7 +144,9 @@ class JsonRowSerializationSchema(SerializationSchema):
 def _row_type(type_info: Any, where: str) -> RowTypeInfo:
     _check_type(type_info, f"{where}: the type")
     if not isinstance(type_info, RowTypeInfo):
-        raise TypeError(f"{where} needs a row type such as Types.ROW_NAMED(['a'], [Types.INT()]), got {type_info}")
+        raise TypeError(
+            f"{where} needs a row type such as Types.ROW_NAMED(['a'], [Types.INT()]), got {type_info}"
+        )
     return type_info
 
 
@@ -151,7 +159,8 @@ def _type_of_schema(schema: Any, where: str) -> TypeInformation:
     if kind == "object":
         properties = schema.get("properties", {})
         return RowTypeInfo(
-            [_type_of_schema(value, f"{where}/{key}") for key, value in properties.items()], list(properties)
+            [_type_of_schema(value, f"{where}/{key}") for key, value in properties.items()],
+            list(properties),
         )
     if kind == "array" and isinstance(schema.get("items"), dict):
         return Types.OBJECT_ARRAY(_type_of_schema(schema["items"], f"{where}/items"))
