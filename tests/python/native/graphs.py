@@ -18,9 +18,7 @@ class Pipeline:
         self.queue = _native.CollectQueue()
 
     def source(self, values: list[Any], type: Any = None) -> Pipeline:
-        self.last = self.graph.add(
-            "collection", "Source", params={"values": values, "type": type}
-        )
+        self.last = self.graph.add("collection", "Source", params={"values": values, "type": type})
         return self
 
     def add(self, kind: str, partitioner: str | None = None, **options: Any) -> Pipeline:

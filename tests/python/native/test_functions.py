@@ -213,9 +213,7 @@ def test_custom_partitioner_gets_key_and_parallelism() -> None:
         def map(self, value: int) -> Any:
             return (value, self.subtask)
 
-    mapped = graph.add(
-        "map", "m", inputs=[edge], parallelism=2, params={"function": Where()}
-    )
+    mapped = graph.add("map", "m", inputs=[edge], parallelism=2, params={"function": Where()})
     queue = _native.CollectQueue()
     graph.add("collect", "c", inputs=[_native.Edge(mapped, "rebalance")], params={"queue": queue})
     assert sorted(drain(graph.start("custom", {}), queue)) == [(0, 1), (1, 0), (2, 1), (3, 0)]
@@ -236,7 +234,7 @@ def test_a_result_that_is_not_iterable_is_a_type_error_that_says_so() -> None:
         def process_element(self, value: int, ctx: Any) -> int:
             return value
 
-    with pytest.raises(TypeError, match="process_element.*iterable"):
+    with pytest.raises(TypeError, match=r"process_element.*iterable"):
         Pipeline().source([1]).add("process", function=Wrong()).collect()
 
 

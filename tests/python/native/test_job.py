@@ -11,6 +11,7 @@ import textwrap
 import threading
 import traceback
 import weakref
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from pyflink import _native
 
 
 def run_script(body: str, timeout: float = 20) -> subprocess.CompletedProcess[str]:
-    here = os.path.dirname(__file__)
+    here = str(Path(__file__).parent)
     paths = [here, *sys.path]
     return subprocess.run(
         [sys.executable, "-c", textwrap.dedent(body)],
@@ -144,7 +145,7 @@ INTERRUPT = """
     class Endless:
         def run(self, ctx):
             while True:
-                ctx.collect(1); started.set(); time.sleep(0.001)
+                ctx.collect(1); started.set(); time.sleep(0.001)  # tidy: sleeping is the subject
         def cancel(self): pass
         def __deepcopy__(self, memo): return self
     pipeline = Pipeline()
@@ -155,7 +156,7 @@ INTERRUPT = """
     def interrupt():
         started.wait()
         for _ in range(TIMES):
-            time.sleep(0.3)
+            time.sleep(0.3)  # tidy: sleeping is the subject
             signal.raise_signal(signal.SIGINT)
     threading.Thread(target=interrupt, daemon=True).start()
     began = time.monotonic()
@@ -174,8 +175,8 @@ def test_ctrl_c_cancels_joins_and_raises() -> None:
 
 
 def test_a_second_ctrl_c_ends_a_process_that_is_blocked_in_c() -> None:
-    # tidy: sleeping is the subject
-    script = INTERRUPT.replace("FUNCTION", "lambda x: time.sleep(60)").replace("TIMES", "2")
+    block = "lambda x: time.sleep(60)"  # tidy: sleeping is the subject
+    script = INTERRUPT.replace("FUNCTION", block).replace("TIMES", "2")
     done = run_script(script)
     assert done.returncode == 130, done.stderr
     assert "interrupted again" in done.stderr

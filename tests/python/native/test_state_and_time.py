@@ -243,7 +243,7 @@ def test_tumbling_window_with_a_process_function() -> None:
 def test_tumbling_window_with_reduce_and_apply() -> None:
     class Apply:
         def apply(self, key: str, window: Any, inputs: Any) -> Any:
-            return [(key, window.max_timestamp(), list(inputs)[0][2])]
+            return [(key, window.max_timestamp(), next(iter(inputs))[2])]
 
     window = stamped(ROWS).add(
         "window",
