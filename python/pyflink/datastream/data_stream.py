@@ -64,7 +64,9 @@ __all__ = [
 
 
 def _check_function(func: Any, interface: type, method: str) -> None:
-    if isinstance(func, type):
+    if isinstance(func, type) and hasattr(
+        func, method
+    ):  # other classes, such as str, can be called
         raise TypeError(
             f"got the class {func.__name__} where an instance is needed; write {func.__name__}()"
         )
@@ -79,7 +81,7 @@ def _check_function(func: Any, interface: type, method: str) -> None:
 
 
 def _check_process_function(func: Any, interface: type, method: str, on: str) -> None:
-    if isinstance(func, type):
+    if isinstance(func, type) and hasattr(func, method):
         raise TypeError(
             f"got the class {func.__name__} where an instance is needed; write {func.__name__}()"
         )
@@ -310,7 +312,7 @@ class DataStream:
         :param key_type: type of the keys; any of those when left out.
         :raises TypeError: when `key_selector` is neither.
         """
-        if isinstance(key_selector, type) or not (
+        if (isinstance(key_selector, type) and hasattr(key_selector, "get_key")) or not (
             isinstance(key_selector, KeySelector)
             or callable(key_selector)
             or callable(getattr(key_selector, "get_key", None))
@@ -1171,6 +1173,12 @@ class AllWindowedStream(_Windows):
     """Windows of a whole stream."""
 
     _ALL = True
+
+    def __init__(self, data_stream: DataStream, window_assigner: WindowAssigner) -> None:
+        from pyflink.datastream.functions import NullByteKeySelector
+
+        super().__init__(data_stream, window_assigner)
+        self._stream = data_stream.key_by(NullByteKeySelector())  # one key for all, as upstream
 
 
 class ConnectedStreams:

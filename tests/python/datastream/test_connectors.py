@@ -1,0 +1,160 @@
+import pytest
+
+from pyflink._not_yet import NOT_YET, NotSupportedError
+from pyflink.common import SimpleStringSchema, Types, WatermarkStrategy
+from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.datastream.connectors import DeliveryGuarantee
+from pyflink.datastream.connectors.elasticsearch import (
+    Elasticsearch7SinkBuilder,
+    ElasticsearchEmitter,
+    FlushBackoffType,
+)
+from pyflink.datastream.connectors.kafka import (
+    KafkaOffsetResetStrategy,
+    KafkaOffsetsInitializer,
+    KafkaRecordSerializationSchema,
+    KafkaSink,
+    KafkaSource,
+    KafkaTopicPartition,
+)
+from pyflink.datastream.formats.csv import CsvRowSerializationSchema
+from pyflink.datastream.formats.json import JsonRowDeserializationSchema
+
+ROW = Types.ROW_NAMED(["a"], [Types.BIG_DEC()])
+
+
+def test_a_kafka_source_lowers_to_the_connectors_options():
+    source = (
+        KafkaSource.builder()
+        .set_bootstrap_servers("localhost:1")
+        .set_topics("t,1", "u")
+        .set_group_id("g")
+        .set_starting_offsets(
+            KafkaOffsetsInitializer.offsets(
+                {KafkaTopicPartition("u", 2): 7}, KafkaOffsetResetStrategy.LATEST
+            )
+        )
+        .set_bounded(KafkaOffsetsInitializer.timestamp(5))
+        .set_property("fetch.min.bytes", "1")
+        .set_value_only_deserializer(
+            JsonRowDeserializationSchema.builder().type_info(ROW).ignore_parse_errors().build()
+        )
+        .build()
+    )
+    connector, options, type_info, bounded = source._source_spec()
+    assert (connector, type_info, bounded) == ("kafka", ROW, True)
+    assert options == {
+        "bootstrap.servers": "localhost:1",
+        "topics": "t\\,1,u",
+        "group.id": "g",
+        "scan.startup": "offsets",
+        "scan.startup.offsets": "u:2:7",
+        "scan.startup.reset": "latest",
+        "scan.bounded": "timestamp",
+        "scan.bounded.timestamp-ms": "5",
+        "properties.fetch.min.bytes": "1",
+        "format": "json",
+        "format.ignore-parse-errors": "true",
+    }
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda b: b.set_topics("t").build(), "bootstrap servers are required"),
+        (lambda b: b.set_bootstrap_servers("x:1").build(), "call set_topics"),
+        (
+            lambda b: b.set_bootstrap_servers("x:1").set_topics("t").build(),
+            "deserialization schema",
+        ),
+        (lambda b: b.set_topics("t").set_topic_pattern("p"), "already set"),
+    ],
+)
+def test_a_kafka_source_names_what_is_missing(build, message):
+    with pytest.raises(ValueError, match=message):
+        build(KafkaSource.builder())
+
+
+def test_a_kafka_sink_needs_a_serializer():
+    with pytest.raises(ValueError, match="record serializer"):
+        KafkaSink.builder().set_bootstrap_servers("x:1").build()
+    with pytest.raises(TypeError, match=r"call .build\(\) on it"):
+        KafkaSink.builder().set_record_serializer(KafkaRecordSerializationSchema.builder())
+    with pytest.raises(NotSupportedError, match="AT_LEAST_ONCE"):
+        KafkaSink.builder().set_delivery_guarantee(DeliveryGuarantee.EXACTLY_ONCE)
+
+
+def test_a_kafka_sink_and_its_serializer_share_parallelism():
+    env = StreamExecutionEnvironment.get_execution_environment()
+    serializer = (
+        KafkaRecordSerializationSchema.builder()
+        .set_topic("t")
+        .set_key_serialization_schema(CsvRowSerializationSchema.Builder(ROW).build())
+        .set_value_serialization_schema(SimpleStringSchema())
+        .build()
+    )
+    sink = (
+        KafkaSink.builder().set_bootstrap_servers("x:1").set_record_serializer(serializer).build()
+    )
+    end = env.from_collection(["a"], Types.STRING()).sink_to(sink).set_parallelism(3)
+    assert [t.kind for t in end._transformations] == ["kafka_serializer", "sink"]
+    assert [t.parallelism for t in end._transformations] == [3, 3]
+    options = end._transformations[0].params["options"]
+    assert options == {"topic": "t", "key.format": "csv", "value.format": "string"}
+
+
+def test_an_elasticsearch_sink_lowers_to_the_connectors_options():
+    sink = (
+        Elasticsearch7SinkBuilder()
+        .set_hosts(["localhost:9200"])
+        .set_emitter(ElasticsearchEmitter.static_index("foo", "name"))
+        .set_bulk_flush_max_size_mb(1)
+        .set_bulk_flush_backoff_strategy(FlushBackoffType.CONSTANT, 3, 500)
+        .set_compression("gzip")
+        .set_failure_handler("dead-letter", "/tmp/refused")
+        .build()
+    )
+    assert sink._options == {
+        "hosts": "localhost:9200",
+        "bulk-flush.max-size-bytes": "1048576",
+        "bulk-flush.backoff.type": "CONSTANT",
+        "bulk-flush.backoff.max-retries": "3",
+        "bulk-flush.backoff.delay-ms": "500",
+        "compression": "gzip",
+        "dead-letter.file": "/tmp/refused",
+        "failure-handler": "dead-letter",
+    }
+    action = sink._emitter._function({"name": "x", "n": 1})
+    assert action == {"action": "index", "index": "foo", "id": "x", "doc": {"name": "x", "n": 1}}
+
+
+def test_an_elasticsearch_sink_names_what_is_missing():
+    with pytest.raises(ValueError, match="hosts are required"):
+        Elasticsearch7SinkBuilder().set_emitter(lambda e: None).build()
+    with pytest.raises(ValueError, match="emitter is required"):
+        Elasticsearch7SinkBuilder().set_hosts("x:1").build()
+
+
+def test_a_json_schema_needs_a_type():
+    with pytest.raises(ValueError, match="type is required"):
+        JsonRowDeserializationSchema.builder().build()
+    with pytest.raises(ValueError, match="both enabled"):
+        JsonRowDeserializationSchema.builder().type_info(
+            ROW
+        ).fail_on_missing_field().ignore_parse_errors().build()
+
+
+def test_a_builder_that_was_not_built_is_pointed_out():
+    env = StreamExecutionEnvironment.get_execution_environment()
+    with pytest.raises(TypeError, match=r"call .build\(\) on it"):
+        env.from_source(KafkaSource.builder(), WatermarkStrategy.no_watermarks(), "s")
+
+
+@pytest.mark.parametrize("module", sorted(NOT_YET))
+def test_names_that_come_later_can_be_imported_and_say_so(module):
+    imported = __import__(module, fromlist=["_"])
+    for name in NOT_YET[module]:
+        with pytest.raises(NotSupportedError, match="later release"):
+            getattr(imported, name)()
+        with pytest.raises(NotSupportedError, match="later release"):
+            getattr(imported, name).create()
