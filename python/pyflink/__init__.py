@@ -1,6 +1,7 @@
 """Flott: PyFlink without the JVM.
 
-The package carries the names of Apache PyFlink, so that its scripts run unchanged; the engine behind it is the native
+The package carries the names of Apache PyFlink, so that its scripts run unchanged; the engine
+behind it is the native
 module :mod:`pyflink._native`.
 """
 
@@ -14,8 +15,10 @@ __all__ = ["__version__"]
 def _refuse_apache_flink() -> None:
     """Raises ImportError when apache-flink is installed over us.
 
-    Both distributions own the package folder `pyflink`, so that together neither of them is whole. The check only
-    lists folders (well below a millisecond): reading all installed metadata would cost more than our whole start.
+    Both distributions own the package folder `pyflink`, so that together neither of them is whole.
+    The check only
+    lists folders (well below a millisecond): reading all installed metadata would cost more than
+    our whole start.
     """
     import os
     import sys

@@ -1,6 +1,7 @@
 """The one list of upstream names that are not offered yet, and the error they raise.
 
-A name listed here can be imported, so that a script that merely mentions it loads; using it says what to do instead.
+A name listed here can be imported, so that a script that merely mentions it loads; using it says
+what to do instead.
 The list shrinks to nothing.
 """
 

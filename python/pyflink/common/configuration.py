@@ -22,7 +22,10 @@ def _text(value: Any) -> str:
 
 
 class Configuration:
-    """Settings by name. Values keep the type they were set with and convert when read as another."""
+    """Settings by name.
+
+    Values keep the type they were set with and convert when read as another.
+    """
 
     def __init__(self, other: Configuration | None = None, j_configuration: Any = None) -> None:
         self._values: dict[str, Any] = dict(other._values) if other is not None else {}

@@ -206,7 +206,10 @@ class ExecutionConfig:
     def set_global_job_parameters(
         self, global_job_parameters_dict: dict[str, Any]
     ) -> ExecutionConfig:
-        """Parameters every function can read with ``runtime_context.get_job_parameter``; values become text."""
+        """Parameters every function can read with ``runtime_context.get_job_parameter``.
+
+        Values become text.
+        """
         self._global_job_parameters = {
             str(k): str(v) for k, v in global_job_parameters_dict.items()
         }
@@ -318,7 +321,10 @@ class ExecutionConfig:
 
 
 def default_parallelism() -> int:
-    """Parallelism when nobody sets one: the processors this process may use, as Flink's local environment."""
+    """Parallelism when nobody sets one.
+
+    The processors this process may use, as Flink's local environment.
+    """
     import os
 
     try:

@@ -8,7 +8,10 @@ __all__ = ["ExecutionMode"]
 
 
 class ExecutionMode(Enum):
-    """How a batch program exchanges data between its operators. Accepted; exchanges here are always pipelined."""
+    """How a batch program exchanges data between its operators.
+
+    Accepted; exchanges here are always pipelined.
+    """
 
     PIPELINED = 0
     PIPELINED_FORCED = 1

@@ -31,12 +31,18 @@ class JobClient:
         return CompletableFuture(lambda: JobStatus[self._job.status()])
 
     def cancel(self) -> CompletableFuture:
-        """Stops the job without a final checkpoint; the future is done when all its threads ended."""
+        """Stops the job without a final checkpoint.
+
+        The future is done when all its threads ended.
+        """
         self._job.cancel()
         return CompletableFuture(self._join, self.is_done)
 
     def get_job_execution_result(self) -> CompletableFuture:
-        """Future of the :class:`JobExecutionResult`; its ``result()`` raises what the job failed with."""
+        """Future of the :class:`JobExecutionResult`.
+
+        Its ``result()`` raises what the job failed with.
+        """
         return CompletableFuture(self._wait_for_result, self.is_done, self._job.cancel)
 
     def get_accumulators(self) -> CompletableFuture:
@@ -78,7 +84,8 @@ class JobClient:
         return result_of(self._job)
 
     def _join(self) -> None:
-        # cancelling succeeded even when the job had failed before: its error belongs to the result, not to cancel()
+        # cancelling succeeded even when the job had failed before: its error belongs to the
+        # result, not to cancel()
         try:
             self._job.wait()
         except Exception:

@@ -113,7 +113,10 @@ class _Fallback(RestartStrategyConfiguration):
 
 
 class RestartStrategies:
-    """All restart strategies. They take effect with the fault-tolerance release; until then a failed job ends."""
+    """All restart strategies.
+
+    They take effect with the fault-tolerance release; until then a failed job ends.
+    """
 
     NoRestartStrategyConfiguration = _NoRestart
     FixedDelayRestartStrategyConfiguration = _FixedDelay

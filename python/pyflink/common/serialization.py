@@ -1,4 +1,7 @@
-"""How records become bytes and back. Formats with settings are in :mod:`pyflink.datastream.formats`."""
+"""How records become bytes and back.
+
+Formats with settings are in :mod:`pyflink.datastream.formats`.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Types of the records of a DataStream.
 
-A type decides how records are stored between operators: typed columns for basic types, rows, tuples, arrays and maps,
+A type decides how records are stored between operators: typed columns for basic types, rows,
+tuples, arrays and maps,
 the Python object as it is for :meth:`Types.PICKLED_BYTE_ARRAY` and for what has no native form.
 """
 
@@ -30,7 +31,10 @@ class TypeInformation:
         return self._native_type
 
     def _format_logical(self) -> _native.LogicalType:
-        """As :meth:`_logical`, for formats: they read and write decimals as DECIMAL(38, 18), not as Python objects."""
+        """As :meth:`_logical`, for formats.
+
+        They read and write decimals as DECIMAL(38, 18), not as Python objects.
+        """
         return self._make_logical(True)
 
     def _make_logical(self, for_format: bool) -> _native.LogicalType:

@@ -19,5 +19,6 @@ class RowKind(Enum):
         return ("+I", "-U", "+U", "-D")[self.value]
 
 
-# The native class asks this module for RowKind when a row's kind is first read, so RowKind comes first.
+# The native class asks this module for RowKind when a row's kind is first read, so RowKind comes
+# first.
 from pyflink._native import Row  # noqa: E402

@@ -24,12 +24,16 @@ class TimestampAssigner(ABC):
         """Milliseconds since the epoch.
 
         :param value: the record.
-        :param record_timestamp: the timestamp it has so far (Kafka's, for instance), or the smallest 64-bit integer.
+        :param record_timestamp: the timestamp it has so far (Kafka's, for instance), or the
+            smallest 64-bit integer.
         """
 
 
 class WatermarkStrategy:
-    """How a stream gets timestamps and watermarks. Immutable except for the assigner, as upstream."""
+    """How a stream gets timestamps and watermarks.
+
+    Immutable except for the assigner, as upstream.
+    """
 
     def __init__(self, generator: tuple[Any, ...] | None = None) -> None:
         if generator is not None and not isinstance(generator, tuple):
@@ -50,7 +54,9 @@ class WatermarkStrategy:
         return other
 
     def with_timestamp_assigner(self, timestamp_assigner: TimestampAssigner) -> WatermarkStrategy:
-        """Takes the event timestamp from `timestamp_assigner`; changes and returns this strategy, as upstream.
+        """Takes the event timestamp from `timestamp_assigner`.
+
+        Changes and returns this strategy, as upstream.
 
         :raises TypeError: when it has no method ``extract_timestamp``.
         """
@@ -77,7 +83,10 @@ class WatermarkStrategy:
         max_allowed_watermark_drift: Duration,
         update_interval: Duration | None = None,
     ) -> WatermarkStrategy:
-        """Accepted: sources of one job read in step by backpressure; splits are not yet paused for each other."""
+        """Accepted.
+
+        Sources of one job read in step by backpressure; splits are not yet paused for each other.
+        """
         other = self._copy()
         other._alignment = (
             watermark_group,
@@ -105,7 +114,8 @@ class WatermarkStrategy:
     def for_generator(generator_supplier: Callable[..., Any]) -> WatermarkStrategy:
         """Watermarks of one's own (Flink's WatermarkStrategy.forGenerator).
 
-        :param generator_supplier: called once a split; returns an object with ``on_event(event, timestamp, output)`` and
+        :param generator_supplier: called once a split; returns an object with ``on_event(event,
+            timestamp, output)`` and
             ``on_periodic_emit(output)``, which call ``output.emit_watermark(timestamp)``.
         """
         if not callable(generator_supplier):

@@ -1,6 +1,7 @@
 """The program as the API builds it, and its translation into the engine's stream graph.
 
-A :class:`Transformation` is one operator; a stream is a list of :class:`Edge`, so that union, side outputs and
+A :class:`Transformation` is one operator; a stream is a list of :class:`Edge`, so that union, side
+outputs and
 partitioning are ways to write edges and need no operators of their own. Nothing here runs records.
 """
 
@@ -29,7 +30,10 @@ _SOURCE_KINDS = frozenset({"collection", "source", "python_source"})
 
 
 class Edge:
-    """One input of an operator: from which operator, which of its outputs, and how records are distributed."""
+    """One input of an operator.
+
+    From which operator, which of its outputs, and how records are distributed.
+    """
 
     __slots__ = ("custom", "input", "key_selector", "partitioner", "source", "tag")
 
@@ -169,7 +173,10 @@ class Transformation:
 
 
 def emitter_of_side_output(edges: list[Edge], tag: OutputTag) -> Transformation:
-    """The operator that emits `tag` for a stream: the stream's own, or the nearest above it that yields tags."""
+    """The operator that emits `tag` for a stream.
+
+    The stream's own, or the nearest above it that yields tags.
+    """
     current = edges
     while len(current) == 1 and current[0].tag is None:
         transformation = current[0].source

@@ -1,7 +1,9 @@
 """Recognises key selectors that only take one field of a typed row, so that the engine can key by the column.
 
-``lambda r: r["a"]``, ``lambda r: r.a``, ``lambda r: r[0]``, ``operator.itemgetter`` and ``attrgetter``. A function is
-recognised only when its byte code, constants and names are exactly those of such an expression compiled by this very
+``lambda r: r["a"]``, ``lambda r: r.a``, ``lambda r: r[0]``, ``operator.itemgetter`` and
+``attrgetter``. A function is
+recognised only when its byte code, constants and names are exactly those of such an expression
+compiled by this very
 interpreter; whatever else it does, it is called for every record as usual.
 """
 

@@ -28,7 +28,10 @@ class ExternalizedCheckpointCleanup(Enum):
 
 
 class CheckpointConfig:
-    """Settings of checkpoints; :meth:`StreamExecutionEnvironment.get_checkpoint_config` returns the job's."""
+    """Settings of checkpoints.
+
+    :meth:`StreamExecutionEnvironment.get_checkpoint_config` returns the job's.
+    """
 
     DEFAULT_MODE = CheckpointingMode.EXACTLY_ONCE
     DEFAULT_TIMEOUT = 10 * 60 * 1000

@@ -1,4 +1,7 @@
-"""Streams and what can be done with them. Every method adds to the program; nothing runs before ``execute()``."""
+"""Streams and what can be done with them.
+
+Every method adds to the program; nothing runs before ``execute()``.
+"""
 
 from __future__ import annotations
 
@@ -99,7 +102,7 @@ class DataStream:
         self._edges = edges
         self._type_info = type_info
 
-    # -- the operator behind the stream -------------------------------------------------------------------------------
+    # -- the operator behind the stream ------------------------------------------------------------
 
     @property
     def _transformation(self) -> Transformation:
@@ -207,7 +210,7 @@ class DataStream:
         self._own("set_description()").description = description
         return self
 
-    # -- operators ----------------------------------------------------------------------------------------------------
+    # -- operators ---------------------------------------------------------------------------------
 
     def _keyed(self) -> bool:
         return False
@@ -307,7 +310,8 @@ class DataStream:
     ) -> KeyedStream:
         """Groups records by a key; records of one key meet in one subtask and share state.
 
-        :param key_selector: a KeySelector or a callable that returns the key. Keys may be None, numbers, strings, bytes,
+        :param key_selector: a KeySelector or a callable that returns the key. Keys may be None,
+            numbers, strings, bytes,
             dates, enums, frozen dataclasses, tuples and rows of these.
         :param key_type: type of the keys; any of those when left out.
         :raises TypeError: when `key_selector` is neither.
@@ -419,7 +423,8 @@ class DataStream:
     ) -> Any:
         """Sends each record to all subtasks.
 
-        :param broadcast_state_descriptor: with one or more, the stream can be connected with another one and kept in
+        :param broadcast_state_descriptor: with one or more, the stream can be connected with
+            another one and kept in
             broadcast state.
         :returns: a DataStream, or a BroadcastStream when state is named.
         :raises TypeError: for a descriptor that is no MapStateDescriptor.
@@ -444,7 +449,8 @@ class DataStream:
     ) -> DataStream:
         """Sends each record to the subtask `partitioner` chooses.
 
-        :param partitioner: a Partitioner or a callable of key and number of partitions, which is the parallelism of the
+        :param partitioner: a Partitioner or a callable of key and number of partitions, which is
+            the parallelism of the
             operator after it.
         :param key_selector: a KeySelector or a callable that returns the key.
         :raises TypeError: when one of them is neither.
@@ -505,10 +511,13 @@ class DataStream:
         return DataStream(self._env, [Edge(emitter, tag=output_tag.tag_id)], output_tag.type_info)
 
     def cache(self) -> CachedDataStream:
-        """A stream that may be used by several jobs; for now each computes it again, with the same result."""
+        """A stream that may be used by several jobs.
+
+        For now each computes it again, with the same result.
+        """
         return CachedDataStream(self._env, self._edges, self._type_info)
 
-    # -- ends ---------------------------------------------------------------------------------------------------------
+    # -- ends --------------------------------------------------------------------------------------
 
     def add_sink(self, sink_func: SinkFunction) -> DataStreamSink:
         """Ends the stream in a sink function.
@@ -784,7 +793,9 @@ class KeyedStream(DataStream):
         )
 
     def reduce(self, func: Callable[[Any, Any], Any] | ReduceFunction) -> DataStream:
-        """Combines the records of each key; emits every intermediate result, or the final ones in BATCH mode.
+        """Combines the records of each key.
+
+        Emits every intermediate result, or the final ones in BATCH mode.
 
         :param func: a ReduceFunction or a callable of the combined value and the new record.
         :raises TypeError: when `func` is neither.
@@ -982,7 +993,8 @@ class _Windows:
     def evictor(self, evictor: Any) -> Any:
         """Removes records from a window before or after it is evaluated.
 
-        :param evictor: an object with ``evict_before`` and ``evict_after`` (elements, size, window, context).
+        :param evictor: an object with ``evict_before`` and ``evict_after`` (elements, size,
+            window, context).
         """
         self._evictor = evictor
         return self
@@ -1145,7 +1157,8 @@ class _Windows:
     ) -> DataStream:
         """Evaluates each window with all its records, time and state.
 
-        :param process_window_function: a ProcessWindowFunction (ProcessAllWindowFunction without keys).
+        :param process_window_function: a ProcessWindowFunction (ProcessAllWindowFunction without
+            keys).
         :param output_type: type of the results; any Python object when left out.
         :raises TypeError: for a wrong function.
         """
@@ -1298,7 +1311,8 @@ class BroadcastConnectedStream:
     ) -> DataStream:
         """Sees the records of both; the broadcast side writes broadcast state, the other reads it.
 
-        :param func: a BroadcastProcessFunction, or a KeyedBroadcastProcessFunction for a keyed stream.
+        :param func: a BroadcastProcessFunction, or a KeyedBroadcastProcessFunction for a keyed
+            stream.
         :param output_type: type of the main output; any Python object when left out.
         :raises TypeError: when `func` does not fit the stream.
         """

@@ -1,6 +1,7 @@
 """Interfaces of the functions users write.
 
-The engine calls a function object's methods directly; every subtask works on a copy of its own (attributes are
+The engine calls a function object's methods directly; every subtask works on a copy of its own
+(attributes are
 deep-copied before ``open``).
 """
 
@@ -316,7 +317,10 @@ class Partitioner(Function):
 
     @abstractmethod
     def partition(self, key: Any, num_partitions: int) -> int:
-        """A number from 0 to `num_partitions` - 1; `num_partitions` is the parallelism of the next operator."""
+        """A number from 0 to `num_partitions` - 1.
+
+        `num_partitions` is the parallelism of the next operator.
+        """
 
 
 class SourceFunction:
@@ -377,7 +381,8 @@ def _no_java(what: str, argument: Any, method: str) -> Exception:
 class ProcessFunction(Function):
     """Any number of records out of one, with timestamp, timer service and side outputs.
 
-    Yield records, or ``tag, record`` for a side output; a returned iterable is emitted item by item.
+    Yield records, or ``tag, record`` for a side output; a returned iterable is emitted item by
+    item.
     """
 
     class Context(ABC):

@@ -11,7 +11,8 @@ class OutputTag:
     """Names a side output and says what type its records have.
 
     :param tag_id: the name; not empty.
-    :param type_info: type of the records; a list of types means a row of them, None any Python object.
+    :param type_info: type of the records; a list of types means a row of them, None any Python
+        object.
     """
 
     def __init__(

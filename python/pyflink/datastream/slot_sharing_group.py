@@ -1,4 +1,7 @@
-"""Resources of a group of operators. On one machine there are no slots: the settings are kept, without effect."""
+"""Resources of a group of operators.
+
+On one machine there are no slots: the settings are kept, without effect.
+"""
 
 from __future__ import annotations
 

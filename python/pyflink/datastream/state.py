@@ -1,4 +1,7 @@
-"""Keyed state: descriptors name it, the engine keeps it. The state objects themselves are native."""
+"""Keyed state.
+
+Descriptors name it, the engine keeps it. The state objects themselves are native.
+"""
 
 from __future__ import annotations
 

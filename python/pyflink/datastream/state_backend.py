@@ -1,4 +1,7 @@
-"""Where keyed state lives while a job runs. All of it is on the heap in this release; the settings are kept."""
+"""Where keyed state lives while a job runs.
+
+All of it is on the heap in this release; the settings are kept.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,10 @@ class HashMapStateBackend(StateBackend):
 
 
 class EmbeddedRocksDBStateBackend(StateBackend):
-    """State larger than memory. RocksDB comes with the fault-tolerance release; until then state stays in memory."""
+    """State larger than memory.
+
+    RocksDB comes with the fault-tolerance release; until then state stays in memory.
+    """
 
     def __init__(
         self,

@@ -40,7 +40,8 @@ _running_jobs: list[Any] = []
 class StreamExecutionEnvironment:
     """Makes sources, holds the settings and executes what was built from them.
 
-    :meth:`execute` runs everything built since the last execution; then the environment is ready for the next program.
+    :meth:`execute` runs everything built since the last execution; then the environment is ready
+        for the next program.
     """
 
     def __init__(self, j_stream_execution_environment: Any = None, serializer: Any = None) -> None:
@@ -74,7 +75,7 @@ class StreamExecutionEnvironment:
             env.configure(configuration)
         return env
 
-    # -- settings -----------------------------------------------------------------------------------------------------
+    # -- settings ----------------------------------------------------------------------------------
 
     def get_config(self) -> ExecutionConfig:
         """Parallelism, time, object reuse."""
@@ -327,7 +328,7 @@ class StreamExecutionEnvironment:
 
         return self._time_characteristic or TimeCharacteristic.EventTime
 
-    # -- dependencies -------------------------------------------------------------------------------------------------
+    # -- dependencies ------------------------------------------------------------------------------
 
     def add_jars(self, *jars_path: str) -> None:
         """Accepted: connectors and formats are built in, jars are not needed."""
@@ -359,7 +360,11 @@ class StreamExecutionEnvironment:
     def set_python_requirements(
         self, requirements_file_path: str, requirements_cache_dir: str | None = None
     ) -> None:
-        """Accepted: functions run in this process, with its packages. Installing others comes with a later release."""
+        """Accepted.
+
+        Functions run in this process, with its packages. Installing others comes with a later
+        release.
+        """
         from pyflink.datastream._logging import info
 
         info(
@@ -379,7 +384,10 @@ class StreamExecutionEnvironment:
         )
 
     def set_python_executable(self, python_exec: str) -> None:
-        """Accepted: functions run in this process; they find the value in ``os.environ["python"]``."""
+        """Accepted.
+
+        Functions run in this process; they find the value in ``os.environ["python"]``.
+        """
         import os
 
         os.environ["python"] = python_exec  # noqa: SIM112
@@ -388,7 +396,7 @@ class StreamExecutionEnvironment:
         """Accepted: all subtasks see this machine's files."""
         self._cached_files[name] = file_path
 
-    # -- sources ------------------------------------------------------------------------------------------------------
+    # -- sources -----------------------------------------------------------------------------------
 
     def from_collection(
         self, collection: Iterable[Any], type_info: TypeInformation | None = None
@@ -526,7 +534,7 @@ class StreamExecutionEnvironment:
         node = Transformation(self, kind, name, [], type_info, params, **flags)
         return DataStream(self, [Edge(node)], type_info)
 
-    # -- execution ----------------------------------------------------------------------------------------------------
+    # -- execution ---------------------------------------------------------------------------------
 
     def _register(self, transformation: Transformation) -> Transformation:
         """Makes an operator part of the next execution."""
@@ -606,7 +614,8 @@ class StreamExecutionEnvironment:
 
         :param job_name: name of the job.
         :raises RuntimeError: when nothing was built.
-        :raises Exception: what a function raised, as it was, with a note naming operator, subtask and record.
+        :raises Exception: what a function raised, as it was, with a note naming operator, subtask
+            and record.
         """
         from pyflink.common.job_client import result_of
 

@@ -20,7 +20,10 @@ class TimerService(ABC):
 
     @abstractmethod
     def register_event_time_timer(self, timestamp: int) -> None:
-        """Calls ``on_timer`` for this key when the watermark reaches `timestamp`; once, however often registered."""
+        """Calls ``on_timer`` for this key when the watermark reaches `timestamp`.
+
+        Once, however often registered.
+        """
 
     @abstractmethod
     def register_processing_time_timer(self, timestamp: int) -> None:

@@ -1,7 +1,9 @@
 """Windows: what they are, who assigns records to them, when they fire.
 
-The built-in assigners and triggers only name a native one; classes derived from :class:`WindowAssigner` and
-:class:`Trigger` are called by the engine. The Python methods of the built-in ones exist so that such classes can use them.
+The built-in assigners and triggers only name a native one; classes derived from
+:class:`WindowAssigner` and
+:class:`Trigger` are called by the engine. The Python methods of the built-in ones exist so that
+    such classes can use them.
 """
 
 from __future__ import annotations
@@ -240,7 +242,10 @@ class TriggerResult(Enum):
 
 
 class Trigger(ABC):
-    """Decides when a window is evaluated. Derived classes keep what they remember in the context's state."""
+    """Decides when a window is evaluated.
+
+    Derived classes keep what they remember in the context's state.
+    """
 
     __class_getitem__ = classmethod(GenericAlias)
 
@@ -374,7 +379,7 @@ class MergingWindowAssigner(WindowAssigner):
         """Tells `callback` which of `windows` merge."""
 
 
-# -- triggers ---------------------------------------------------------------------------------------------------------
+# -- triggers --------------------------------------------------------------------------------------
 
 
 class EventTimeTrigger(Trigger):
@@ -464,7 +469,10 @@ class ProcessingTimeTrigger(Trigger):
 
 
 class _ContinuousTrigger(Trigger):
-    """What the two continuous triggers share: the next firing, kept in reducing state (the earliest wins)."""
+    """What the two continuous triggers share.
+
+    The next firing, kept in reducing state (the earliest wins).
+    """
 
     def __init__(self, interval: int) -> None:
         self.interval = _positive(interval, f"{type(self).__name__}: the interval")
@@ -768,7 +776,7 @@ class NeverTrigger(Trigger):
         return ("never",) if type(self) is NeverTrigger else ("python", self)
 
 
-# -- assigners --------------------------------------------------------------------------------------------------------
+# -- assigners -------------------------------------------------------------------------------------
 
 
 def _positive(value: Any, what: str) -> int:
@@ -881,7 +889,8 @@ class _Sliding(_TimeWindows):
     def of(cls, size: Time, slide: Time, offset: Time | None = None) -> Any:
         """Windows of `size` that start every `slide`, plus `offset`.
 
-        :raises ValueError: when size or slide are not positive or the offset not smaller than the slide.
+        :raises ValueError: when size or slide are not positive or the offset not smaller than the
+            slide.
         """
         return cls(
             millis_of(size, "size"),

@@ -27,7 +27,10 @@ class DeliveryGuarantee(Enum):
 
 
 class Source:
-    """Base of a connector's source: it names a native connector, its options and the type of its records."""
+    """Base of a connector's source.
+
+    It names a native connector, its options and the type of its records.
+    """
 
     def __init__(
         self, connector: str, options: dict[str, str], type_info: TypeInformation, bounded: bool

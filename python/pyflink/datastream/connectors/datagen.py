@@ -1,4 +1,7 @@
-"""Made-up rows, for demonstrations, tests and measurements. Not part of upstream's Python API; named as its connector."""
+"""Made-up rows, for demonstrations, tests and measurements.
+
+Not part of upstream's Python API; named as its connector.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +20,14 @@ __all__ = ["DataGeneratorSource"]
 class DataGeneratorSource(Source):
     """Rows of made-up values.
 
-    :param type_info: a row type; each field gets random values of its type unless `fields` says otherwise.
+    :param type_info: a row type; each field gets random values of its type unless `fields` says
+        otherwise.
     :param rows_per_second: how fast; 10,000 by default.
     :param number_of_rows: how many; None for ever.
-    :param fields: options by field, with the names of Flink's datagen connector: ``{"id": {"kind": "sequence", "start": 1,
-        "end": 9}, "name": {"length": 5}, "price": {"min": 1, "max": 10}, "org": {"values": ["a", "b"]}}``.
+    :param fields: options by field, with the names of Flink's datagen connector: ``{"id": {"kind":
+        "sequence", "start": 1,
+        "end": 9}, "name": {"length": 5}, "price": {"min": 1, "max": 10}, "org": {"values": ["a",
+        "b"]}}``.
     :param seed: the same seed makes the same rows.
     :raises TypeError: when `type_info` is no row type.
     :raises ValueError: for a field that is not there.

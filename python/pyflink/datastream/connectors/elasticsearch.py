@@ -38,7 +38,8 @@ class FlushBackoffType(Enum):
 class ElasticsearchEmitter:
     """Makes index, update and delete actions of records.
 
-    Upstream's emitters take dicts: :meth:`static_index`, :meth:`dynamic_index`. Beyond upstream, :meth:`of` takes any
+    Upstream's emitters take dicts: :meth:`static_index`, :meth:`dynamic_index`. Beyond upstream,
+    :meth:`of` takes any
     Python function, and :meth:`mapping` describes typed rows without calling Python at all.
     """
 
@@ -80,8 +81,10 @@ class ElasticsearchEmitter:
     def of(function: Callable[[Any], Any]) -> ElasticsearchEmitter:
         """Calls `function` with each record; it returns one action, a list of them, or None.
 
-        An action is a dict: ``{"action": "index" | "create" | "update" | "upsert" | "delete", "index": ..., "id": ...,
-        "doc": {...}}``; ``routing``, ``version`` (external) and, for updates, ``script`` may be there too. ``action`` is
+        An action is a dict: ``{"action": "index" | "create" | "update" | "upsert" | "delete",
+        "index": ..., "id": ...,
+        "doc": {...}}``; ``routing``, ``version`` (external) and, for updates, ``script`` may be
+        there too. ``action`` is
         index when left out.
 
         :raises TypeError: when it cannot be called.
@@ -102,7 +105,9 @@ class ElasticsearchEmitter:
         exclude_fields: list[str] | None = None,
         ignore_null_fields: bool = False,
     ) -> ElasticsearchEmitter:
-        """Typed rows become documents in the engine. ``{field}`` in a text stands for the row's value.
+        """Typed rows become documents in the engine.
+
+        ``{field}`` in a text stands for the row's value.
 
         :param index: the index: ``logs-{date}``.
         :param id: the document's id: ``{org_id}_{date}_{url}``; the server makes one without.
@@ -191,7 +196,8 @@ class _SinkBuilder:
     def set_emitter(self, emitter: ElasticsearchEmitter | Callable[[Any], Any]) -> Any:
         """Makes actions of records.
 
-        :param emitter: an ElasticsearchEmitter, or (beyond upstream) a function as in :meth:`ElasticsearchEmitter.of`.
+        :param emitter: an ElasticsearchEmitter, or (beyond upstream) a function as in
+            :meth:`ElasticsearchEmitter.of`.
         :raises TypeError: when it is neither.
         """
         if not isinstance(emitter, ElasticsearchEmitter):
@@ -216,7 +222,8 @@ class _SinkBuilder:
     def set_delivery_guarantee(self, delivery_guarantee: DeliveryGuarantee) -> Any:
         """NONE or AT_LEAST_ONCE (the default).
 
-        :raises ValueError: for EXACTLY_ONCE; with ids of one's own, writing twice has the effect of once.
+        :raises ValueError: for EXACTLY_ONCE; with ids of one's own, writing twice has the effect
+            of once.
         """
         if delivery_guarantee is DeliveryGuarantee.EXACTLY_ONCE:
             raise ValueError(
@@ -290,7 +297,7 @@ class _SinkBuilder:
         """Milliseconds without a byte after which a request is given up."""
         return self._set("socket.timeout-ms", timeout)
 
-    # -- beyond upstream ----------------------------------------------------------------------------------------------
+    # -- beyond upstream ---------------------------------------------------------------------------
 
     def set_api_key(self, api_key: str) -> Any:
         """The encoded API key, instead of user and password."""
@@ -374,4 +381,7 @@ class Elasticsearch7SinkBuilder(_SinkBuilder):
 
 
 class Elasticsearch6SinkBuilder(_SinkBuilder):
-    """As :class:`Elasticsearch7SinkBuilder`; document types are not sent, so the server must be version 7 or later."""
+    """As :class:`Elasticsearch7SinkBuilder`.
+
+    Document types are not sent, so the server must be version 7 or later.
+    """

@@ -168,7 +168,10 @@ class BucketAssigner:
 
 
 class RollingPolicy:
-    """When a file is closed and the next begun. Accepted: a file ends with a checkpoint or the job."""
+    """When a file is closed and the next begun.
+
+    Accepted: a file ends with a checkpoint or the job.
+    """
 
     def __init__(self, kind: str) -> None:
         self._kind = kind

@@ -109,7 +109,8 @@ class KafkaOffsetsInitializer:
     ) -> KafkaOffsetsInitializer:
         """Given offsets by partition.
 
-        :param offset_reset_strategy: where to begin in the other partitions, and where an offset is gone.
+        :param offset_reset_strategy: where to begin in the other partitions, and where an offset
+            is gone.
         """
         return KafkaOffsetsInitializer(
             "offsets", offset_reset_strategy.name.lower(), offsets=dict(offsets)
@@ -152,7 +153,8 @@ class KafkaSource(Source):
 class KafkaSourceBuilder:
     """Builds a :class:`KafkaSource`.
 
-    Bootstrap servers, a subscription (topics, pattern or partitions) and a deserializer are required.
+    Bootstrap servers, a subscription (topics, pattern or partitions) and a deserializer are
+    required.
     """
 
     def __init__(self) -> None:
@@ -362,7 +364,10 @@ class _SelectTopic(KafkaTopicSelector):
 
 
 class KafkaRecordSerializationSchemaBuilder:
-    """Builds a :class:`KafkaRecordSerializationSchema`. A topic (or selector) and a value schema are required."""
+    """Builds a :class:`KafkaRecordSerializationSchema`.
+
+    A topic (or selector) and a value schema are required.
+    """
 
     def __init__(self) -> None:
         self._topic: str | None = None
@@ -455,7 +460,8 @@ class KafkaSink(Sink):
         if params["options"]["value.format"] == "string" and isinstance(
             stream._type_info, PickledBytesTypeInfo
         ):
-            # upstream's SimpleStringSchema takes strings only; an untyped stream of them is fine here
+            # upstream's SimpleStringSchema takes strings only; an untyped stream of them is fine
+            # here
             params["value_type"] = value_type or Types.STRING()._logical()
         node = stream._add("kafka_serializer", "Kafka Serializer", PickledBytesTypeInfo(), params)
         added.append(node)

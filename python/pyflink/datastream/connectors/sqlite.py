@@ -1,4 +1,7 @@
-"""Upserts into a SQLite file. Not part of upstream's API: for demonstrations, tests and small deployments."""
+"""Upserts into a SQLite file.
+
+Not part of upstream's API: for demonstrations, tests and small deployments.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,13 @@ __all__ = ["SqliteSink"]
 class SqliteSink(Sink):
     """Writes typed rows into a table, which is made with the row's columns when it is missing.
 
-    Rows of one flush are one transaction, and a checkpoint flushes. The file is in WAL mode: others may read meanwhile.
+    Rows of one flush are one transaction, and a checkpoint flushes. The file is in WAL mode:
+    others may read meanwhile.
 
     :param path: the database file.
     :param table: the table.
-    :param key: columns of the primary key: a row replaces the one with the same key. Without, rows are appended.
+    :param key: columns of the primary key: a row replaces the one with the same key. Without, rows
+        are appended.
     :param flush_rows: commits when so many rows are waiting.
     :param flush_interval_ms: commits at least so often.
     :raises ValueError: when `path` or `table` is empty.

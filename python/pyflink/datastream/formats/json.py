@@ -75,7 +75,8 @@ class JsonRowDeserializationSchema(DeserializationSchema):
         def build(self) -> JsonRowDeserializationSchema:
             """The schema.
 
-            :raises ValueError: without a type, or when fields must not be missing and errors are ignored.
+            :raises ValueError: without a type, or when fields must not be missing and errors are
+                ignored.
             """
             if self._type_info is None:
                 raise ValueError(
@@ -151,7 +152,10 @@ def _row_type(type_info: Any, where: str) -> RowTypeInfo:
 
 
 def _type_of_schema(schema: Any, where: str) -> TypeInformation:
-    """The type of a JSON schema, as Flink maps it: numbers are decimals, formats give dates and times."""
+    """The type of a JSON schema, as Flink maps it.
+
+    Numbers are decimals, formats give dates and times.
+    """
     kind = schema.get("type") if isinstance(schema, dict) else None
     if isinstance(kind, list):
         kinds = [k for k in kind if k != "null"]
