@@ -328,4 +328,27 @@ Deployment deploy(const StreamGraph& graph, const JobGraph& job_graph, const Job
   return Builder(graph, job_graph, options, job_id, clock, restore, callbacks).build();
 }
 
+const OperatorCheckpoint* stored_source(const std::optional<CheckpointData>& checkpoint,
+                                        const std::string& uid) {
+  if (!checkpoint) {
+    return nullptr;
+  }
+  const auto found = std::find_if(checkpoint->operators.begin(), checkpoint->operators.end(),
+                                  [&](const OperatorCheckpoint& op) { return op.uid == uid; });
+  return found == checkpoint->operators.end() ? nullptr : &*found;
+}
+
+void assign_splits(const Deployment& deployment, const DeployedSource& source,
+                   SplitAssigner::Shares shares, bool last) {
+  for (std::size_t i = 0; i < shares.size(); ++i) {
+    Task& task = *deployment.tasks[static_cast<std::size_t>(source.tasks[i])].task;
+    task.post([input = source.inputs[i], share = std::move(shares[i]), last] {
+      input->add_splits(share);
+      if (last) {
+        input->no_more_splits();
+      }
+    });
+  }
+}
+
 }  // namespace flott

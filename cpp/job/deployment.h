@@ -11,6 +11,7 @@
 #include "graph/job_graph.h"
 #include "job/checkpoint_coordinator.h"
 #include "job/job.h"
+#include "job/split_assigner.h"
 #include "runtime/task.h"
 
 namespace flott {
@@ -51,5 +52,13 @@ std::string uid_of(const StreamNode& node);
 Deployment deploy(const StreamGraph& graph, const JobGraph& job_graph, const JobOptions& options,
                   const std::string& job_id, const Clock& clock, const CheckpointData* restore,
                   const DeploymentCallbacks& callbacks);
+
+/// A source's part of a checkpoint, or null.
+const OperatorCheckpoint* stored_source(const std::optional<CheckpointData>& checkpoint,
+                                        const std::string& uid);
+
+/// Hands splits to the source's subtasks by letters; `last`: no more follow.
+void assign_splits(const Deployment& deployment, const DeployedSource& source,
+                   SplitAssigner::Shares shares, bool last);
 
 }  // namespace flott

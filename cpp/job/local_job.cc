@@ -127,7 +127,9 @@ LocalJob::LocalJob(const StreamGraph& graph, const JobOptions& options)
   storage_ = options_.checkpoint_directory.empty()
                  ? make_memory_checkpoint_storage()
                  : make_file_checkpoint_storage(options_.checkpoint_directory);
-  sources_.resize(deployment_.sources.size());
+  for (const DeployedSource& source : deployment_.sources) {
+    sources_.push_back({SplitAssigner(*source.source, source.tasks.size()), 0});
+  }
 }
 
 LocalJob::~LocalJob() {
@@ -289,64 +291,22 @@ void LocalJob::fail(std::exception_ptr error, std::string location) {
 void LocalJob::discover(std::size_t index, bool initial) {
   DeployedSource& source = deployment_.sources[index];
   SourceState& state = sources_[index];
-  const std::int64_t interval_ms = source.source->discovery_interval_ms();
-  std::vector<SourceSplit> fresh;
-  bool restored = false;
+  const auto cancelled = [this] { return stopping(); };
   try {
-    if (initial && restored_) {
-      for (const OperatorCheckpoint& stored : restored_->operators) {
-        if (stored.uid != source.uid) {
-          continue;
-        }
-        for (const OperatorSnapshot& subtask : stored.subtasks) {
-          const auto splits = subtask.list_state.find(kSplitsState);
-          if (splits == subtask.list_state.end()) {
-            continue;
-          }
-          restored = true;
-          for (const std::string& bytes : splits->second) {
-            fresh.push_back(decode_split(bytes));
-            state.known.insert(fresh.back().id);
-          }
-        }
-      }
-    }
-    for (SourceSplit& split : source.source->discover_splits([this] { return stopping(); })) {
-      if (state.known.insert(split.id).second) {
-        fresh.push_back(initial && !restored ? std::move(split)
-                                             : source.source->as_new_split(std::move(split)));
-      }
-    }
+    assign_splits(deployment_, source,
+                  initial ? state.assigner.first(stored_source(restored_, source.uid), cancelled)
+                          : state.assigner.later(cancelled),
+                  state.assigner.bounded());
   } catch (...) {
     if (!stopping()) {
       fail(std::current_exception(), fmt::format("source '{}'", source.name));
     }
     return;
   }
-  const bool last = interval_ms <= 0;
-  if (initial || !fresh.empty()) {
-    assign(index, fresh, last);
-  }
-  state.next_discovery_ns = last ? kNever : monotonic_ns() + ms_to_ns(interval_ms);
-}
-
-void LocalJob::assign(std::size_t index, const std::vector<SourceSplit>& splits, bool last) {
-  DeployedSource& source = deployment_.sources[index];
-  SourceState& state = sources_[index];
-  std::vector<std::vector<SourceSplit>> shares(source.tasks.size());
-  for (const SourceSplit& split : splits) {
-    shares[state.next_subtask % shares.size()].push_back(split);
-    ++state.next_subtask;
-  }
-  for (std::size_t i = 0; i < shares.size(); ++i) {
-    Task& task = *deployment_.tasks[static_cast<std::size_t>(source.tasks[i])].task;
-    task.post([input = source.inputs[i], share = std::move(shares[i]), last] {
-      input->add_splits(share);
-      if (last) {
-        input->no_more_splits();
-      }
-    });
-  }
+  state.next_discovery_ns =
+      state.assigner.bounded()
+          ? kNever
+          : monotonic_ns() + ms_to_ns(source.source->discovery_interval_ms());
 }
 
 std::int64_t LocalJob::next_deadline_ns() const {

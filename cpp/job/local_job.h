@@ -4,11 +4,11 @@
 #include <deque>
 #include <future>
 #include <mutex>
-#include <set>
 #include <thread>
 
 #include "job/deployment.h"
 #include "job/job.h"
+#include "job/split_assigner.h"
 
 namespace flott {
 
@@ -48,8 +48,7 @@ class LocalJob final : public Job {
   using Event = std::variant<Acknowledged, Ended, TriggerRequest>;
 
   struct SourceState {
-    std::set<std::string> known;  ///< ids of all splits ever assigned
-    std::size_t next_subtask = 0;
+    SplitAssigner assigner;
     std::int64_t next_discovery_ns = 0;
   };
 
@@ -62,7 +61,6 @@ class LocalJob final : public Job {
   void cancel_tasks();
   bool stopping() const;
   void discover(std::size_t source, bool initial);
-  void assign(std::size_t source, const std::vector<SourceSplit>& splits, bool last);
   void run_timers();
   std::int64_t next_deadline_ns() const;
   void begin_checkpoint();

@@ -44,83 +44,98 @@ void Task::notify_checkpoint_complete(CheckpointId id) {
 }
 
 void Task::run() {
-  TaskResult result;
+  bool running = start();
+  while (running && !done()) {
+    if (!run_slice() && !done()) {
+      wait();
+    }
+  }
+  end();
+}
+
+template <typename Body>
+bool Task::guarded(Body&& body) {
   try {
-    {
-      const HostScope scope;
-      if (callbacks_.thread_start) {
-        callbacks_.thread_start();
-      }
-      chain_->open();
-      input_->open();
-    }
-    work();
-    if (phase_ == Phase::kDone) {
-      const HostScope scope;
-      result.final_snapshot = snapshot(kFinalSnapshot);
-    } else {
-      result.status = TaskResult::Status::kCancelled;
-    }
+    return body();
   } catch (const CancelledException&) {
-    result.status = TaskResult::Status::kCancelled;
+    cancelled_->store(true, std::memory_order_relaxed);
   } catch (...) {
     // The one catch-all: what failed is told to the job together with where.
-    result.status = TaskResult::Status::kFailed;
-    result.error = std::current_exception();
+    failed_ = true;
+    result_.status = TaskResult::Status::kFailed;
+    result_.error = std::current_exception();
     const HostScope scope;
-    result.failed_operator = chain_->failed_operator();
-    result.failed_record = chain_->failed_record();
+    result_.failed_operator = chain_->failed_operator();
+    result_.failed_record = chain_->failed_record();
   }
+  return false;
+}
+
+bool Task::start() {
+  return guarded([this] {
+    const HostScope scope;
+    if (callbacks_.thread_start) {
+      callbacks_.thread_start();
+    }
+    chain_->open();
+    input_->open();
+    return true;
+  });
+}
+
+void Task::end() {
   slice_started_ns_.store(0, std::memory_order_relaxed);
   mailbox_.close();
   {
     const HostScope scope;
+    if (phase_ == Phase::kDone) {
+      guarded([this] {
+        result_.final_snapshot = snapshot(kFinalSnapshot);
+        return true;
+      });
+    } else if (!failed_) {
+      result_.status = TaskResult::Status::kCancelled;
+    }
     std::exception_ptr close_error = chain_->close();
     try {
       input_->close();
     } catch (...) {
       close_error = close_error ? close_error : std::current_exception();
     }
-    if (close_error && result.status == TaskResult::Status::kFinished) {
-      result.status = TaskResult::Status::kFailed;
-      result.error = close_error;
-      result.failed_operator = chain_->failed_operator();
+    if (close_error && result_.status == TaskResult::Status::kFinished) {
+      result_.status = TaskResult::Status::kFailed;
+      result_.error = close_error;
+      result_.failed_operator = chain_->failed_operator();
     }
     item_ = {};
     // Operators and what they hold of the host die here, under its lock, on their own thread.
     chain_.reset();
     input_.reset();
   }
-  callbacks_.ended(std::move(result));
-}
-
-void Task::work() {
-  while (!cancelled_->load(std::memory_order_relaxed) && phase_ != Phase::kDone) {
-    mailbox_.drain();
-    if (!run_slice()) {
-      wait();
-    }
-  }
+  callbacks_.ended(std::move(result_));
 }
 
 bool Task::run_slice() {
-  std::optional<HostScope> scope;
-  if (chain_->uses_host() || input_->uses_host()) {
-    scope.emplace();
-  }
-  const std::int64_t start_ns = monotonic_ns();
-  slice_started_ns_.store(start_ns, std::memory_order_relaxed);
-  const std::int64_t deadline_ns = start_ns + kSliceNs;
-  bool progressed = false;
-  while (step(deadline_ns)) {
-    progressed = true;
-    if (phase_ == Phase::kDone || mailbox_.has_letters() ||
-        cancelled_->load(std::memory_order_relaxed) || monotonic_ns() >= deadline_ns) {
-      break;
+  return guarded([this] {
+    mailbox_.drain();
+    std::optional<HostScope> scope;
+    if (chain_->uses_host() || input_->uses_host()) {
+      scope.emplace();
     }
-  }
-  slice_started_ns_.store(0, std::memory_order_relaxed);
-  return progressed;
+    const std::int64_t start_ns = monotonic_ns();
+    slice_started_ns_.store(start_ns, std::memory_order_relaxed);
+    const std::int64_t deadline_ns = start_ns + kSliceNs;
+    bool progressed = false;
+    while (step(deadline_ns)) {
+      progressed = true;
+      if (phase_ == Phase::kDone || mailbox_.has_letters() || is_cancelled() ||
+          monotonic_ns() >= deadline_ns) {
+        break;
+      }
+    }
+    slice_started_ns_.store(0, std::memory_order_relaxed);
+    return progressed;
+  });
 }
 
 bool Task::time_is_due() const {

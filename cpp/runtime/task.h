@@ -39,7 +39,8 @@ struct TaskResult {
 /// watermark's timers, one step of a checkpoint - and between slices reads its mailbox, looks whether
 /// its outputs have room and waits when there is nothing to do. The host's lock is held during a slice only.
 ///
-/// run() is called once, on the task's thread. cancel(), post() and the getters are thread-safe.
+/// run() is called once, on the task's thread; a single-step executor calls start(), run_slice() and end() instead, all on
+/// one thread. cancel(), post() and the getters are thread-safe.
 class Task {
  public:
   struct Callbacks {
@@ -55,6 +56,13 @@ class Task {
   ~Task();
 
   void run();
+  /// Opens the operators. What fails here or in a slice is kept for end(); false then.
+  bool start();
+  /// Reads the mailbox and works for at most 10 ms. False when there was nothing to do.
+  bool run_slice();
+  bool done() const { return phase_ == Phase::kDone || failed_ || is_cancelled(); }
+  /// Closes everything and reports how the task ended; the last call.
+  void end();
   void cancel();
   /// False when the task has ended and nobody will read the letter.
   bool post(Mailbox::Letter letter) { return mailbox_.post(std::move(letter)); }
@@ -68,8 +76,10 @@ class Task {
  private:
   enum class Phase { kTakeInput, kBatch, kWatermark, kBarrier, kFinishing, kDone };
 
-  void work();
-  bool run_slice();
+  bool is_cancelled() const { return cancelled_->load(std::memory_order_relaxed); }
+  /// Runs `body`; an exception becomes the task's result.
+  template <typename Body>
+  bool guarded(Body&& body);
   bool step(std::int64_t deadline_ns);
   bool take_input();
   bool take_checkpoint();
@@ -88,6 +98,8 @@ class Task {
   std::atomic<std::int64_t> slice_started_ns_{0};
 
   Phase phase_ = Phase::kTakeInput;
+  bool failed_ = false;
+  TaskResult result_;
   TaskInput::Item item_;  ///< what the phase works on
   std::int64_t row_ = 0;
   std::vector<CheckpointId> completed_;  ///< notifications to pass on

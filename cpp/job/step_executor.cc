@@ -1,0 +1,114 @@
+#include "job/step_executor.h"
+
+#include <utility>
+
+#include "base/error.h"
+
+namespace flott {
+
+StepExecutor::StepExecutor(const StreamGraph& graph, JobOptions options,
+                           std::optional<CheckpointData> restore)
+    : options_(std::move(options)), restored_(std::move(restore)) {
+  if (!restored_ && !options_.restore_path.empty()) {
+    restored_ = read_checkpoint(options_.restore_path);
+  }
+  const CheckpointId first_checkpoint = restored_ ? restored_->id + 1 : 1;
+  const std::string job_id = "step-executor";
+  DeploymentCallbacks callbacks;
+  callbacks.acknowledge = [this](int task, CheckpointId id, TaskSnapshot snapshot) {
+    checkpoint_complete_ =
+        coordinator_->acknowledge(task, id, std::move(snapshot)) || checkpoint_complete_;
+  };
+  callbacks.ended = [this](int task, TaskResult result) {
+    ++ended_;
+    if (result.status == TaskResult::Status::kFinished) {
+      checkpoint_complete_ =
+          coordinator_->task_finished(task, std::move(result.final_snapshot)) ||
+          checkpoint_complete_;
+    } else if (result.status == TaskResult::Status::kFailed && !error_) {
+      const Deployment::DeployedTask& deployed =
+          deployment_.tasks[static_cast<std::size_t>(task)];
+      error_ = result.error;
+      error_location_ = fmt::format("operator '{}', subtask {}/{}", result.failed_operator,
+                                    deployed.subtask + 1, deployed.parallelism);
+    }
+  };
+  deployment_ = deploy(graph, make_job_graph(graph, {options_.chaining, options_.batch_mode}),
+                       options_, job_id, clock_, restored_ ? &*restored_ : nullptr, callbacks);
+  coordinator_ = std::make_unique<CheckpointCoordinator>(
+      std::move(deployment_.operators), std::move(deployment_.task_infos), job_id, options_.name,
+      first_checkpoint);
+  task_ended_.resize(deployment_.tasks.size());
+  for (const DeployedSource& source : deployment_.sources) {
+    SplitAssigner assigner(*source.source, source.tasks.size());
+    assign_splits(deployment_, source,
+                  assigner.first(stored_source(restored_, source.uid), [] { return false; }),
+                  assigner.bounded());
+  }
+  for (Deployment::DeployedTask& deployed : deployment_.tasks) {
+    deployed.task->start();
+  }
+}
+
+StepExecutor::~StepExecutor() {
+  for (std::size_t i = 0; i < deployment_.tasks.size(); ++i) {
+    if (!task_ended_[i]) {
+      deployment_.tasks[i].task->cancel();
+      deployment_.tasks[i].task->end();
+    }
+  }
+}
+
+bool StepExecutor::step() {
+  bool progressed = false;
+  for (std::size_t i = 0; i < deployment_.tasks.size(); ++i) {
+    if (task_ended_[i]) {
+      continue;
+    }
+    Task& task = *deployment_.tasks[i].task;
+    progressed = (!task.done() && task.run_slice()) || progressed;
+    if (task.done()) {
+      task_ended_[i] = true;
+      task.end();
+      progressed = true;
+    }
+  }
+  return progressed;
+}
+
+void StepExecutor::run_until_idle() {
+  while (!finished() && step()) {
+    throw_failure();
+  }
+  throw_failure();
+}
+
+void StepExecutor::throw_failure() {
+  if (error_) {
+    std::rethrow_exception(error_);
+  }
+}
+
+void StepExecutor::advance(Timestamp by_ms) {
+  clock_.advance(by_ms);
+  run_until_idle();
+}
+
+CheckpointData StepExecutor::checkpoint() {
+  checkpoint_complete_ = false;
+  const CheckpointCoordinator::Trigger trigger = coordinator_->begin(clock_.now_ms());
+  for (const int task : trigger.source_tasks) {
+    deployment_.tasks[static_cast<std::size_t>(task)].task->trigger_checkpoint(trigger.barrier);
+  }
+  run_until_idle();
+  STREAM_CHECK(checkpoint_complete_, "every task acknowledges a checkpoint before the job is idle");
+  const CheckpointData data = coordinator_->take();
+  for (std::size_t i = 0; i < deployment_.tasks.size(); ++i) {
+    if (!task_ended_[i]) {
+      deployment_.tasks[i].task->notify_checkpoint_complete(data.id);
+    }
+  }
+  return data;
+}
+
+}  // namespace flott
