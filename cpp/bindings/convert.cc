@@ -10,14 +10,13 @@ namespace flott::bindings {
 namespace {
 
 PyObject* decimal_class() {
-  static PyObject* decimal = import_attribute("decimal", "Decimal").release();
-  return decimal;
+  static constinit CachedAttribute decimal("decimal", "Decimal");
+  return decimal.get();
 }
 
 PyObject* decimal_to_python(int128 unscaled, int scale) {
   const std::string text = decimal_to_string(unscaled, scale);
-  return PyObject_CallFunction(decimal_class(), "s#", text.data(),
-                               static_cast<Py_ssize_t>(text.size()));
+  return PyObject_CallFunction(decimal_class(), "s", text.c_str());
 }
 
 PyObject* text_to_python(std::string_view text) {

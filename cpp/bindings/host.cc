@@ -9,6 +9,10 @@
 #include "types/value.h"
 
 namespace flott::bindings {
+
+// Said again here: link-time optimisation goes by the definition.
+[[gnu::tls_model("initial-exec")]] constinit thread_local int t_gil_depth = 0;
+
 namespace {
 
 /// The interpreter is going away: its objects are left to the operating system.
@@ -31,38 +35,32 @@ class ThreadAttachment {
     }
   }
 
+  /// The outermost entry of this thread, or one within a GilRelease.
   void enter() {
-    if (depth_++ > 0) {
-      return;
-    }
+    STREAM_CHECK(level_ < kMaxLevels, "the interpreter was entered and released {} times over", level_);
+    Mode& mode = modes_[level_++];
     if (own_ != nullptr) {
+      mode = Mode::kOwn;
       PyEval_RestoreThread(own_);
-      return;
-    }
-    if (PyGILState_Check() != 0) {
-      mode_ = Mode::kAlreadyHeld;
-      return;
-    }
-    if (PyGILState_GetThisThreadState() != nullptr) {
+    } else if (PyGILState_Check() != 0) {
+      mode = Mode::kAlreadyHeld;
+    } else if (PyGILState_GetThisThreadState() != nullptr) {
       // A Python thread that released the GIL to wait for us.
-      mode_ = Mode::kBorrowed;
+      mode = Mode::kBorrowed;
+      states_[level_ - 1] = PyGILState_Ensure();
+    } else {
+      mode = Mode::kOwn;
       state_ = PyGILState_Ensure();
-      return;
+      own_ = PyThreadState_Get();
     }
-    mode_ = Mode::kOwn;
-    state_ = PyGILState_Ensure();
-    own_ = PyThreadState_Get();
   }
 
   void leave() {
-    if (--depth_ > 0) {
-      return;
-    }
-    switch (mode_) {
+    switch (modes_[--level_]) {
       case Mode::kAlreadyHeld:
         break;
       case Mode::kBorrowed:
-        PyGILState_Release(state_);
+        PyGILState_Release(states_[level_]);
         break;
       case Mode::kOwn:
         own_ = PyEval_SaveThread();
@@ -72,13 +70,28 @@ class ThreadAttachment {
 
  private:
   enum class Mode { kOwn, kBorrowed, kAlreadyHeld };
-  int depth_ = 0;
-  Mode mode_ = Mode::kOwn;
+  static constexpr int kMaxLevels = 16;
+  int level_ = 0;
+  Mode modes_[kMaxLevels] = {};
+  PyGILState_STATE states_[kMaxLevels] = {};  ///< of the borrowed levels
   PyThreadState* own_ = nullptr;
   PyGILState_STATE state_ = PyGILState_UNLOCKED;
 };
 
 thread_local ThreadAttachment t_attachment;  // NOLINT
+
+void enter_interpreter() {
+  if (t_gil_depth == 0) {
+    t_attachment.enter();
+  }
+  ++t_gil_depth;
+}
+
+void leave_interpreter() {
+  if (--t_gil_depth == 0) {
+    t_attachment.leave();
+  }
+}
 
 /// Objects released by threads that do not hold the GIL. Bounded: whoever fills it takes the GIL
 /// and empties it.
@@ -93,9 +106,9 @@ class DeferredReleases {
       full = objects_.size() >= kLimit;
     }
     if (full && !finalizing()) {
-      t_attachment.enter();
+      enter_interpreter();
       drain();
-      t_attachment.leave();
+      leave_interpreter();
     }
   }
   /// With the GIL.
@@ -126,8 +139,8 @@ DeferredReleases& deferred() {
 
 class Gil {
  public:
-  Gil() { t_attachment.enter(); }
-  ~Gil() { t_attachment.leave(); }
+  Gil() { enter_interpreter(); }
+  ~Gil() { leave_interpreter(); }
   Gil(const Gil&) = delete;
   Gil& operator=(const Gil&) = delete;
 };
@@ -137,15 +150,15 @@ PyObject* object_of(void* handle) { return static_cast<PyObject*>(handle); }
 class PythonHost final : public Host {
  public:
   void enter() override {
-    t_attachment.enter();
+    enter_interpreter();
     if (!deferred().empty_hint()) {
       deferred().drain();
     }
   }
-  void leave() override { t_attachment.leave(); }
+  void leave() override { leave_interpreter(); }
 
   void retain(void* handle) override {
-    if (PyGILState_Check() != 0) {
+    if (t_gil_depth > 0) [[likely]] {
       Py_INCREF(object_of(handle));
       return;
     }
@@ -153,11 +166,11 @@ class PythonHost final : public Host {
     Py_INCREF(object_of(handle));
   }
   void release(void* handle) override {
-    if (PyGILState_Check() != 0) {
+    if (t_gil_depth > 0) [[likely]] {
       Py_DECREF(object_of(handle));
-    } else if (!finalizing()) {
-      deferred().add(object_of(handle));
+      return;
     }
+    release_outside(handle);
   }
   void* isolate(void* handle) override {
     const Gil gil;
@@ -177,24 +190,25 @@ class PythonHost final : public Host {
   }
   void serialize(void* handle, std::string& out) override {
     const Gil gil;
-    static PyObject* dumps = import_attribute("pickle", "dumps").release();
+    static constinit CachedAttribute dumps("pickle", "dumps");
     static PyObject* protocol = PyLong_FromLong(5);
-    PyObject* bytes = PyObject_CallFunctionObjArgs(dumps, object_of(handle), protocol, nullptr);
+    PyObject* bytes =
+        PyObject_CallFunctionObjArgs(dumps.get(), object_of(handle), protocol, nullptr);
     if (bytes == nullptr) {
       // Lambdas, local classes: what pickle refuses, cloudpickle stores by value.
       PyErr_Clear();
-      static PyObject* cloud_dumps = import_attribute("cloudpickle", "dumps").release();
-      bytes = PyObject_CallOneArg(cloud_dumps, object_of(handle));
+      static constinit CachedAttribute cloud_dumps("cloudpickle", "dumps");
+      bytes = PyObject_CallOneArg(cloud_dumps.get(), object_of(handle));
     }
     const Ref owned = checked(bytes);
     out.append(PyBytes_AS_STRING(bytes), static_cast<std::size_t>(PyBytes_GET_SIZE(bytes)));
   }
   void* deserialize(std::string_view bytes) override {
     const Gil gil;
-    static PyObject* loads = import_attribute("pickle", "loads").release();
+    static constinit CachedAttribute loads("pickle", "loads");
     const Ref argument =
         checked(PyBytes_FromStringAndSize(bytes.data(), static_cast<Py_ssize_t>(bytes.size())));
-    return checked(PyObject_CallOneArg(loads, argument.get())).release();
+    return checked(PyObject_CallOneArg(loads.get(), argument.get())).release();
   }
   void encode_key(void* handle, std::string& out) override {
     const Gil gil;
@@ -235,6 +249,15 @@ class PythonHost final : public Host {
   void* to_object(const Value& value, const LogicalType& /*type*/) override {
     const Gil gil;
     return checked(to_python(value)).release();
+  }
+
+ private:
+  [[gnu::noinline]] static void release_outside(void* handle) {
+    if (PyGILState_Check() != 0) {
+      Py_DECREF(object_of(handle));
+    } else if (!finalizing()) {
+      deferred().add(object_of(handle));
+    }
   }
 };
 

@@ -113,8 +113,8 @@ CopyRule rule_of(PyTypeObject* type) {
 }
 
 Ref deep_copy(PyObject* object) {
-  static PyObject* deepcopy = import_attribute("copy", "deepcopy").release();
-  PyObject* copied = PyObject_CallOneArg(deepcopy, object);
+  static constinit CachedAttribute deepcopy("copy", "deepcopy");
+  PyObject* copied = PyObject_CallOneArg(deepcopy.get(), object);
   if (copied == nullptr) {
     const std::string shown = short_repr(object);
     const Ref type = Ref::borrow(reinterpret_cast<PyObject*>(Py_TYPE(object)));
@@ -138,6 +138,13 @@ Ref deep_copy(PyObject* object) {
 
 Ref copy_value(PyObject* object, int depth);
 
+/// The kinds most values are of: shared without a further look.
+bool is_atom(PyObject* object) {
+  PyTypeObject* type = Py_TYPE(object);
+  return type == &PyLong_Type || type == &PyUnicode_Type || type == &PyFloat_Type ||
+         object == Py_None || type == &PyBool_Type || type == &PyBytes_Type;
+}
+
 /// Whether the copied items are the very same objects: then the container can be shared too.
 Ref copy_tuple(PyObject* object, int depth) {
   const bool is_tuple = PyTuple_Check(object) != 0;
@@ -146,6 +153,9 @@ Ref copy_tuple(PyObject* object, int depth) {
   Ref copied;
   for (Py_ssize_t i = 0; i < n; ++i) {
     PyObject* item = PyTuple_GET_ITEM(items.get(), i);
+    if (!copied && is_atom(item)) {
+      continue;
+    }
     Ref copy = copy_value(item, depth);
     if (!copied && copy.get() == item) {
       continue;
@@ -229,15 +239,16 @@ Ref copy_instance(PyObject* object, int depth, bool share_if_unchanged) {
 }
 
 Ref copy_value(PyObject* object, int depth) {
-  PyTypeObject* type = Py_TYPE(object);
-  if (type == &PyLong_Type || type == &PyUnicode_Type || type == &PyFloat_Type ||
-      object == Py_None || type == &PyBool_Type || type == &PyBytes_Type) {
+  if (is_atom(object)) {
     return Ref::borrow(object);
   }
   if (depth >= kMaxDepth) {
     return deep_copy(object);
   }
-  switch (rule_of(type)) {
+  if (PyTuple_CheckExact(object)) {
+    return copy_tuple(object, depth + 1);
+  }
+  switch (rule_of(Py_TYPE(object))) {
     case CopyRule::kImmutable:
       return Ref::borrow(object);
     case CopyRule::kTuple:

@@ -28,6 +28,16 @@ Ref import_attribute(const char* module, const char* name) {
   return attribute(loaded.get(), name);
 }
 
+PyObject* CachedAttribute::get() {
+  if (object_ == nullptr) {
+    Ref found = import_attribute(module_, name_);
+    if (object_ == nullptr) {  // another thread may have been here during the import
+      object_ = found.release();
+    }
+  }
+  return object_;
+}
+
 Ref loaded_attribute(const char* module, const char* name) {
   const Ref module_name = checked(PyUnicode_FromString(module));
   const Ref loaded = Ref::steal(PyImport_GetModule(module_name.get()));

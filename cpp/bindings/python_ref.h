@@ -55,7 +55,7 @@ class Handle {
   ~Handle() { reset(); }
   void reset() {
     if (PyObject* object = std::exchange(object_, nullptr); object != nullptr) {
-      if (PyGILState_Check() != 0) {
+      if (holds_gil()) {
         Py_DECREF(object);
       } else {
         require_host().release(object);
@@ -103,6 +103,21 @@ bool has_attribute(PyObject* object, const char* name);
 
 /// `module.name`, importing the module when it is not loaded yet.
 Ref import_attribute(const char* module, const char* name);
+/// `module.name` that is looked up at the first get() and kept. For function-local statics: initialised before the
+/// program runs, so without the lock C++ puts around other initialisations. Importing lets go of the GIL, and a thread
+/// that waits for such a lock holding the GIL would stop everything.
+class CachedAttribute {
+ public:
+  constexpr CachedAttribute(const char* module, const char* name) : module_(module), name_(name) {}
+  /// Borrowed. With the GIL; throws as import_attribute().
+  PyObject* get();
+
+ private:
+  const char* module_;
+  const char* name_;
+  PyObject* object_ = nullptr;
+};
+
 /// `module.name` if the module is already loaded, else null: a value of that class cannot exist.
 Ref loaded_attribute(const char* module, const char* name);
 
