@@ -116,7 +116,7 @@ TEST_P(Rescaling, ACheckpointInFullFlowLosesNothing) {
   // Nothing is held: the barrier meets records on their way.
   std::vector<std::vector<std::int64_t>> splits;
   for (std::int64_t i = 0; i < 4; ++i) {
-    splits.push_back(numbers(i * 50'000, (i + 1) * 50'000));
+    splits.push_back(numbers(i * 10'000, (i + 1) * 10'000));
   }
   const auto source = std::make_shared<VectorSource>(splits)->unbounded();
   CountJob first(source, GetParam().before);
@@ -140,7 +140,7 @@ TEST_P(Rescaling, ACheckpointInFullFlowLosesNothing) {
   for (const auto& [key, count] : second.out->last_by_key()) {
     total[key] = count;
   }
-  EXPECT_EQ(total, counts_of(200'000, 30));
+  EXPECT_EQ(total, counts_of(40'000, 30));
 }
 
 TEST_F(CheckpointJob, SourceSubtasksThatHaveFinishedStayFinished) {
