@@ -30,8 +30,8 @@ from job import TOPIC
 HERE = Path(__file__).resolve().parent
 PARTITIONS = 4
 RESULTS = {"url_counts": "url_count", "status_counts": "status_count", "org_latest": None}
-# After the last line: windows close two seconds behind, idle partitions are noticed after one, sinks flush.
-TAIL_SECONDS = 5
+# After the last line: windows close a second behind, idle partitions are noticed after another, sinks flush.
+TAIL_SECONDS = 4
 PATIENCE_SECONDS = 30
 
 Documents = dict[str, dict[str, Any]]
@@ -156,7 +156,7 @@ def embedded_broker(folder: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def real_servers() -> Iterator[tuple[str, Store]]:
+def real_servers(folder: Path) -> Iterator[tuple[str, Store]]:
     """Kafka and Elasticsearch, fetched from Maven Central at first use."""
     sys.path.insert(0, str(HERE.parents[1]))
     from tests.services.servers import ElasticsearchServer, KafkaServer
@@ -164,17 +164,16 @@ def real_servers() -> Iterator[tuple[str, Store]]:
     print("starting Kafka and Elasticsearch ...", flush=True)
     with KafkaServer(partitions=PARTITIONS) as kafka, ElasticsearchServer() as elasticsearch:
         print(f"{kafka.name} at {kafka.address}, {elasticsearch.name} at {elasticsearch.address}")
-        create_topic(kafka.bootstrap_servers)
+        create_topic(kafka.bootstrap_servers, folder)
         yield kafka.bootstrap_servers, ElasticsearchStore(elasticsearch)
 
 
-def create_topic(brokers: str) -> None:
-    """The broker makes topics when they are written to; the first line would be late for it."""
-    subprocess.run(
-        [sys.executable, HERE / "generator.py", "--brokers", brokers, "--count", "0", "--warm-up"],
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
+def create_topic(brokers: str, folder: Path) -> None:
+    """The broker makes a topic when it is first written to: with a health check, before the job looks for it."""
+    arguments = [str(HERE / "generator.py"), "--brokers", brokers, "--count", "0", "--checks", "1"]
+    process = Process("generator", folder / "topic.log", *arguments)
+    if process.popen.wait(60) != 0:
+        raise process.failure("could not write the first record")
 
 
 # --- The picture -----------------------------------------------------------------------------------
@@ -183,9 +182,9 @@ def create_topic(brokers: str) -> None:
 class Picture:
     """The live table: redrawn in place on a terminal, a line every few seconds elsewhere."""
 
-    def __init__(self, total: int, store: Store) -> None:
+    def __init__(self, total: int, rate: int) -> None:
         self._total = total
-        self._store = store
+        self._rate = rate
         self._begin = time.monotonic()
         self._lines = 0
         self._next = 0.0
@@ -200,9 +199,10 @@ class Picture:
         first = self._history[0]
         span = max(now - first[0], 0.001)
         rates = (max(0, sent - first[1]) / span, max(0, counted - first[2]) / span)
+        lag = max(0, sent - counted)
         head = (
             f"{now - self._begin:5.1f} s   sent {sent:,} of {self._total:,} ({rates[0]:,.0f}/s)   "
-            f"counted {counted:,} ({rates[1]:,.0f}/s)   lag {max(0, sent - counted):,}   {self.note}"
+            f"counted {counted:,} ({rates[1]:,.0f}/s)   lag {lag:,} ({lag / self._rate:.1f} s)   {self.note}"
         )
         if not self._terminal:
             if now >= self._next:
@@ -224,7 +224,7 @@ def total_of(results: dict[str, Documents], name: str) -> int:
 
 
 def table_of(results: dict[str, Documents]) -> list[str]:
-    """Always the same number of lines: each result with its biggest or first documents."""
+    """Always the same number of lines: each result with its biggest or first five documents."""
     lines = []
     for name, count_field in RESULTS.items():
         found = results.get(name, {})
@@ -232,13 +232,13 @@ def table_of(results: dict[str, Documents]) -> list[str]:
         lines.append(f"\x1b[1m{name}\x1b[0m  {len(found)} rows{total}")
         if count_field:
             ranked = sorted(found.items(), key=lambda item: (-item[1][count_field], item[0]))
-            shown = [f"  {id_:<36} {document[count_field]:>10,}" for id_, document in ranked[:4]]
+            shown = [f"  {id_:<36} {document[count_field]:>10,}" for id_, document in ranked[:5]]
         else:
             shown = [
                 f"  {id_:<36} {document['latest_timestamp']}  {document['last_status']}  {document['last_url']}"
-                for id_, document in sorted(found.items())[:4]
+                for id_, document in sorted(found.items())[:5]
             ]
-        lines += shown + [""] * (4 - len(shown))
+        lines += shown + [""] * (5 - len(shown))
     return lines
 
 
@@ -264,12 +264,12 @@ def run(brokers: str, store: Store, folder: Path, seconds: float, rate: int) -> 
             folder / "generator.log",
             str(HERE / "generator.py"),
             *common,
-            *("--count", str(count), "--rate", str(rate), "--start-ms", str(start_ms), "--stay"),
+            *("--count", str(count), "--rate", str(rate), "--start-ms", str(start_ms), "--checks", "-1"),
             read_output=True,
         )
     )
     must_be = generator.expected(count, start_ms, rate)
-    picture = Picture(count, store)
+    picture = Picture(count, rate)
     deadline = time.monotonic() + seconds + PATIENCE_SECONDS
     results: dict[str, Documents] = {}
     crashed = False
@@ -286,7 +286,7 @@ def run(brokers: str, store: Store, folder: Path, seconds: float, rate: int) -> 
                 job.popen.kill()
                 job.popen.wait()
                 job = start_job("--restore", str(checkpoints))
-                picture.note = "(job killed and restarted from its last checkpoint)"
+                picture.note = "job was killed and restored"
             time.sleep(0.25)
     finally:
         traffic.process.end()
@@ -339,7 +339,7 @@ def main() -> int:
         store: Store
         try:
             if arguments.real:
-                brokers, store = stack.enter_context(real_servers())
+                brokers, store = stack.enter_context(real_servers(folder))
             else:
                 brokers = stack.enter_context(embedded_broker(folder))
                 store = SqliteStore(folder / "results.db")

@@ -129,14 +129,14 @@ def main() -> None:
     parser.add_argument("--start-ms", type=int, help="time of the first line; default: now")
     parser.add_argument("--fast", action="store_true", help="do not wait: send as quickly as possible")
     parser.add_argument(
-        "--stay", action="store_true", help="afterwards go on with health checks, until terminated"
+        "--checks", type=int, default=0, help="health checks to send afterwards; -1: until terminated"
     )
     arguments = parser.parse_args()
     start_ms = arguments.start_ms if arguments.start_ms is not None else int(time.time() * 1000)
 
     env = StreamExecutionEnvironment.get_execution_environment()
     env.set_parallelism(1)
-    last = 2**60 if arguments.stay else arguments.count - 1
+    last = 2**60 if arguments.checks < 0 else arguments.count + arguments.checks - 1
     sink = (
         KafkaSink.builder()
         .set_bootstrap_servers(arguments.brokers)

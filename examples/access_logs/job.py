@@ -306,9 +306,9 @@ def kafka_source(brokers: str, bounded: bool) -> KafkaSource:
 
 
 def watermarks() -> WatermarkStrategy:
-    """Lines may come two seconds out of order. A partition without lines for a second does not hold the others back."""
+    """Lines may come a second out of order. A partition without lines for a second does not hold the others back."""
     return (
-        WatermarkStrategy.for_bounded_out_of_orderness(Duration.of_seconds(2))
+        WatermarkStrategy.for_bounded_out_of_orderness(Duration.of_seconds(1))
         .with_timestamp_assigner(EdgeTime())
         .with_idleness(Duration.of_seconds(1))
     )
