@@ -293,6 +293,7 @@ class Builder {
       this_callbacks.ended(task_id, std::move(result));
     };
     callbacks.thread_start = options_.on_thread_start;
+    callbacks.keep_final_state = options_.checkpointing;
     deployed.task = std::make_unique<Task>(vertex.name, signal, cancelled, clock_,
                                            std::move(input), std::move(chain),
                                            std::move(callbacks));

@@ -28,6 +28,9 @@ struct JobOptions {
   std::int64_t buffer_timeout_ms = 100;  ///< accepted; batches close when the source has no more
   std::size_t channel_capacity_bytes = 4 << 20;
   std::int64_t checkpoint_interval_ms = 0;  ///< 0: no periodic checkpoints
+  /// Snapshots may be asked for; an interval or a directory implies it. Off: trigger_checkpoint() is refused, and ended tasks
+  /// do not keep their state.
+  bool checkpointing = false;
   std::int64_t checkpoint_timeout_ms = 600'000;
   int tolerable_checkpoint_failures = 0;
   std::string checkpoint_directory;  ///< empty: kept in memory

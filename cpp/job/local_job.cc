@@ -26,6 +26,12 @@ std::string make_job_id() {
   return out;
 }
 
+JobOptions with_checkpointing_implied(JobOptions options) {
+  options.checkpointing = options.checkpointing || options.checkpoint_interval_ms > 0 ||
+                          !options.checkpoint_directory.empty();
+  return options;
+}
+
 std::int64_t ms_to_ns(std::int64_t ms) { return ms * 1'000'000; }
 
 std::string message_of(const std::exception_ptr& error) {
@@ -104,7 +110,7 @@ std::shared_ptr<Job> start_job(const StreamGraph& graph, const JobOptions& optio
 }
 
 LocalJob::LocalJob(const StreamGraph& graph, const JobOptions& options)
-    : options_(options),
+    : options_(with_checkpointing_implied(options)),
       id_(make_job_id()),
       clock_(options.clock != nullptr ? *options.clock : system_clock_) {
   CheckpointId first_checkpoint = 1;
@@ -265,6 +271,14 @@ void LocalJob::handle(TriggerRequest& event) {
         Error(ErrorKind::kInvalidArgument,
               fmt::format("job '{}' is {}: no checkpoint can be taken", options_.name,
                           job_status_name(status_)))));
+    return;
+  }
+  if (!options_.checkpointing) {
+    event.reply->set_exception(std::make_exception_ptr(
+        Error(ErrorKind::kInvalidArgument,
+              fmt::format("job '{}' runs without checkpoints; call env.enable_checkpointing(interval) or set "
+                          "execution.checkpointing.dir before it starts",
+                          options_.name))));
     return;
   }
   waiting_.push_back(std::move(event.reply));

@@ -12,6 +12,7 @@ StepExecutor::StepExecutor(const StreamGraph& graph, JobOptions options,
   if (!restored_ && !options_.restore_path.empty()) {
     restored_ = read_checkpoint(options_.restore_path);
   }
+  options_.checkpointing = true;
   const CheckpointId first_checkpoint = restored_ ? restored_->id + 1 : 1;
   const std::string job_id = "step-executor";
   DeploymentCallbacks callbacks;

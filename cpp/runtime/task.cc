@@ -88,12 +88,12 @@ void Task::end() {
   mailbox_.close();
   {
     const HostScope scope;
-    if (phase_ == Phase::kDone) {
+    if (phase_ == Phase::kDone && callbacks_.keep_final_state) {
       guarded([this] {
         result_.final_snapshot = snapshot(kFinalSnapshot);
         return true;
       });
-    } else if (!failed_) {
+    } else if (phase_ != Phase::kDone && !failed_) {
       result_.status = TaskResult::Status::kCancelled;
     }
     std::exception_ptr close_error = chain_->close();

@@ -43,10 +43,12 @@ struct TaskResult {
 /// one thread. cancel(), post() and the getters are thread-safe.
 class Task {
  public:
+  /// What the task tells its job.
   struct Callbacks {
     std::function<void(CheckpointId, TaskSnapshot)> acknowledge;
     std::function<void(TaskResult)> ended;  ///< the last thing run() does
     std::function<void()> thread_start;     ///< with the host's lock held; may be empty
+    bool keep_final_state = true;           ///< take TaskResult::final_snapshot
   };
 
   Task(std::string name, std::shared_ptr<TaskSignal> signal,

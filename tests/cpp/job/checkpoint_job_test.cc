@@ -384,9 +384,22 @@ TEST_F(CheckpointJob, EventTimersAreInTheCheckpoint) {
   EXPECT_EQ(after->sorted_ints(), expected);
 }
 
+TEST_F(CheckpointJob, IsRefusedWhereCheckpointsAreOff) {
+  CountJob count(four_splits()->hold(0, 3), 1);
+  const auto job = start_job(count.g.graph, {});
+  try {
+    job->trigger_checkpoint();
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("runs without checkpoints"));
+  }
+}
+
 TEST_F(CheckpointJob, InMemoryCheckpointsRestoreInTheSameProcess) {
   CountJob first(four_splits()->hold(0, 3)->hold(1, 0)->hold(2, 0)->hold(3, 0), 2);
-  const auto job = start_job(first.g.graph, {});
+  JobOptions in_memory;
+  in_memory.checkpointing = true;
+  const auto job = start_job(first.g.graph, in_memory);
   ASSERT_TRUE(first.out->wait_for_size(3));
   const std::string path = job->trigger_checkpoint();
   EXPECT_FALSE(path.empty());
