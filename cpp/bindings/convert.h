@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "base/error.h"
 #include "types/batch.h"
@@ -64,15 +65,25 @@ void install_host();
 /// Adds the class Row to the module; -1 with a Python error set on failure (bindings/row.h).
 int add_row_type(PyObject* module);
 
+/// How often this thread has entered the interpreter through the Host and not left it yet; 0 while a GilRelease
+/// is in force. Positive means that the GIL is held, told without a call: this is asked several times a record.
+[[gnu::tls_model("initial-exec")]] extern constinit thread_local int t_gil_depth;
+
+inline bool holds_gil() { return t_gil_depth > 0 || PyGILState_Check() != 0; }
+
 /// Releases the GIL for a scope (waiting, joining).
 class GilRelease {
  public:
-  GilRelease() : state_(PyEval_SaveThread()) {}
-  ~GilRelease() { PyEval_RestoreThread(state_); }
+  GilRelease() : depth_(std::exchange(t_gil_depth, 0)), state_(PyEval_SaveThread()) {}
+  ~GilRelease() {
+    PyEval_RestoreThread(state_);
+    t_gil_depth = depth_;
+  }
   GilRelease(const GilRelease&) = delete;
   GilRelease& operator=(const GilRelease&) = delete;
 
  private:
+  int depth_;
   PyThreadState* state_;
 };
 

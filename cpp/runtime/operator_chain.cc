@@ -301,10 +301,11 @@ void OperatorChain::LinkOutput::deliver(Target& target, Record&& record) {
   if (records_out_ != nullptr) {
     records_out_->inc();
   }
-  // All but the last receiver get a copy of their own.
+  // All but the last receiver get a copy of their own. With side outputs nobody is the last: what
+  // went to one output may be emitted to another one next.
   std::size_t left = target.links.size() + target.writers.size();
   for (Link* link : target.links) {
-    if (--left == 0) {
+    if (--left == 0 && sides_.empty()) {
       link->process(std::move(record), 0);
       return;
     }
