@@ -384,6 +384,9 @@ OperatorChain::OperatorChain(const TaskEnvironment& environment, std::vector<Lin
     links_.push_back(std::make_unique<Link>(*this, index, spec));
     Link& link = *links_.back();
     uses_host_ = uses_host_ || link.op->uses_host();
+    if (link.granularity == Granularity::kRow) {
+      row_operators_.push_back(link.op.get());
+    }
     if (spec.parent >= 0) {
       Link& parent = *links_[static_cast<std::size_t>(spec.parent)];
       parent.output.add_link(spec.side, &link);
@@ -636,8 +639,8 @@ std::exception_ptr OperatorChain::close() {
 }
 
 bool OperatorChain::any_busy() const {
-  return std::any_of(links_.begin(), links_.end(),
-                     [](const auto& link) { return link->op->busy(); });
+  return std::any_of(row_operators_.begin(), row_operators_.end(),
+                     [](const Operator* op) { return op->busy(); });
 }
 
 bool OperatorChain::ready() const {
