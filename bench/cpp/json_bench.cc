@@ -92,3 +92,5 @@ BENCHMARK(encode_small_row);
 
 }  // namespace
 }  // namespace flott
+
+BENCHMARK_MAIN();

@@ -157,8 +157,8 @@ ItemOutcome classify(const BulkAction& action, const BulkItemResult& result) {
   if (status >= 200 && status < 300) {
     return ItemOutcome::kDone;
   }
-  if (status == 404 && action.kind == ActionKind::kDelete && result.error_type.empty()) {
-    return ItemOutcome::kDone;
+  if (status == 404 && action.kind == ActionKind::kDelete) {
+    return ItemOutcome::kDone;  // no such document, or not even its index
   }
   if (status == 409) {
     if (action.version) {

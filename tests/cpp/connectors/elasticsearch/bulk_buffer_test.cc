@@ -206,7 +206,7 @@ TEST(BulkRequest, ClassifiesOutcomes) {
   EXPECT_EQ(outcome(index("1", "{}"), 200), ItemOutcome::kDone);
   EXPECT_EQ(outcome(index("1", "{}"), 201), ItemOutcome::kDone);
   EXPECT_EQ(outcome(remove("1"), 404), ItemOutcome::kDone);
-  EXPECT_EQ(outcome(remove("1"), 404, "index_not_found_exception"), ItemOutcome::kRefused);
+  EXPECT_EQ(outcome(remove("1"), 404, "index_not_found_exception"), ItemOutcome::kDone);
   EXPECT_EQ(outcome(update("1", "{}"), 404), ItemOutcome::kRefused);
   EXPECT_EQ(outcome(index("1", "{}"), 400), ItemOutcome::kRefused);
   EXPECT_EQ(outcome(index("1", "{}"), 429), ItemOutcome::kRetry);

@@ -69,6 +69,7 @@ class WriterTest : public testing::Test {
     }
     options["hosts"] = list;
     options.try_emplace("bulk-flush.backoff.delay-ms", "1");
+    options.try_emplace("bulk-flush.backoff.max-delay-ms", "4");
     SinkWriterContext context;
     context.clock = &clock_;
     context.metrics = &metrics_;
