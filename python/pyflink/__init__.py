@@ -1,8 +1,7 @@
 """Flott: PyFlink without the JVM.
 
 The package carries the names of Apache PyFlink, so that its scripts run unchanged; the engine
-behind it is the native
-module :mod:`pyflink._native`.
+behind it is the native module :mod:`pyflink._native`.
 """
 
 from __future__ import annotations
@@ -16,9 +15,8 @@ def _refuse_apache_flink() -> None:
     """Raises ImportError when apache-flink is installed over us.
 
     Both distributions own the package folder `pyflink`, so that together neither of them is whole.
-    The check only
-    lists folders (well below a millisecond): reading all installed metadata would cost more than
-    our whole start.
+    The check only lists folders (well below a millisecond): reading all installed metadata would
+    cost more than our whole start.
     """
     import os
     import sys
@@ -33,11 +31,11 @@ def _refuse_apache_flink() -> None:
         apache = [n for n in names if n.startswith("apache_flink-") and n.endswith(".dist-info")]
         if apache and (folder == here or any(n.startswith("flott-") for n in names)):
             raise ImportError(
-                f"flott and apache-flink ({apache[0][len('apache_flink-') : -len('.dist-info')]}) are both installed in "
-                f"{folder}, and both provide the package 'pyflink'. Keep one of them: run\n"
-                "    pip uninstall -y apache-flink apache-flink-libraries && "
-                "pip install --force-reinstall --no-deps flott\n"
-                "or use a virtual environment of its own for each."
+                f"flott and apache-flink ({apache[0][len('apache_flink-') : -len('.dist-info')]})"
+                f" are both installed in {folder}, and both provide the package 'pyflink'. Keep one"
+                " of them: run\n    pip uninstall -y apache-flink apache-flink-libraries && pip"
+                " install --force-reinstall --no-deps flott\nor use a virtual environment of its"
+                " own for each."
             )
 
 

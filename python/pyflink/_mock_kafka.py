@@ -1,13 +1,15 @@
-"""An embedded Kafka broker (librdkafka's mock cluster) for the demo and quick tests; it speaks for no real broker.
+"""An embedded Kafka broker (librdkafka's mock cluster) for the demo and quick tests.
 
-It has no log on disk: a partition keeps its newest 5 MB, and everything ends with the process. From a shell, until its
-standard input closes or Ctrl-C; the first line of output is the brokers' address:
+It speaks for no real broker: it has no log on disk, a partition keeps its newest 5 MB, and
+everything ends with the process. From a shell, until its standard input closes or Ctrl-C; the first
+line of output is the brokers' address:
 
     python -m pyflink._mock_kafka --topic test-logs:4
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import sys
 from pathlib import Path
@@ -22,20 +24,29 @@ def _library() -> ctypes.CDLL:
         library = ctypes.CDLL(str(path))
     except OSError as error:
         raise RuntimeError(
-            f"the Kafka connector cannot be loaded ({error}); build it with `make setup` or install the flott wheel"
+            f"the Kafka connector cannot be loaded ({error}); build it with `make setup` or install"
+            " the flott wheel"
         ) from None
     library.flott_mock_cluster_start.restype = ctypes.c_void_p
     library.flott_mock_cluster_start.argtypes = [ctypes.c_int]
     library.flott_mock_cluster_bootstrap_servers.restype = ctypes.c_char_p
     library.flott_mock_cluster_bootstrap_servers.argtypes = [ctypes.c_void_p]
-    library.flott_mock_cluster_create_topic.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int]
-    library.flott_mock_cluster_set_broker_up.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_int]
+    library.flott_mock_cluster_create_topic.argtypes = [
+        ctypes.c_void_p,
+        ctypes.c_char_p,
+        ctypes.c_int,
+    ]
+    library.flott_mock_cluster_set_broker_up.argtypes = [
+        ctypes.c_void_p,
+        ctypes.c_int,
+        ctypes.c_int,
+    ]
     library.flott_mock_cluster_stop.argtypes = [ctypes.c_void_p]
     return library
 
 
 class MockKafka:
-    """Brokers in this process, from construction to :meth:`close` or the end of the ``with`` statement.
+    """Brokers in this process, until :meth:`close` or the end of the ``with`` statement.
 
     :param brokers: how many.
     :raises RuntimeError: when the Kafka plugin is missing or the brokers cannot start.
@@ -57,8 +68,13 @@ class MockKafka:
 
         :raises RuntimeError: when the brokers refuse, for instance because it exists.
         """
-        if self._library.flott_mock_cluster_create_topic(self._open(), topic.encode(), partitions) != 0:
-            raise RuntimeError(f"the embedded Kafka brokers refused topic '{topic}' with {partitions} partitions")
+        if (
+            self._library.flott_mock_cluster_create_topic(self._open(), topic.encode(), partitions)
+            != 0
+        ):
+            raise RuntimeError(
+                f"the embedded Kafka brokers refused topic '{topic}' with {partitions} partitions"
+            )
 
     def set_broker_up(self, broker: int, up: bool) -> None:
         """Stops or starts a broker (1, 2, ...): connections break, data stays."""
@@ -80,7 +96,10 @@ class MockKafka:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -91,17 +110,17 @@ def main() -> int:
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--brokers", type=int, default=1)
-    parser.add_argument("--topic", action="append", default=[], help="name:partitions; may be repeated")
+    parser.add_argument(
+        "--topic", action="append", default=[], help="name:partitions; may be repeated"
+    )
     arguments = parser.parse_args()
     with MockKafka(arguments.brokers) as kafka:
         for topic in arguments.topic:
             name, _, partitions = topic.partition(":")
             kafka.create_topic(name, int(partitions or 1))
         print(kafka.bootstrap_servers, flush=True)
-        try:
+        with contextlib.suppress(KeyboardInterrupt):
             sys.stdin.read()
-        except KeyboardInterrupt:
-            pass
     return 0
 
 

@@ -44,7 +44,11 @@ Specs are tuples, first item the name:
   WatermarkSpec: (generator, assigner, idle_timeout_ms); generator: None | ("monotonous",) | ("bounded", ms) | ("python", supplier callable);
     assigner: None | TimestampAssigner object
 """
-from typing import Any, Callable, Iterator, Sequence
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from pyflink.common.types import RowKind
 
 __version__: str
 
@@ -75,16 +79,53 @@ class LogicalType:
     @staticmethod
     def map(key: LogicalType, value: LogicalType, nullable: bool = True) -> LogicalType: ...
     @staticmethod
-    def row(names: Sequence[str], types: Sequence[LogicalType], nullable: bool = True) -> LogicalType: ...
+    def row(
+        names: Sequence[str], types: Sequence[LogicalType], nullable: bool = True
+    ) -> LogicalType: ...
     @staticmethod
     def tuple(types: Sequence[LogicalType], nullable: bool = True) -> LogicalType: ...
 
 class Row:
-    """pyflink.common.Row (see there)."""
+    """pyflink.common.Row: positional values, or named ones, and a kind.
+
+    A row of strings only, ``Row("id", "name")``, can be called like a class of such rows.
+    """
+
+    _fields: list[str]
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+    @staticmethod
+    def of_kind(row_kind: RowKind, *args: Any, **kwargs: Any) -> Row: ...
+    def get_row_kind(self) -> RowKind: ...
+    def set_row_kind(self, row_kind: RowKind) -> None: ...
+    def set_field_names(self, field_names: Sequence[str]) -> None: ...
+    def get_fields_by_names(self, names: Sequence[str]) -> list[Any]: ...
+    def as_dict(self, recursive: bool = False) -> dict[str, Any]: ...
+    def __call__(self, *args: Any) -> Row: ...
+    def __contains__(self, item: Any) -> bool: ...
+    def __getitem__(self, item: int | str | slice) -> Any: ...
+    def __setitem__(self, key: int | str, value: Any) -> None: ...
+    def __delitem__(self, key: int | str) -> None: ...
+    def __getattr__(self, item: str) -> Any: ...
+    def __setattr__(self, key: str, value: Any) -> None: ...
+    def __iter__(self) -> Iterator[Any]: ...
+    def __len__(self) -> int: ...
+    def __eq__(self, other: object) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __lt__(self, other: Any) -> bool: ...
+    def __le__(self, other: Any) -> bool: ...
+    def __gt__(self, other: Any) -> bool: ...
+    def __ge__(self, other: Any) -> bool: ...
 
 class StateDescriptor:
-    def __init__(self, kind: str, name: str, value_type: LogicalType | None = None, key_type: LogicalType | None = None,
-                 ttl: tuple[int, str, str] | None = None, function: Any = None) -> None:
+    def __init__(
+        self,
+        kind: str,
+        name: str,
+        value_type: LogicalType | None = None,
+        key_type: LogicalType | None = None,
+        ttl: tuple[int, str, str] | None = None,
+        function: Any = None,
+    ) -> None:
         """`kind`: value, list, map, reducing, aggregating; `ttl`: (ms, update type name, visibility name).
 
         `function` belongs to reducing (a callable or ReduceFunction) and aggregating state; `value_type` of aggregating
@@ -117,7 +158,6 @@ class MapState:
     def values(self) -> Iterator[Any]: ...
     def is_empty(self) -> bool: ...
     def clear(self) -> None: ...
-
     def __contains__(self, key: Any) -> bool: ...
     def __getitem__(self, key: Any) -> Any:
         """None when absent, as get()."""
@@ -197,7 +237,9 @@ class TriggerContext:
     def register_processing_time_timer(self, time: int, /) -> None: ...
     def delete_event_time_timer(self, time: int, /) -> None: ...
     def delete_processing_time_timer(self, time: int, /) -> None: ...
-    def get_partitioned_state(self, descriptor: Any, /) -> ValueState | ListState | MapState | AppendingState: ...
+    def get_partitioned_state(
+        self, descriptor: Any, /
+    ) -> ValueState | ListState | MapState | AppendingState: ...
     def merge_partitioned_state(self, descriptor: Any, /) -> None: ...
 
 class AssignerContext:
@@ -229,6 +271,7 @@ class SinkContext:
 
 class OperatorHandle:
     """What a RuntimeContext (pyflink.datastream.functions) delegates to; valid from open() to close()."""
+
     task_name: str
     task_name_with_subtasks: str
     parallelism: int
@@ -239,7 +282,9 @@ class OperatorHandle:
     job_id: str
     job_parameters: dict[str, str]
     is_keyed: bool
-    def get_state(self, descriptor: StateDescriptor) -> ValueState | ListState | MapState | AppendingState: ...
+    def get_state(
+        self, descriptor: StateDescriptor
+    ) -> ValueState | ListState | MapState | AppendingState: ...
     def counter(self, name: str) -> Counter: ...
     def gauge(self, name: str, read: Callable[[], float]) -> None: ...
 
@@ -247,15 +292,33 @@ class CollectQueue:
     def __init__(self, capacity: int = 65536) -> None: ...
 
 class Edge:
-    def __init__(self, node: int, partitioner: str = "forward", input: int = 0, side: int = -1,
-                 custom: Any = None, key_selector: Any = None) -> None:
+    def __init__(
+        self,
+        node: int,
+        partitioner: str = "forward",
+        input: int = 0,
+        side: int = -1,
+        custom: Any = None,
+        key_selector: Any = None,
+    ) -> None:
         """`partitioner`: forward, rebalance, rescale, shuffle, global, broadcast, hash, custom (custom = Partitioner or callable)."""
 
 class StreamGraph:
     def __init__(self) -> None: ...
-    def add(self, kind: str, name: str, *, inputs: Sequence[Edge] = (), parallelism: int = 1, max_parallelism: int = 128, uid: str = "",
-            chaining: str = "always", keyed: bool = False, output_type: LogicalType | None = None,
-            params: dict[str, Any] | None = None) -> int:
+    def add(
+        self,
+        kind: str,
+        name: str,
+        *,
+        inputs: Sequence[Edge] = (),
+        parallelism: int = 1,
+        max_parallelism: int = 128,
+        uid: str = "",
+        chaining: str = "always",
+        keyed: bool = False,
+        output_type: LogicalType | None = None,
+        params: dict[str, Any] | None = None,
+    ) -> int:
         """Adds a node, returns its id. Raises ValueError / TypeError for what cannot run."""
     def start(self, job_name: str, options: dict[str, Any]) -> Job:
         """`options`: fields of JobOptions (job/job.h) by name, and job_parameters: dict[str, str]."""

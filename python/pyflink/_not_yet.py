@@ -1,15 +1,13 @@
 """The one list of upstream names that are not offered yet, and the error they raise.
 
 A name listed here can be imported, so that a script that merely mentions it loads; using it says
-what to do instead.
-The list shrinks to nothing.
+what to do instead. The list shrinks to nothing.
 """
 
 from __future__ import annotations
 
-TYPE_CHECKING = (
-    False  # as typing's, without importing it: that costs as much as all of this package
-)
+# as typing's, without importing it: that costs as much as all of this package
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
@@ -22,12 +20,21 @@ class NotSupportedError(NotImplementedError):
     """A part of upstream's API that this release does not offer yet."""
 
 
-_TABLE = "the Table API comes with a later release; use the DataStream API (pyflink.datastream) until then"
+_TABLE = (
+    "the Table API comes with a later release; use the DataStream API (pyflink.datastream) until"
+    " then"
+)
 _AVRO = (
     "Avro comes with a later release; use JsonRowSerializationSchema / JsonRowDeserializationSchema"
 )
-_COLUMNAR = "columnar files come with a later release; use FileSource.for_record_stream_format / FileSink.for_row_format"
-_EXTRA = "this connector comes with a later release; a Python SourceFunction or SinkFunction can do the work until then"
+_COLUMNAR = (
+    "columnar files come with a later release; use FileSource.for_record_stream_format /"
+    " FileSink.for_row_format"
+)
+_EXTRA = (
+    "this connector comes with a later release; a Python SourceFunction or SinkFunction can do the"
+    " work until then"
+)
 _CONF = "it came with Flink's Java side; there is no Java class here"
 
 _TABLE_NAMES = [

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from pyflink._lazy import lazy_exports
 
-TYPE_CHECKING = (
-    False  # as typing's, without importing it: that costs as much as all of this package
-)
+# as typing's, without importing it: that costs as much as all of this package
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyflink.common.completable_future import CompletableFuture
     from pyflink.common.config_options import ConfigOption, ConfigOptions
@@ -59,15 +58,23 @@ __getattr__, __dir__, _ = lazy_exports(
         "pyflink.common.job_id": "JobID",
         "pyflink.common.job_status": "JobStatus",
         "pyflink.common.restart_strategy": "RestartStrategies RestartStrategyConfiguration",
-        "pyflink.common.serialization": "SerializationSchema DeserializationSchema SimpleStringSchema Encoder",
+        "pyflink.common.serialization": (
+            "SerializationSchema DeserializationSchema SimpleStringSchema Encoder"
+        ),
         "pyflink.common.serializer": "TypeSerializer",
         "pyflink.common.time": "Duration Instant Time",
         "pyflink.common.typeinfo": "Types TypeInformation",
         "pyflink.common.types": "Row RowKind",
-        "pyflink.common.watermark_strategy": "WatermarkStrategy AssignerWithPeriodicWatermarksWrapper",
-        "pyflink.datastream.formats.avro": "AvroRowDeserializationSchema AvroRowSerializationSchema",
+        "pyflink.common.watermark_strategy": (
+            "WatermarkStrategy AssignerWithPeriodicWatermarksWrapper"
+        ),
+        "pyflink.datastream.formats.avro": (
+            "AvroRowDeserializationSchema AvroRowSerializationSchema"
+        ),
         "pyflink.datastream.formats.csv": "CsvRowDeserializationSchema CsvRowSerializationSchema",
-        "pyflink.datastream.formats.json": "JsonRowDeserializationSchema JsonRowSerializationSchema",
+        "pyflink.datastream.formats.json": (
+            "JsonRowDeserializationSchema JsonRowSerializationSchema"
+        ),
     },
 )
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from types import GenericAlias
 
-TYPE_CHECKING = (
-    False  # as typing's, without importing it: that costs as much as all of this package
-)
+# as typing's, without importing it: that costs as much as all of this package
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
@@ -16,7 +15,7 @@ __all__ = ["ConfigOption", "ConfigOptions"]
 class ConfigOption:
     """A setting's name, type and default."""
 
-    __class_getitem__ = classmethod(GenericAlias)
+    __class_getitem__: Any = classmethod(GenericAlias)
 
     def __init__(self, key: str, value_type: type = str, default: Any = None) -> None:
         self._key = key
@@ -88,7 +87,7 @@ class ConfigOptions:
     class TypedConfigOptionBuilder:
         """Last step: the default."""
 
-        __class_getitem__ = classmethod(GenericAlias)
+        __class_getitem__: Any = classmethod(GenericAlias)
 
         def __init__(self, key: str, value_type: type) -> None:
             self._key = key

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-TYPE_CHECKING = (
-    False  # as typing's, without importing it: that costs as much as all of this package
-)
+# as typing's, without importing it: that costs as much as all of this package
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
@@ -177,7 +176,7 @@ _UNITS_MS = {
 
 
 def parse_duration_ms(key: str, value: Any) -> int:
-    """Milliseconds of a duration setting such as ``1 min``, ``200ms`` or a plain number of milliseconds.
+    """Milliseconds of a duration setting such as ``1 min``, ``200ms`` or a number of milliseconds.
 
     :raises ValueError: naming the setting.
     """
@@ -186,6 +185,7 @@ def parse_duration_ms(key: str, value: Any) -> int:
     unit = text[digits:].strip()
     if digits == 0 or unit not in _UNITS_MS:
         raise ValueError(
-            f"Could not parse value {value!r} for key {key!r} as a duration; write 10 s, 200 ms, 1 min"
+            f"Could not parse value {value!r} for key {key!r} as a duration; write 10 s, 200 ms,"
+            " 1 min"
         )
     return int(text[:digits]) * _UNITS_MS[unit]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pyflink.common.utils import JavaObjectWrapper
 
-TYPE_CHECKING = (
-    False  # as typing's, without importing it: that costs as much as all of this package
-)
+# as typing's, without importing it: that costs as much as all of this package
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 

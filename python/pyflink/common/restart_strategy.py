@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pyflink.common.time import millis_of
 
-TYPE_CHECKING = (
-    False  # as typing's, without importing it: that costs as much as all of this package
-)
+# as typing's, without importing it: that costs as much as all of this package
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from datetime import timedelta
     from typing import Any
@@ -38,7 +37,8 @@ class RestartStrategyConfiguration:
 def _interval(value: Any, what: str) -> int:
     if not (isinstance(value, int) or hasattr(value, "total_seconds")):
         raise TypeError(
-            f"The parameter '{what}' only supports integer (milliseconds) and datetime.timedelta, got {type(value)}."
+            f"The parameter '{what}' only supports integer (milliseconds) and datetime.timedelta,"
+            f" got {type(value)}."
         )
     return millis_of(value, what)
 
@@ -144,5 +144,8 @@ class RestartStrategies:
     def failure_rate_restart(
         failure_rate: int, failure_interval: int, delay_interval: int
     ) -> RestartStrategyConfiguration:
-        """Restarts while fewer than `failure_rate` failures happen per `failure_interval` ms (or timedelta)."""
+        """Restarts while there are fewer than `failure_rate` failures per `failure_interval`.
+
+        Intervals are milliseconds or a timedelta.
+        """
         return _FailureRate(failure_rate, failure_interval, delay_interval)

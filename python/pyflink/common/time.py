@@ -16,7 +16,8 @@ class Duration:
     def __init__(self, nanos: int) -> None:
         if not isinstance(nanos, int):
             raise TypeError(
-                f"a Duration is made of whole nanoseconds, got {nanos!r}; use Duration.of_millis(...)"
+                f"a Duration is made of whole nanoseconds, got {nanos!r}; use"
+                " Duration.of_millis(...)"
             )
         self._nanos = nanos
 
@@ -159,7 +160,8 @@ def millis_of(value: object, what: str) -> int:
     elif isinstance(value, Duration):
         return value.to_millis()
     elif hasattr(value, "total_seconds"):
-        return round(value.total_seconds() * 1000)
+        seconds: float = value.total_seconds()
+        return round(seconds * 1000)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value):
         raise TypeError(f"{what} must be a Time or Duration (whole milliseconds), got {value!r}")
     return int(value)

@@ -1,15 +1,14 @@
 """Types of the records of a DataStream.
 
 A type decides how records are stored between operators: typed columns for basic types, rows,
-tuples, arrays and maps,
-the Python object as it is for :meth:`Types.PICKLED_BYTE_ARRAY` and for what has no native form.
+tuples, arrays and maps, the Python object as it is for :meth:`Types.PICKLED_BYTE_ARRAY` and for
+what has no native form.
 """
 
 from __future__ import annotations
 
-TYPE_CHECKING = (
-    False  # as typing's, without importing it: that costs as much as all of this package
-)
+# as typing's, without importing it: that costs as much as all of this package
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
@@ -42,7 +41,7 @@ class TypeInformation:
 
     @staticmethod
     def of(type_or_info: Any) -> TypeInformation:
-        """The type of a Python class (``int``, ``str``, ...), or the argument itself when it is a type already."""
+        """The type of a Python class (``int``, ``str``, ...); a type is returned as it is."""
         if isinstance(type_or_info, TypeInformation):
             return type_or_info
         name = getattr(type_or_info, "__name__", None)
@@ -94,9 +93,8 @@ class TypeInformation:
 
 def _check_type(type_info: object, where: str) -> TypeInformation:
     if not isinstance(type_info, TypeInformation):
-        hint = ""
-        if callable(type_info) and getattr(Types, getattr(type_info, "__name__", ""), None):
-            hint = f"; did you mean Types.{type_info.__name__}()?"
+        name = getattr(type_info, "__name__", "")
+        hint = f"; did you mean Types.{name}()?" if name and hasattr(Types, name) else ""
         raise TypeError(f"{where} must be a type such as Types.STRING(), got {type_info!r}{hint}")
     return type_info
 
@@ -267,7 +265,8 @@ class PrimitiveArrayTypeInfo(_ElementTypeInfo):
             "Char",
         ):
             raise TypeError(
-                f"Invalid element type for a primitive array: {element_type}; use Types.OBJECT_ARRAY"
+                f"Invalid element type for a primitive array: {element_type}; use"
+                " Types.OBJECT_ARRAY"
             )
 
     def _make_logical(self, for_format: bool) -> _native.LogicalType:
@@ -346,7 +345,8 @@ class RowTypeInfo(TypeInformation):
             self._field_names = list(field_names)
             if len(self._field_names) != len(self._field_types):
                 raise ValueError(
-                    f"a ROW with {len(self._field_types)} field types needs as many names, got {self._field_names}"
+                    f"a ROW with {len(self._field_types)} field types needs as many names, got"
+                    f" {self._field_names}"
                 )
             for name in self._field_names:
                 if not isinstance(name, str):

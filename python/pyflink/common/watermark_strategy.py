@@ -6,9 +6,8 @@ from abc import ABC, abstractmethod
 
 from pyflink.common.time import Duration, millis_of
 
-TYPE_CHECKING = (
-    False  # as typing's, without importing it: that costs as much as all of this package
-)
+# as typing's, without importing it: that costs as much as all of this package
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
@@ -69,7 +68,7 @@ class WatermarkStrategy:
         return self
 
     def with_idleness(self, idle_timeout: Duration) -> WatermarkStrategy:
-        """Marks a split idle after `idle_timeout` without a record, so that it does not hold the others back."""
+        """Marks a split idle after `idle_timeout` without a record: it holds no other back."""
         millis = millis_of(idle_timeout, "idle_timeout")
         if millis <= 0:
             raise ValueError(f"idle_timeout must be greater than zero, got {idle_timeout}")
@@ -115,8 +114,8 @@ class WatermarkStrategy:
         """Watermarks of one's own (Flink's WatermarkStrategy.forGenerator).
 
         :param generator_supplier: called once a split; returns an object with ``on_event(event,
-            timestamp, output)`` and
-            ``on_periodic_emit(output)``, which call ``output.emit_watermark(timestamp)``.
+            timestamp, output)`` and ``on_periodic_emit(output)``, which call
+            ``output.emit_watermark(timestamp)``.
         """
         if not callable(generator_supplier):
             raise TypeError(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pyflink._lazy import lazy_exports
 
-TYPE_CHECKING = (
-    False  # as typing's, without importing it: that costs as much as all of this package
-)
+# as typing's, without importing it: that costs as much as all of this package
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pyflink.datastream.checkpoint_config import (
         CheckpointConfig,
@@ -113,8 +112,9 @@ __getattr__, __dir__, _ = lazy_exports(
         ),
         "pyflink.datastream.checkpointing_mode": "CheckpointingMode",
         "pyflink.datastream.data_stream": (
-            "AllWindowedStream BroadcastConnectedStream BroadcastStream CachedDataStream "
-            "CloseableIterator ConnectedStreams DataStream DataStreamSink KeyedStream WindowedStream"
+            "AllWindowedStream BroadcastConnectedStream BroadcastStream CachedDataStream"
+            " CloseableIterator ConnectedStreams DataStream DataStreamSink KeyedStream"
+            " WindowedStream"
         ),
         "pyflink.datastream.execution_mode": "RuntimeExecutionMode",
         "pyflink.datastream.externalized_checkpoint_retention": "ExternalizedCheckpointRetention",
@@ -136,8 +136,8 @@ __getattr__, __dir__, _ = lazy_exports(
         "pyflink.datastream.time_domain": "TimeDomain",
         "pyflink.datastream.timerservice": "TimerService",
         "pyflink.datastream.window": (
-            "CountWindow GlobalWindow MergingWindowAssigner TimeWindow Trigger TriggerResult Window "
-            "WindowAssigner"
+            "CountWindow GlobalWindow MergingWindowAssigner TimeWindow Trigger TriggerResult Window"
+            " WindowAssigner"
         ),
     },
 )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pyflink.common.configuration import _text, parse_duration_ms
 
-TYPE_CHECKING = (
-    False  # as typing's, without importing it: that costs as much as all of this package
-)
+# as typing's, without importing it: that costs as much as all of this package
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
@@ -79,7 +78,8 @@ def _set_time_characteristic(env: Any, key: str, value: Any) -> None:
             env.set_stream_time_characteristic(member)
             return
     raise ValueError(
-        f"Could not parse value {value!r} for key {key!r}: expected ProcessingTime, IngestionTime or EventTime"
+        f"Could not parse value {value!r} for key {key!r}: expected ProcessingTime, IngestionTime"
+        " or EventTime"
     )
 
 
@@ -152,7 +152,9 @@ _SETTINGS: dict[str, Callable[[Any, str, Any], None]] = {
     "pipeline.name": _set_job_name,
     "pipeline.operator-chaining": _set_chaining,
     "pipeline.operator-chaining.enabled": _set_chaining,
-    "pipeline.operator-chaining.chain-operators-with-different-max-parallelism": _set_mixed_chaining,
+    "pipeline.operator-chaining.chain-operators-with-different-max-parallelism": (
+        _set_mixed_chaining
+    ),
     "pipeline.object-reuse": _set_object_reuse,
     "pipeline.auto-watermark-interval": _execution(
         "set_auto_watermark_interval", parse_duration_ms

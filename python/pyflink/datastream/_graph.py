@@ -1,17 +1,16 @@
 """The program as the API builds it, and its translation into the engine's stream graph.
 
 A :class:`Transformation` is one operator; a stream is a list of :class:`Edge`, so that union, side
-outputs and
-partitioning are ways to write edges and need no operators of their own. Nothing here runs records.
+outputs and partitioning are ways to write edges and need no operators of their own. Nothing here
+runs records.
 """
 
 from __future__ import annotations
 
 from pyflink.common.typeinfo import PickledBytesTypeInfo, RowTypeInfo, TypeInformation
 
-TYPE_CHECKING = (
-    False  # as typing's, without importing it: that costs as much as all of this package
-)
+# as typing's, without importing it: that costs as much as all of this package
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
@@ -152,11 +151,13 @@ class Transformation:
         """Checks and sets."""
         if isinstance(parallelism, bool) or not isinstance(parallelism, int) or parallelism < 1:
             raise ValueError(
-                f"The parallelism of an operator must be at least 1, got {parallelism!r} for {self.name!r}"
+                f"The parallelism of an operator must be at least 1, got {parallelism!r} for"
+                f" {self.name!r}"
             )
         if self.single and parallelism != 1:
             raise ValueError(
-                f"The parallelism of the non parallel operator {self.name!r} must be 1, got {parallelism}"
+                f"The parallelism of the non parallel operator {self.name!r} must be 1, got"
+                f" {parallelism}"
             )
         self.parallelism = parallelism
 
@@ -167,8 +168,9 @@ class Transformation:
             self.tags[tag.tag_id] = (len(self.tags), tag.type_info)
         elif known[1] != tag.type_info:
             raise ValueError(
-                f"The side output {tag.tag_id!r} of {self.name!r} was already requested with the type {known[1]}; "
-                f"it cannot also have the type {tag.type_info}. Use the same OutputTag, or another id."
+                f"The side output {tag.tag_id!r} of {self.name!r} was already requested with the"
+                f" type {known[1]}; it cannot also have the type {tag.type_info}. Use the same"
+                " OutputTag, or another id."
             )
 
 
@@ -186,8 +188,8 @@ def emitter_of_side_output(edges: list[Edge], tag: OutputTag) -> Transformation:
             break
         current = transformation.inputs
     raise TypeError(
-        f"get_side_output({tag.tag_id!r}): this stream has no process or window function that could emit it; "
-        "call get_side_output on the stream that process(...) returned"
+        f"get_side_output({tag.tag_id!r}): this stream has no process or window function that could"
+        " emit it; call get_side_output on the stream that process(...) returned"
     )
 
 
@@ -200,7 +202,8 @@ def declared_type(type_info: Any, what: str) -> TypeInformation:
     if isinstance(type_info, TypeInformation):
         return type_info
     raise TypeError(
-        f"{what} must be a TypeInformation such as Types.INT(), or a list of them for a row, got {type_info!r}"
+        f"{what} must be a TypeInformation such as Types.INT(), or a list of them for a row, got"
+        f" {type_info!r}"
     )
 
 
@@ -268,8 +271,8 @@ class Plan:
             max_parallelism = _default_max_parallelism(parallelism)
         if parallelism > max_parallelism:
             raise ValueError(
-                f"The parallelism {parallelism} of {t.name!r} is above its maximum parallelism {max_parallelism}; "
-                "lower it, or raise set_max_parallelism(...)"
+                f"The parallelism {parallelism} of {t.name!r} is above its maximum parallelism"
+                f" {max_parallelism}; lower it, or raise set_max_parallelism(...)"
             )
         node = _Node(len(self._nodes), t, parallelism, max_parallelism)
         for source, edge in sources:
@@ -278,9 +281,10 @@ class Plan:
                 partitioner = "forward" if source.parallelism == parallelism else "rebalance"
             elif partitioner == "forward" and source.parallelism != parallelism:
                 raise ValueError(
-                    "Forward partitioning does not allow change of parallelism: "
-                    f"{source.transformation.name!r} has {source.parallelism}, {t.name!r} has {parallelism}. "
-                    "Use rebalance(), rescale() or shuffle(), or give both the same parallelism."
+                    "Forward partitioning does not allow change of parallelism:"
+                    f" {source.transformation.name!r} has {source.parallelism}, {t.name!r} has"
+                    f" {parallelism}. Use rebalance(), rescale() or shuffle(), or give both the"
+                    " same parallelism."
                 )
             node.inputs.append((source, partitioner, edge))
         self._nodes[id(t)] = node

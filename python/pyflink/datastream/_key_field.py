@@ -1,19 +1,17 @@
-"""Recognises key selectors that only take one field of a typed row, so that the engine can key by the column.
+"""Recognises key selectors that only take one field of a typed row: the engine keys by the column.
 
 ``lambda r: r["a"]``, ``lambda r: r.a``, ``lambda r: r[0]``, ``operator.itemgetter`` and
-``attrgetter``. A function is
-recognised only when its byte code, constants and names are exactly those of such an expression
-compiled by this very
-interpreter; whatever else it does, it is called for every record as usual.
+``attrgetter``. A function is recognised only when its byte code, constants and names are exactly
+those of such an expression compiled by this very interpreter; whatever else it does, it is called
+for every record as usual.
 """
 
 from __future__ import annotations
 
 from pyflink.common.typeinfo import BasicTypeInfo, RowTypeInfo, TupleTypeInfo
 
-TYPE_CHECKING = (
-    False  # as typing's, without importing it: that costs as much as all of this package
-)
+# as typing's, without importing it: that costs as much as all of this package
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
     from typing import Any, TypeAlias
@@ -29,7 +27,7 @@ _MAX_FIELDS = 256
 
 
 def key_field(selector: Any, type_info: TypeInformation) -> int:
-    """Index of the one field `selector` takes from a record of `type_info`, or -1 when that is not certain."""
+    """Index of the one field `selector` takes from a `type_info` record; -1 when not certain."""
     if isinstance(type_info, RowTypeInfo):
         names: list[str] | None = type_info.get_field_names()
     elif isinstance(type_info, TupleTypeInfo):

@@ -8,9 +8,8 @@ from pyflink.common.time import Duration
 from pyflink.datastream.checkpointing_mode import CheckpointingMode
 from pyflink.datastream.externalized_checkpoint_retention import ExternalizedCheckpointRetention
 
-TYPE_CHECKING = (
-    False  # as typing's, without importing it: that costs as much as all of this package
-)
+# as typing's, without importing it: that costs as much as all of this package
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
@@ -75,7 +74,8 @@ class CheckpointConfig:
         """
         if checkpoint_interval < 10:
             raise ValueError(
-                f"Checkpoint interval must be larger than or equal to 10 ms, got {checkpoint_interval}"
+                "Checkpoint interval must be larger than or equal to 10 ms, got"
+                f" {checkpoint_interval}"
             )
         self._interval = checkpoint_interval
         return self
@@ -91,7 +91,8 @@ class CheckpointConfig:
         """
         if checkpoint_timeout < 10:
             raise ValueError(
-                f"Checkpoint timeout must be larger than or equal to 10 ms, got {checkpoint_timeout}"
+                "Checkpoint timeout must be larger than or equal to 10 ms, got"
+                f" {checkpoint_timeout}"
             )
         self._timeout = checkpoint_timeout
         return self
@@ -119,7 +120,8 @@ class CheckpointConfig:
         """Accepted: one is under way at a time."""
         if max_concurrent_checkpoints < 1:
             raise ValueError(
-                f"The maximum number of concurrent attempts must be at least one, got {max_concurrent_checkpoints}"
+                "The maximum number of concurrent attempts must be at least one, got"
+                f" {max_concurrent_checkpoints}"
             )
         self._max_concurrent = max_concurrent_checkpoints
         return self
@@ -145,7 +147,8 @@ class CheckpointConfig:
         """How many checkpoints in a row may fail."""
         if tolerable_checkpoint_failure_number < 0:
             raise ValueError(
-                f"The tolerable failure checkpoint number must be non-negative, got {tolerable_checkpoint_failure_number}"
+                "The tolerable failure checkpoint number must be non-negative, got"
+                f" {tolerable_checkpoint_failure_number}"
             )
         self._tolerable_failures = tolerable_checkpoint_failure_number
         return self
@@ -224,8 +227,8 @@ class CheckpointConfig:
 
         if not isinstance(storage, CheckpointStorage):
             raise TypeError(
-                f"set_checkpoint_storage needs a CheckpointStorage, got {storage!r}; for a folder, use "
-                "set_checkpoint_storage_dir(path)"
+                f"set_checkpoint_storage needs a CheckpointStorage, got {storage!r}; for a folder,"
+                " use set_checkpoint_storage_dir(path)"
             )
         self._storage = storage
         return self

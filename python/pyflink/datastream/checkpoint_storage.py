@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-TYPE_CHECKING = (
-    False  # as typing's, without importing it: that costs as much as all of this package
-)
+# as typing's, without importing it: that costs as much as all of this package
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
@@ -43,7 +42,8 @@ def local_path(path: str) -> str:
         return "/" + rest.lstrip("/")
     if "://" in path:
         raise ValueError(
-            f"checkpoints are kept on the local file system; use a path or file:// instead of {path!r}"
+            "checkpoints are kept on the local file system; use a path or file:// instead of"
+            f" {path!r}"
         )
     return path
 
@@ -89,7 +89,10 @@ class JobManagerCheckpointStorage(CheckpointStorage):
         return None
 
     def __str__(self) -> str:
-        return f"JobManagerCheckpointStorage(checkpoints: {self._path}, max state size: {self._max_state_size})"
+        return (
+            f"JobManagerCheckpointStorage(checkpoints: {self._path}, max state size:"
+            f" {self._max_state_size})"
+        )
 
 
 class FileSystemCheckpointStorage(CheckpointStorage):
@@ -111,7 +114,8 @@ class FileSystemCheckpointStorage(CheckpointStorage):
             0 <= file_state_size_threshold <= self.MAX_FILE_STATE_THRESHOLD
         ):
             raise ValueError(
-                f"file_state_size_threshold must be between 0 and 1 MiB, got {file_state_size_threshold}"
+                "file_state_size_threshold must be between 0 and 1 MiB, got"
+                f" {file_state_size_threshold}"
             )
         self._path = normalise_path(checkpoint_path)
         self._threshold = 20480 if file_state_size_threshold is None else file_state_size_threshold

@@ -36,9 +36,8 @@ from pyflink.datastream.functions import (
 )
 from pyflink.datastream.output_tag import OutputTag
 
-TYPE_CHECKING = (
-    False  # as typing's, without importing it: that costs as much as all of this package
-)
+# as typing's, without importing it: that costs as much as all of this package
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
@@ -311,8 +310,7 @@ class DataStream:
         """Groups records by a key; records of one key meet in one subtask and share state.
 
         :param key_selector: a KeySelector or a callable that returns the key. Keys may be None,
-            numbers, strings, bytes,
-            dates, enums, frozen dataclasses, tuples and rows of these.
+            numbers, strings, bytes, dates, enums, frozen dataclasses, tuples and rows of these.
         :param key_type: type of the keys; any of those when left out.
         :raises TypeError: when `key_selector` is neither.
         """
@@ -322,8 +320,8 @@ class DataStream:
             or callable(getattr(key_selector, "get_key", None))
         ):
             raise TypeError(
-                "Parameter key_selector should be type of KeySelector or a callable function such as "
-                f"`lambda record: record[0]`, got {key_selector!r}"
+                "Parameter key_selector should be type of KeySelector or a callable function such"
+                f" as `lambda record: record[0]`, got {key_selector!r}"
             )
         declared = declared_type(key_type, "key_type of key_by")
         from pyflink.datastream._key_field import key_field
@@ -334,9 +332,9 @@ class DataStream:
             self._type_info,
             {
                 "function": key_selector,
-                "key_type": None
-                if isinstance(declared, PickledBytesTypeInfo)
-                else declared._logical(),
+                "key_type": (
+                    None if isinstance(declared, PickledBytesTypeInfo) else declared._logical()
+                ),
                 "field": key_field(key_selector, self._type_info),
             },
             inherits_parallelism=True,
@@ -363,8 +361,8 @@ class DataStream:
             self._check_same_environment(stream, "union")
             if stream._type_info != self._type_info:
                 raise ValueError(
-                    f"Cannot union streams of different types: {self._type_info} and {stream._type_info}; "
-                    "map one of them first"
+                    f"Cannot union streams of different types: {self._type_info} and"
+                    f" {stream._type_info}; map one of them first"
                 )
             edges += (stream._values() if isinstance(stream, KeyedStream) else stream)._edges
         return DataStream(self._env, edges, self._type_info)
@@ -424,8 +422,7 @@ class DataStream:
         """Sends each record to all subtasks.
 
         :param broadcast_state_descriptor: with one or more, the stream can be connected with
-            another one and kept in
-            broadcast state.
+            another one and kept in broadcast state.
         :returns: a DataStream, or a BroadcastStream when state is named.
         :raises TypeError: for a descriptor that is no MapStateDescriptor.
         """
@@ -450,18 +447,19 @@ class DataStream:
         """Sends each record to the subtask `partitioner` chooses.
 
         :param partitioner: a Partitioner or a callable of key and number of partitions, which is
-            the parallelism of the
-            operator after it.
+            the parallelism of the operator after it.
         :param key_selector: a KeySelector or a callable that returns the key.
         :raises TypeError: when one of them is neither.
         """
         if not callable(partitioner) and not callable(getattr(partitioner, "partition", None)):
             raise TypeError(
-                f"Parameter partitioner should be type of Partitioner or a callable function, got {partitioner!r}"
+                "Parameter partitioner should be type of Partitioner or a callable function, got"
+                f" {partitioner!r}"
             )
         if not callable(key_selector) and not callable(getattr(key_selector, "get_key", None)):
             raise TypeError(
-                f"Parameter key_selector should be type of KeySelector or a callable function, got {key_selector!r}"
+                "Parameter key_selector should be type of KeySelector or a callable function, got"
+                f" {key_selector!r}"
             )
         return self._partitioned("custom", partitioner, key_selector)
 
@@ -689,7 +687,8 @@ def _attach_sink(stream: DataStream, sink: Any, what: str) -> DataStreamSink:
     if not callable(getattr(sink, "invoke", None)):
         hint = "; call .build() on it" if hasattr(sink, "build") else ""
         raise TypeError(
-            f"{what}() needs a sink: a connector's sink, or a SinkFunction with invoke(value, context); got {sink!r}{hint}"
+            f"{what}() needs a sink: a connector's sink, or a SinkFunction with invoke(value,"
+            f" context); got {sink!r}{hint}"
         )
     return DataStreamSink(
         [stream._add("python_sink", "Unnamed", stream._type_info, {"function": sink})]
@@ -701,7 +700,8 @@ def _watermarks(strategy: Any, what: str) -> tuple[Any, Any, int]:
 
     if not isinstance(strategy, WatermarkStrategy):
         raise TypeError(
-            f"{what}() needs a WatermarkStrategy, for instance WatermarkStrategy.for_monotonous_timestamps(), got {strategy!r}"
+            f"{what}() needs a WatermarkStrategy, for instance"
+            f" WatermarkStrategy.for_monotonous_timestamps(), got {strategy!r}"
         )
     return strategy._native_spec()
 
@@ -745,7 +745,8 @@ def _fixed_partitioning(self: Any, *args: Any, **kwargs: Any) -> Any:
     :raises TypeError: always.
     """
     raise TypeError(
-        "Cannot override partitioning for KeyedStream: the key decides where a record goes. Call it before key_by()."
+        "Cannot override partitioning for KeyedStream: the key decides where a record goes. Call it"
+        " before key_by()."
     )
 
 
@@ -771,7 +772,7 @@ class KeyedStream(DataStream):
         """The records without the grouping, where the key sent them."""
         return DataStream(self._env, self._edges, self._type_info)
 
-    def process(
+    def process(  # type: ignore[override]  # upstream's signatures
         self, func: KeyedProcessFunction, output_type: TypeInformation | None = None
     ) -> DataStream:
         """Any number of records out of one, with keyed state, timers and side outputs.
@@ -782,7 +783,8 @@ class KeyedStream(DataStream):
         """
         if isinstance(func, ProcessFunction):
             raise TypeError(
-                f"KeyedProcessFunction is required for KeyedStream, got the ProcessFunction {func!r}"
+                "KeyedProcessFunction is required for KeyedStream, got the ProcessFunction"
+                f" {func!r}"
             )
         _check_process_function(func, KeyedProcessFunction, "process_element", "KeyedStream")
         return self._apply(
@@ -806,8 +808,8 @@ class KeyedStream(DataStream):
     def _aggregation(self, how: str, field: int | str) -> DataStream:
         if isinstance(field, bool) or not isinstance(field, (int, str)):
             raise TypeError(
-                f"The field position must be of int or str type to locate the value to calculate for {how}. "
-                f"The given type is: {type(field)}"
+                "The field position must be of int or str type to locate the value to calculate"
+                f" for {how}. The given type is: {type(field)}"
             )
         if isinstance(field, str) and isinstance(self._type_info, RowTypeInfo):
             names = self._type_info.get_field_names()
@@ -956,8 +958,8 @@ class _Windows:
                 else ""
             )
             raise TypeError(
-                f"window() needs a WindowAssigner such as TumblingEventTimeWindows.of(Time.seconds(5)), "
-                f"got {window_assigner!r}{hint}"
+                "window() needs a WindowAssigner such as"
+                f" TumblingEventTimeWindows.of(Time.seconds(5)), got {window_assigner!r}{hint}"
             )
         self._stream = stream
         self._assigner = window_assigner
@@ -985,7 +987,8 @@ class _Windows:
             raise TypeError(f"trigger() needs a Trigger, got {trigger!r}")
         if isinstance(self._assigner, MergingWindowAssigner) and not trigger.can_merge():
             raise TypeError(
-                "A merging window assigner cannot be used with a trigger that does not support merging."
+                "A merging window assigner cannot be used with a trigger that does not support"
+                " merging."
             )
         self._trigger = trigger
         return self
@@ -1263,7 +1266,7 @@ class ConnectedStreams:
         func: CoProcessFunction | KeyedCoProcessFunction,
         output_type: TypeInformation | None = None,
     ) -> DataStream:
-        """Any number of records out, with time, side outputs and, on keyed streams, state and timers.
+        """Any number of records out, with time and side outputs; keyed, also state and timers.
 
         :raises TypeError: when `func` does not fit the streams.
         """
@@ -1321,7 +1324,8 @@ class BroadcastConnectedStream:
         other = BroadcastProcessFunction if keyed else KeyedBroadcastProcessFunction
         if isinstance(func, other):
             raise TypeError(
-                f"{needed.__name__} is required for a {'keyed' if keyed else 'non-keyed'} stream, got {func!r}"
+                f"{needed.__name__} is required for a {'keyed' if keyed else 'non-keyed'} stream,"
+                f" got {func!r}"
             )
         _check_process_function(
             func, needed, "process_broadcast_element", "BroadcastConnectedStream"

@@ -1,8 +1,7 @@
 """Interfaces of the functions users write.
 
 The engine calls a function object's methods directly; every subtask works on a copy of its own
-(attributes are
-deep-copied before ``open``).
+(attributes are deep-copied before ``open``).
 """
 
 from __future__ import annotations
@@ -12,9 +11,8 @@ from types import GenericAlias
 
 from pyflink.datastream.timerservice import TimerService
 
-TYPE_CHECKING = (
-    False  # as typing's, without importing it: that costs as much as all of this package
-)
+# as typing's, without importing it: that costs as much as all of this package
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
@@ -211,7 +209,7 @@ class StreamingRuntimeContext(RuntimeContext):
 class Function(ABC):
     """Base of all functions: a life cycle of ``open``, calls, ``close``."""
 
-    __class_getitem__ = classmethod(GenericAlias)
+    __class_getitem__: Any = classmethod(GenericAlias)
 
     def open(self, runtime_context: RuntimeContext) -> None:
         """Called once in every subtask before the first record."""
@@ -526,7 +524,7 @@ class ProcessWindowFunction(Function):
     class Context(ABC):
         """What the function may ask."""
 
-        __class_getitem__ = classmethod(GenericAlias)
+        __class_getitem__: Any = classmethod(GenericAlias)
 
         @abstractmethod
         def window(self) -> Window:
@@ -564,7 +562,7 @@ class ProcessAllWindowFunction(Function):
     class Context(ABC):
         """What the function may ask."""
 
-        __class_getitem__ = classmethod(GenericAlias)
+        __class_getitem__: Any = classmethod(GenericAlias)
 
         @abstractmethod
         def window(self) -> Window:

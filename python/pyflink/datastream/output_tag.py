@@ -29,7 +29,8 @@ class OutputTag:
             self.type_info = type_info
         else:
             raise TypeError(
-                f"OutputTag type_info must be a TypeInformation or a list of them, got {type_info!r}"
+                "OutputTag type_info must be a TypeInformation or a list of them, got"
+                f" {type_info!r}"
             )
 
     def __eq__(self, other: object) -> bool:

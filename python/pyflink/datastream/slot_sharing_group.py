@@ -5,9 +5,8 @@ On one machine there are no slots: the settings are kept, without effect.
 
 from __future__ import annotations
 
-TYPE_CHECKING = (
-    False  # as typing's, without importing it: that costs as much as all of this package
-)
+# as typing's, without importing it: that costs as much as all of this package
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
@@ -214,8 +213,8 @@ class Builder:
             )
         if self._cpu_cores or self._heap or self._off_heap or self._managed or self._external:
             raise ValueError(
-                "The cpu cores and task heap memory are required when specifying the resource of a slot sharing group. "
-                "Set both, or none of the resources."
+                "The cpu cores and task heap memory are required when specifying the resource of a"
+                " slot sharing group. Set both, or none of the resources."
             )
         return SlotSharingGroup(self._name)
 

@@ -12,14 +12,13 @@ from types import GenericAlias
 from pyflink.common.time import Time, millis_of
 from pyflink.common.typeinfo import RowTypeInfo, TypeInformation, Types
 
-TYPE_CHECKING = (
-    False  # as typing's, without importing it: that costs as much as all of this package
-)
+# as typing's, without importing it: that costs as much as all of this package
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-    from pyflink import _native
+    from pyflink._native import StateDescriptor as NativeDescriptor
     from pyflink.common.time import Duration
 
 __all__ = [
@@ -51,7 +50,7 @@ class OperatorStateStore(ABC):
 class State(ABC):
     """Base of all state."""
 
-    __class_getitem__ = classmethod(GenericAlias)
+    __class_getitem__: Any = classmethod(GenericAlias)
 
     @abstractmethod
     def clear(self) -> None:
@@ -235,7 +234,7 @@ class StateDescriptor(ABC):
         self.name = name
         self.type_info = _state_type(type_info, f"{type(self).__name__} {name!r}")
         self._ttl_config: StateTtlConfig | None = None
-        self._cached_native: _native.StateDescriptor | None = None
+        self._cached_native: NativeDescriptor | None = None
 
     def get_name(self) -> str:
         """The name."""
@@ -248,7 +247,8 @@ class StateDescriptor(ABC):
         """
         if not isinstance(ttl_config, StateTtlConfig):
             raise TypeError(
-                f"enable_time_to_live needs a StateTtlConfig (did you call build()?), got {ttl_config!r}"
+                "enable_time_to_live needs a StateTtlConfig (did you call build()?), got"
+                f" {ttl_config!r}"
             )
         self._ttl_config = ttl_config
         self._cached_native = None
@@ -263,13 +263,13 @@ class StateDescriptor(ABC):
             ttl.get_state_visibility().name,
         )
 
-    def _native(self) -> _native.StateDescriptor:
+    def _native(self) -> NativeDescriptor:
         """The engine's descriptor, made once."""
         if self._cached_native is None:
             self._cached_native = self._make_native()
         return self._cached_native
 
-    def _make_native(self) -> _native.StateDescriptor:
+    def _make_native(self) -> NativeDescriptor:
         from pyflink import _native
 
         return _native.StateDescriptor(
@@ -334,7 +334,8 @@ class ReducingStateDescriptor(StateDescriptor):
         super().__init__(name, type_info)
         if not callable(reduce_function) and not callable(getattr(reduce_function, "reduce", None)):
             raise TypeError(
-                f"The input must be a ReduceFunction or a callable function, got {reduce_function!r}"
+                "The input must be a ReduceFunction or a callable function, got"
+                f" {reduce_function!r}"
             )
         self._reduce_function = reduce_function
 
@@ -440,8 +441,9 @@ class StateTtlConfig:
 
     def __repr__(self) -> str:
         return (
-            f"StateTtlConfig<update_type={self._update_type}, state_visibility={self._state_visibility}, "
-            f"ttl_time_characteristic ={self._ttl_time_characteristic}, ttl={self._ttl}>"
+            f"StateTtlConfig<update_type={self._update_type},"
+            f" state_visibility={self._state_visibility}, ttl_time_characteristic"
+            f" ={self._ttl_time_characteristic}, ttl={self._ttl}>"
         )
 
     class Builder:
@@ -563,7 +565,7 @@ class StateTtlConfig:
             INCREMENTAL_CLEANUP = 1
             ROCKSDB_COMPACTION_FILTER = 2
 
-        class CleanupStrategy(ABC):  # noqa: B024
+        class CleanupStrategy(ABC):
             """Base of the ways."""
 
         class EmptyCleanupStrategy(CleanupStrategy):

@@ -9,9 +9,8 @@ from enum import Enum
 
 from pyflink.datastream.checkpoint_storage import normalise_path
 
-TYPE_CHECKING = (
-    False  # as typing's, without importing it: that costs as much as all of this package
-)
+# as typing's, without importing it: that costs as much as all of this package
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
@@ -106,7 +105,8 @@ class EmbeddedRocksDBStateBackend(StateBackend):
         """Threads that copy files of a checkpoint."""
         if number_of_transfering_threads < 1:
             raise ValueError(
-                f"The number of threads used to transfer files must be greater than zero, got {number_of_transfering_threads}"
+                "The number of threads used to transfer files must be greater than zero, got"
+                f" {number_of_transfering_threads}"
             )
         self._threads = number_of_transfering_threads
 
@@ -142,7 +142,7 @@ class MemoryStateBackend(StateBackend):
 
     def __str__(self) -> str:
         return (
-            f"MemoryStateBackend (data in heap memory / checkpoints to JobManager) "
+            "MemoryStateBackend (data in heap memory / checkpoints to JobManager) "
             f"(checkpoints: '{self._checkpoint_path}', savepoints: '{self._savepoint_path}', "
             f"asynchronous: {self._asynchronous}, maxStateSize: {self._max_state_size})"
         )

@@ -7,9 +7,8 @@ from pyflink.datastream._graph import Edge, Plan, Transformation, declared_type
 from pyflink.datastream.data_stream import DataStream, _watermarks
 from pyflink.datastream.execution_mode import RuntimeExecutionMode
 
-TYPE_CHECKING = (
-    False  # as typing's, without importing it: that costs as much as all of this package
-)
+# as typing's, without importing it: that costs as much as all of this package
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
@@ -247,12 +246,14 @@ class StreamExecutionEnvironment:
             known = {"rocksdb": EmbeddedRocksDBStateBackend, "hashmap": HashMapStateBackend}
             if state_backend.lower() not in known:
                 raise TypeError(
-                    f"set_state_backend: unknown state backend {state_backend!r}; use hashmap or rocksdb"
+                    f"set_state_backend: unknown state backend {state_backend!r}; use hashmap or"
+                    " rocksdb"
                 )
             state_backend = known[state_backend.lower()]()
         if not isinstance(state_backend, StateBackend):
             raise TypeError(
-                f"set_state_backend needs a StateBackend such as HashMapStateBackend(), got {state_backend!r}"
+                "set_state_backend needs a StateBackend such as HashMapStateBackend(), got"
+                f" {state_backend!r}"
             )
         if isinstance(state_backend, EmbeddedRocksDBStateBackend):
             from pyflink.datastream._logging import info
@@ -368,7 +369,8 @@ class StreamExecutionEnvironment:
         from pyflink.datastream._logging import info
 
         info(
-            f"{requirements_file_path} is not installed: functions run in this process, with its packages"
+            f"{requirements_file_path} is not installed: functions run in this process, with its"
+            " packages"
         )
 
     def add_python_archive(self, archive_path: str, target_dir: str | None = None) -> None:
@@ -480,12 +482,14 @@ class StreamExecutionEnvironment:
         if hasattr(source_func, "_source_spec"):
             from pyflink.common.watermark_strategy import WatermarkStrategy
 
+            source: Any = source_func
             return self.from_source(
-                source_func, WatermarkStrategy.no_watermarks(), source_name, type_info
-            )  # type: ignore[arg-type]
+                source, WatermarkStrategy.no_watermarks(), source_name, type_info
+            )
         if isinstance(source_func, type) or not callable(getattr(source_func, "run", None)):
             raise TypeError(
-                f"add_source needs a SourceFunction: an object with run(ctx) and cancel(), got {source_func!r}"
+                "add_source needs a SourceFunction: an object with run(ctx) and cancel(), got"
+                f" {source_func!r}"
             )
         params = {"function": source_func, "watermarks": None}
         declared = declared_type(type_info, "type_info of add_source")
@@ -564,8 +568,9 @@ class StreamExecutionEnvironment:
         batch = self._runtime_mode is RuntimeExecutionMode.BATCH
         if batch and not plan.is_bounded():
             raise ValueError(
-                "Detected an UNBOUNDED source with the 'execution.runtime-mode' set to 'BATCH'. This combination is not "
-                "allowed, please set the 'execution.runtime-mode' to STREAMING or AUTOMATIC"
+                "Detected an UNBOUNDED source with the 'execution.runtime-mode' set to 'BATCH'."
+                " This combination is not allowed, please set the 'execution.runtime-mode' to"
+                " STREAMING or AUTOMATIC"
             )
         if self._runtime_mode is RuntimeExecutionMode.AUTOMATIC:
             batch = plan.is_bounded()

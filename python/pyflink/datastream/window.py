@@ -16,9 +16,8 @@ from pyflink.common.constants import MAX_LONG_VALUE, MIN_LONG_VALUE
 from pyflink.common.serializer import TypeSerializer
 from pyflink.common.time import Time, millis_of
 
-TYPE_CHECKING = (
-    False  # as typing's, without importing it: that costs as much as all of this package
-)
+# as typing's, without importing it: that costs as much as all of this package
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from io import BytesIO
@@ -65,7 +64,7 @@ __all__ = [
 class Window(ABC):
     """A finite group of records."""
 
-    __class_getitem__ = classmethod(GenericAlias)
+    __class_getitem__: Any = classmethod(GenericAlias)
 
     @abstractmethod
     def max_timestamp(self) -> int:
@@ -247,7 +246,7 @@ class Trigger(ABC):
     Derived classes keep what they remember in the context's state.
     """
 
-    __class_getitem__ = classmethod(GenericAlias)
+    __class_getitem__: Any = classmethod(GenericAlias)
 
     class TriggerContext(ABC):
         """Timers and state of the current key and window."""
@@ -325,7 +324,7 @@ class Trigger(ABC):
 class WindowAssigner(ABC):
     """Puts each record into windows."""
 
-    __class_getitem__ = classmethod(GenericAlias)
+    __class_getitem__: Any = classmethod(GenericAlias)
 
     class WindowAssignerContext(ABC):
         """What an assigner may ask."""
@@ -366,7 +365,7 @@ class MergingWindowAssigner(WindowAssigner):
     class MergeCallback(ABC):
         """Learns which windows merge."""
 
-        __class_getitem__ = classmethod(GenericAlias)
+        __class_getitem__: Any = classmethod(GenericAlias)
 
         @abstractmethod
         def merge(self, to_be_merged: Iterable[Any], merge_result: Any) -> None:
@@ -809,8 +808,8 @@ class _TimeWindows(WindowAssigner):
             return context.get_current_processing_time()
         if timestamp is None or timestamp <= MIN_LONG_VALUE:
             raise ValueError(
-                "Record has no timestamp. Is the time characteristic set to 'ProcessingTime', or did you forget to "
-                "call 'DataStream.assign_timestamps_and_watermarks(...)'?"
+                "Record has no timestamp. Is the time characteristic set to 'ProcessingTime', or"
+                " did you forget to call 'DataStream.assign_timestamps_and_watermarks(...)'?"
             )
         return timestamp
 
@@ -818,7 +817,7 @@ class _TimeWindows(WindowAssigner):
         raise NotImplementedError
 
     def _native_spec(self) -> tuple[Any, ...]:
-        if not type(self).__module__ == __name__:
+        if type(self).__module__ != __name__:
             return ("python", self)
         return (self._KIND, "event" if self._EVENT_TIME else "processing", *self._settings())
 
@@ -882,7 +881,8 @@ class _Sliding(_TimeWindows):
         self._offset = millis_of(offset, f"{name}: the offset")
         if abs(self._offset) >= self._slide:
             raise ValueError(
-                f"{name} parameters must satisfy abs(offset) < slide and size > 0, got {offset} and {slide}"
+                f"{name} parameters must satisfy abs(offset) < slide and size > 0, got {offset} and"
+                f" {slide}"
             )
 
     @classmethod
@@ -923,7 +923,7 @@ class SlidingProcessingTimeWindows(_Sliding):
 class SessionWindowTimeGapExtractor(ABC):
     """The gap after each record, in milliseconds, for sessions with a dynamic gap."""
 
-    __class_getitem__ = classmethod(GenericAlias)
+    __class_getitem__: Any = classmethod(GenericAlias)
 
     @abstractmethod
     def extract(self, element: Any) -> int:
@@ -971,7 +971,8 @@ class _DynamicSession(_Session):
     def __init__(self, session_window_time_gap_extractor: SessionWindowTimeGapExtractor) -> None:
         if not callable(getattr(session_window_time_gap_extractor, "extract", None)):
             raise TypeError(
-                f"{type(self).__name__} needs a SessionWindowTimeGapExtractor, got {session_window_time_gap_extractor!r}"
+                f"{type(self).__name__} needs a SessionWindowTimeGapExtractor, got"
+                f" {session_window_time_gap_extractor!r}"
             )
         self._extractor = session_window_time_gap_extractor
 

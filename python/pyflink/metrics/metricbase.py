@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-TYPE_CHECKING = (
-    False  # as typing's, without importing it: that costs as much as all of this package
-)
+# as typing's, without importing it: that costs as much as all of this package
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
@@ -68,7 +67,7 @@ class MetricGroup(ABC):
         """A counter of this group."""
 
     @abstractmethod
-    def gauge(self, name: str, obj: Callable[[], int]) -> None:
+    def gauge(self, name: str, obj: Callable[[], float]) -> None:
         """A number that is asked for when somebody looks."""
 
     @abstractmethod
@@ -148,10 +147,11 @@ class _NativeMetricGroup(MetricGroup):
         return _NativeMetricGroup(self._handle, f"{self._prefix}{below}.")
 
     def counter(self, name: str) -> Counter:
-        counter: Counter = self._handle.counter(self._prefix + name)
-        return counter
+        counter: Any = self._handle.counter(self._prefix + name)  # has a Counter's methods
+        native: Counter = counter
+        return native
 
-    def gauge(self, name: str, obj: Callable[[], int]) -> None:
+    def gauge(self, name: str, obj: Callable[[], float]) -> None:
         self._handle.gauge(self._prefix + name, obj)
 
     def meter(self, name: str, time_span_in_seconds: int = 60) -> Meter:

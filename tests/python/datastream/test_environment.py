@@ -50,7 +50,7 @@ def test_configure_understands_flinks_names(env):
     assert env.get_buffer_timeout() == 60_000
     assert env.get_checkpoint_config().get_checkpoint_timeout() == 5000
     assert env._runtime_mode is RuntimeExecutionMode.BATCH
-    with pytest.raises(ValueError, match="parallelism.default"):
+    with pytest.raises(ValueError, match=r"parallelism\.default"):
         env.configure(Configuration().set_string("parallelism.default", "many"))
 
 

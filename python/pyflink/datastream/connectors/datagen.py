@@ -8,9 +8,8 @@ from __future__ import annotations
 from pyflink.common.typeinfo import RowTypeInfo, TypeInformation
 from pyflink.datastream.connectors.base import Source, text
 
-TYPE_CHECKING = (
-    False  # as typing's, without importing it: that costs as much as all of this package
-)
+# as typing's, without importing it: that costs as much as all of this package
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
@@ -25,9 +24,8 @@ class DataGeneratorSource(Source):
     :param rows_per_second: how fast; 10,000 by default.
     :param number_of_rows: how many; None for ever.
     :param fields: options by field, with the names of Flink's datagen connector: ``{"id": {"kind":
-        "sequence", "start": 1,
-        "end": 9}, "name": {"length": 5}, "price": {"min": 1, "max": 10}, "org": {"values": ["a",
-        "b"]}}``.
+        "sequence", "start": 1, "end": 9}, "name": {"length": 5}, "price": {"min": 1, "max": 10},
+        "org": {"values": ["a", "b"]}}``.
     :param seed: the same seed makes the same rows.
     :raises TypeError: when `type_info` is no row type.
     :raises ValueError: for a field that is not there.
@@ -55,7 +53,8 @@ class DataGeneratorSource(Source):
         for field, settings in (fields or {}).items():
             if field not in names:
                 raise ValueError(
-                    f"DataGeneratorSource: there is no field {field!r}; the row has {', '.join(names)}"
+                    f"DataGeneratorSource: there is no field {field!r}; the row has"
+                    f" {', '.join(names)}"
                 )
             for key, value in settings.items():
                 items = value if isinstance(value, (list, tuple)) else None

@@ -9,9 +9,8 @@ from pyflink.datastream._graph import Edge
 from pyflink.datastream.connectors.base import DeliveryGuarantee, Sink, join_list, text
 from pyflink.datastream.data_stream import DataStream
 
-TYPE_CHECKING = (
-    False  # as typing's, without importing it: that costs as much as all of this package
-)
+# as typing's, without importing it: that costs as much as all of this package
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
@@ -39,8 +38,8 @@ class ElasticsearchEmitter:
     """Makes index, update and delete actions of records.
 
     Upstream's emitters take dicts: :meth:`static_index`, :meth:`dynamic_index`. Beyond upstream,
-    :meth:`of` takes any
-    Python function, and :meth:`mapping` describes typed rows without calling Python at all.
+    :meth:`of` takes any Python function, and :meth:`mapping` describes typed rows without calling
+        Python at all.
     """
 
     def __init__(
@@ -82,10 +81,8 @@ class ElasticsearchEmitter:
         """Calls `function` with each record; it returns one action, a list of them, or None.
 
         An action is a dict: ``{"action": "index" | "create" | "update" | "upsert" | "delete",
-        "index": ..., "id": ...,
-        "doc": {...}}``; ``routing``, ``version`` (external) and, for updates, ``script`` may be
-        there too. ``action`` is
-        index when left out.
+        "index": ..., "id": ..., "doc": {...}}``; ``routing``, ``version`` (external) and, for
+        updates, ``script`` may be there too. ``action`` is index when left out.
 
         :raises TypeError: when it cannot be called.
         """
@@ -148,7 +145,8 @@ class _IndexDocument:
         value = document.get(field)
         if value is None:
             raise ValueError(
-                f"the Elasticsearch emitter needs the field {field!r}, but the record is {document!r}"
+                f"the Elasticsearch emitter needs the field {field!r}, but the record is"
+                f" {document!r}"
             )
         return value
 
@@ -157,8 +155,8 @@ def _document(element: Any) -> dict[str, Any]:
     as_dict = getattr(element, "as_dict", None)
     if as_dict is None:
         raise TypeError(
-            f"the Elasticsearch emitter takes dicts and named rows, got {element!r}; map the stream to dicts, or use "
-            "ElasticsearchEmitter.of(function)"
+            f"the Elasticsearch emitter takes dicts and named rows, got {element!r}; map the stream"
+            " to dicts, or use ElasticsearchEmitter.of(function)"
         )
     document: dict[str, Any] = as_dict(True)
     return document
@@ -203,7 +201,8 @@ class _SinkBuilder:
         if not isinstance(emitter, ElasticsearchEmitter):
             if isinstance(emitter, type) or not callable(emitter):
                 raise TypeError(
-                    f"set_emitter needs an ElasticsearchEmitter or a function of one record, got {emitter!r}"
+                    "set_emitter needs an ElasticsearchEmitter or a function of one record, got"
+                    f" {emitter!r}"
                 )
             emitter = ElasticsearchEmitter.of(emitter)
         self._emitter = emitter
@@ -227,7 +226,8 @@ class _SinkBuilder:
         """
         if delivery_guarantee is DeliveryGuarantee.EXACTLY_ONCE:
             raise ValueError(
-                "Elasticsearch sink does not support the EXACTLY_ONCE guarantee; use AT_LEAST_ONCE with document ids"
+                "Elasticsearch sink does not support the EXACTLY_ONCE guarantee; use AT_LEAST_ONCE"
+                " with document ids"
             )
         if not isinstance(delivery_guarantee, DeliveryGuarantee):
             raise TypeError(
@@ -261,13 +261,15 @@ class _SinkBuilder:
         """
         if not isinstance(flush_backoff_type, FlushBackoffType):
             raise TypeError(
-                f"set_bulk_flush_backoff_strategy needs a FlushBackoffType, got {flush_backoff_type!r}"
+                "set_bulk_flush_backoff_strategy needs a FlushBackoffType, got"
+                f" {flush_backoff_type!r}"
             )
         if flush_backoff_type is not FlushBackoffType.NONE and (
             max_retries <= 0 or delay_millis < 0
         ):
             raise ValueError(
-                f"max_retries must be above 0 and delay_millis not negative, got {max_retries} and {delay_millis}"
+                f"max_retries must be above 0 and delay_millis not negative, got {max_retries} and"
+                f" {delay_millis}"
             )
         self._set("bulk-flush.backoff.type", flush_backoff_type.name)
         self._set("bulk-flush.backoff.max-retries", max_retries)
@@ -365,7 +367,8 @@ class _SinkBuilder:
             )
         if self._emitter is None:
             raise ValueError(
-                "Elasticsearch sink: an emitter is required; call set_emitter(ElasticsearchEmitter.static_index('name'))"
+                "Elasticsearch sink: an emitter is required; call"
+                " set_emitter(ElasticsearchEmitter.static_index('name'))"
             )
         return ElasticsearchSink(dict(self._options), self._emitter)
 

@@ -7,9 +7,8 @@ from pyflink.common.time import Duration
 from pyflink.common.typeinfo import Types
 from pyflink.datastream.connectors.base import Sink, Source, join_list
 
-TYPE_CHECKING = (
-    False  # as typing's, without importing it: that costs as much as all of this package
-)
+# as typing's, without importing it: that costs as much as all of this package
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
@@ -300,7 +299,8 @@ class FileSink(Sink):
         """
         if not isinstance(encoder, Encoder):
             raise TypeError(
-                f"for_row_format needs an Encoder such as Encoder.simple_string_encoder(), got {encoder!r}"
+                "for_row_format needs an Encoder such as Encoder.simple_string_encoder(), got"
+                f" {encoder!r}"
             )
         return FileSink.RowFormatBuilder(base_path)
 

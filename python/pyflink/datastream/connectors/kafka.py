@@ -11,9 +11,8 @@ from pyflink.datastream._graph import Edge
 from pyflink.datastream.connectors.base import DeliveryGuarantee, Sink, Source, join_list, text
 from pyflink.datastream.data_stream import DataStream
 
-TYPE_CHECKING = (
-    False  # as typing's, without importing it: that costs as much as all of this package
-)
+# as typing's, without importing it: that costs as much as all of this package
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
@@ -183,8 +182,9 @@ class KafkaSourceBuilder:
     def _subscribe(self, kind: str, value: str) -> KafkaSourceBuilder:
         if self._subscription is not None and self._subscription[0] != kind:
             raise ValueError(
-                f"Cannot use {kind} for consumption because a subscription by {self._subscription[0]} is already set; "
-                "use one of set_topics, set_topic_pattern and set_partitions"
+                f"Cannot use {kind} for consumption because a subscription by"
+                f" {self._subscription[0]} is already set; use one of set_topics, set_topic_pattern"
+                " and set_partitions"
             )
         if not value:
             raise ValueError(f"the subscription by {kind} is empty")
@@ -240,8 +240,8 @@ class KafkaSourceBuilder:
         if not isinstance(deserialization_schema, DeserializationSchema):
             hint = "; call .build() on it" if hasattr(deserialization_schema, "build") else ""
             raise TypeError(
-                f"set_value_only_deserializer needs a DeserializationSchema such as SimpleStringSchema(), "
-                f"got {deserialization_schema!r}{hint}"
+                "set_value_only_deserializer needs a DeserializationSchema such as"
+                f" SimpleStringSchema(), got {deserialization_schema!r}{hint}"
             )
         self._deserializer = deserialization_schema
         return self
@@ -269,15 +269,18 @@ class KafkaSourceBuilder:
         options = dict(self._options)
         if "bootstrap.servers" not in options and "bootstrap.servers" not in self._properties:
             raise ValueError(
-                "KafkaSource: bootstrap servers are required; call set_bootstrap_servers('host:port')"
+                "KafkaSource: bootstrap servers are required; call"
+                " set_bootstrap_servers('host:port')"
             )
         if self._subscription is None:
             raise ValueError(
-                "KafkaSource: no Kafka subscribe mode is specified; call set_topics, set_topic_pattern or set_partitions"
+                "KafkaSource: no Kafka subscribe mode is specified; call set_topics,"
+                " set_topic_pattern or set_partitions"
             )
         if self._deserializer is None:
             raise ValueError(
-                "KafkaSource: a deserialization schema is required; call set_value_only_deserializer(SimpleStringSchema())"
+                "KafkaSource: a deserialization schema is required; call"
+                " set_value_only_deserializer(SimpleStringSchema())"
             )
         options[self._subscription[0]] = self._subscription[1]
         self._start._write(options, "scan.startup")
@@ -303,7 +306,8 @@ class KafkaSourceBuilder:
 def _initializer(value: Any, where: str) -> KafkaOffsetsInitializer:
     if not isinstance(value, KafkaOffsetsInitializer):
         raise TypeError(
-            f"{where} needs a KafkaOffsetsInitializer such as KafkaOffsetsInitializer.latest(), got {value!r}"
+            f"{where} needs a KafkaOffsetsInitializer such as KafkaOffsetsInitializer.latest(), got"
+            f" {value!r}"
         )
     return value
 
@@ -424,11 +428,13 @@ class KafkaRecordSerializationSchemaBuilder:
         """
         if self._topic is None and self._selector is None:
             raise ValueError(
-                "KafkaRecordSerializationSchema: a topic is required; call set_topic or set_topic_selector"
+                "KafkaRecordSerializationSchema: a topic is required; call set_topic or"
+                " set_topic_selector"
             )
         if self._value is None:
             raise ValueError(
-                "KafkaRecordSerializationSchema: a value schema is required; call set_value_serialization_schema(...)"
+                "KafkaRecordSerializationSchema: a value schema is required; call"
+                " set_value_serialization_schema(...)"
             )
         return KafkaRecordSerializationSchema(self._topic, self._key, self._value, self._selector)
 
@@ -522,7 +528,8 @@ class KafkaSinkBuilder:
         if not isinstance(record_serializer, KafkaRecordSerializationSchema):
             hint = "; call .build() on it" if hasattr(record_serializer, "build") else ""
             raise TypeError(
-                f"set_record_serializer needs a KafkaRecordSerializationSchema, got {record_serializer!r}{hint}"
+                "set_record_serializer needs a KafkaRecordSerializationSchema, got"
+                f" {record_serializer!r}{hint}"
             )
         self._serializer = record_serializer
         return self
@@ -610,7 +617,7 @@ class FlinkKafkaConsumer(Source):
         return self
 
     def set_start_from_group_offsets(self) -> FlinkKafkaConsumer:
-        """Begins at the group's offsets, else where ``auto.offset.reset`` says (latest by default)."""
+        """Begins at the group's offsets, else by ``auto.offset.reset`` (latest by default)."""
         reset = self._builder._properties.get("auto.offset.reset", "latest").upper()
         strategy = KafkaOffsetResetStrategy.__members__.get(reset, KafkaOffsetResetStrategy.LATEST)
         self._builder.set_starting_offsets(KafkaOffsetsInitializer.committed_offsets(strategy))

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pyflink.common.serialization import DeserializationSchema, SerializationSchema
 from pyflink.common.typeinfo import RowTypeInfo, TypeInformation, Types, _check_type
 
-TYPE_CHECKING = (
-    False  # as typing's, without importing it: that costs as much as all of this package
-)
+# as typing's, without importing it: that costs as much as all of this package
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
@@ -80,11 +79,13 @@ class JsonRowDeserializationSchema(DeserializationSchema):
             """
             if self._type_info is None:
                 raise ValueError(
-                    "JsonRowDeserializationSchema: a type is required; call type_info(Types.ROW_NAMED(...))"
+                    "JsonRowDeserializationSchema: a type is required; call"
+                    " type_info(Types.ROW_NAMED(...))"
                 )
             if "fail-on-missing-field" in self._options and "ignore-parse-errors" in self._options:
                 raise ValueError(
-                    "JSON format doesn't support failOnMissingField and ignoreParseErrors are both enabled."
+                    "JSON format doesn't support failOnMissingField and ignoreParseErrors are both"
+                    " enabled."
                 )
             return JsonRowDeserializationSchema(self._type_info, dict(self._options))
 
@@ -137,7 +138,8 @@ class JsonRowSerializationSchema(SerializationSchema):
             """
             if self._type_info is None:
                 raise ValueError(
-                    "JsonRowSerializationSchema: a type is required; call with_type_info(Types.ROW_NAMED(...))"
+                    "JsonRowSerializationSchema: a type is required; call"
+                    " with_type_info(Types.ROW_NAMED(...))"
                 )
             return JsonRowSerializationSchema(self._type_info, dict(self._options))
 
@@ -146,7 +148,8 @@ def _row_type(type_info: Any, where: str) -> RowTypeInfo:
     _check_type(type_info, f"{where}: the type")
     if not isinstance(type_info, RowTypeInfo):
         raise TypeError(
-            f"{where} needs a row type such as Types.ROW_NAMED(['a'], [Types.INT()]), got {type_info}"
+            f"{where} needs a row type such as Types.ROW_NAMED(['a'], [Types.INT()]), got"
+            f" {type_info}"
         )
     return type_info
 
