@@ -2,9 +2,10 @@
 
     python demo.py [--real]          DEMO_SECONDS=30   DEMO_RATE=5000
 
-Four processes: a broker (librdkafka's mock cluster, or real Kafka), generator.py, job.py, and this one, which draws the table.
-Results go to SQLite, or to real Elasticsearch. Halfway the job is killed like by a power failure and started again from its
-last checkpoint. In the end every document is compared with what generator.py says it must be; the exit code tells.
+Four processes: a broker (librdkafka's mock cluster, or real Kafka), generator.py, job.py, and this
+one, which draws the table. Results go to SQLite, or to real Elasticsearch. Halfway the job is
+killed like by a power failure and started again from its last checkpoint. In the end every document
+is compared with what generator.py says it must be; the exit code tells.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ from job import TOPIC
 HERE = Path(__file__).resolve().parent
 PARTITIONS = 4
 RESULTS = {"url_counts": "url_count", "status_counts": "status_count", "org_latest": None}
-# After the last line: windows close a second behind, idle partitions are noticed after another, sinks flush.
+# After the last line: windows close a second behind, idle partitions are noticed after another,
+# sinks flush.
 TAIL_SECONDS = 4
 PATIENCE_SECONDS = 30
 
@@ -41,7 +43,7 @@ class Failure(Exception):
     """The demo cannot go on."""
 
 
-# --- Where results are -----------------------------------------------------------------------------
+# --- Where results are ----------------------------------------------------------------------------
 
 
 class Store(Protocol):
@@ -84,7 +86,7 @@ class ElasticsearchStore:
             return {}
 
 
-# --- Processes -------------------------------------------------------------------------------------
+# --- Processes ------------------------------------------------------------------------------------
 
 
 class Process:
@@ -169,14 +171,14 @@ def real_servers(folder: Path) -> Iterator[tuple[str, Store]]:
 
 
 def create_topic(brokers: str, folder: Path) -> None:
-    """The broker makes a topic when it is first written to: with a health check, before the job looks for it."""
+    """The broker makes a topic when it is first written to: here, before the job looks for it."""
     arguments = [str(HERE / "generator.py"), "--brokers", brokers, "--count", "0", "--checks", "1"]
     process = Process("generator", folder / "topic.log", *arguments)
     if process.popen.wait(60) != 0:
         raise process.failure("could not write the first record")
 
 
-# --- The picture -----------------------------------------------------------------------------------
+# --- The picture ----------------------------------------------------------------------------------
 
 
 class Picture:
@@ -202,7 +204,8 @@ class Picture:
         lag = max(0, sent - counted)
         head = (
             f"{now - self._begin:5.1f} s   sent {sent:,} of {self._total:,} ({rates[0]:,.0f}/s)   "
-            f"counted {counted:,} ({rates[1]:,.0f}/s)   lag {lag:,} ({lag / self._rate:.1f} s)   {self.note}"
+            f"counted {counted:,} ({rates[1]:,.0f}/s)   "
+            f"lag {lag:,} ({lag / self._rate:.1f} s)   {self.note}"
         )
         if not self._terminal:
             if now >= self._next:
@@ -219,8 +222,8 @@ class Picture:
 
 
 def total_of(results: dict[str, Documents], name: str) -> int:
-    count_field = RESULTS[name]
-    return sum(document[count_field] for document in results.get(name, {}).values()) if count_field else 0
+    found = results.get(name, {}).values()
+    return sum(document.get(RESULTS[name], 0) for document in found)
 
 
 def table_of(results: dict[str, Documents]) -> list[str]:
@@ -235,14 +238,14 @@ def table_of(results: dict[str, Documents]) -> list[str]:
             shown = [f"  {id_:<36} {document[count_field]:>10,}" for id_, document in ranked[:5]]
         else:
             shown = [
-                f"  {id_:<36} {document['latest_timestamp']}  {document['last_status']}  {document['last_url']}"
-                for id_, document in sorted(found.items())[:5]
+                f"  {id_:<36} {d['latest_timestamp']}  {d['last_status']}  {d['last_url']}"
+                for id_, d in sorted(found.items())[:5]
             ]
         lines += shown + [""] * (5 - len(shown))
     return lines
 
 
-# --- The story -------------------------------------------------------------------------------------
+# --- The story ------------------------------------------------------------------------------------
 
 
 def run(brokers: str, store: Store, folder: Path, seconds: float, rate: int) -> bool:
@@ -264,7 +267,8 @@ def run(brokers: str, store: Store, folder: Path, seconds: float, rate: int) -> 
             folder / "generator.log",
             str(HERE / "generator.py"),
             *common,
-            *("--count", str(count), "--rate", str(rate), "--start-ms", str(start_ms), "--checks", "-1"),
+            *("--count", str(count), "--rate", str(rate), "--start-ms", str(start_ms)),
+            *("--checks", "-1"),
             read_output=True,
         )
     )
@@ -315,8 +319,8 @@ def summary(
         for id_ in sorted(wrong)[:3]:
             print(f"    {id_}: is {found.get(id_)}, must be {wanted.get(id_)}")
     if crashed:
-        print("  the job was killed halfway and went on from its last checkpoint: nothing lost, nothing doubled"
-              if good else "  the job was killed halfway and went on from its last checkpoint")
+        verdict = ": nothing lost, nothing doubled" if good else ""
+        print(f"  the job was killed halfway and went on from its last checkpoint{verdict}")
     return good
 
 

@@ -2,8 +2,9 @@
 
     python generator.py --brokers localhost:9092 --rate 5000 --count 100000
 
-Log line number i is a pure function of i, the start time and the rate, so `expected()` can tell the three results without
-having seen Kafka: demo.py and the tests compare them with what the job wrote, document by document.
+Log line number i is a pure function of i, the start time and the rate, so `expected()` can tell the
+three results without having seen Kafka: demo.py and the tests compare them with what the job wrote,
+document by document.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from pyflink.datastream.functions import MapFunction, RuntimeContext
 
 # Each appears as often as it stands here.
 ORGANISATIONS = ["org1"] * 8 + ["org2"] * 4 + ["org3"] * 2 + ["org4", "org5"]
-URLS = ["/v1_test"] * 6 + ["/v1_search"] * 4 + ["/v1_users"] * 3 + ["/v2_orders"] * 2 + ["/v2_login"]
+URLS = (
+    ["/v1_test"] * 6 + ["/v1_search"] * 4 + ["/v1_users"] * 3 + ["/v2_orders"] * 2 + ["/v2_login"]
+)
 STATUSES = [200] * 26 + [404] * 3 + [304, 500, 503]
 
 OUT_OF_ORDER_MS = 800  # lines overtake each other by so much all the time
@@ -85,7 +88,7 @@ def expected(count: int, start_ms: int, rate: int) -> dict[str, dict[str, dict[s
 
 
 class MakeLogs(MapFunction):
-    """Number in, row of a log line out, in the pace of `rate` a second; health checks after `count` lines.
+    """Number in, row of a log line out, `rate` a second; health checks after `count` lines.
 
     :param fast: as quickly as possible instead; event time still follows the rate.
     """
@@ -127,9 +130,9 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=100_000, help="log lines to send")
     parser.add_argument("--rate", type=int, default=5000, help="lines a second")
     parser.add_argument("--start-ms", type=int, help="time of the first line; default: now")
-    parser.add_argument("--fast", action="store_true", help="do not wait: send as quickly as possible")
+    parser.add_argument("--fast", action="store_true", help="as quickly as possible")
     parser.add_argument(
-        "--checks", type=int, default=0, help="health checks to send afterwards; -1: until terminated"
+        "--checks", type=int, default=0, help="health checks afterwards; -1: endless"
     )
     arguments = parser.parse_args()
     start_ms = arguments.start_ms if arguments.start_ms is not None else int(time.time() * 1000)
@@ -150,11 +153,11 @@ def main() -> None:
         )
         .build()
     )
-    env.from_source(
+    numbers = env.from_source(
         NumberSequenceSource(0, last), WatermarkStrategy.no_watermarks(), "numbers", Types.LONG()
-    ).map(
-        MakeLogs(arguments.count, start_ms, arguments.rate, arguments.fast), LOG_LINE
-    ).sink_to(sink).name(TOPIC)
+    )
+    make_logs = MakeLogs(arguments.count, start_ms, arguments.rate, arguments.fast)
+    numbers.map(make_logs, LOG_LINE).sink_to(sink).name(TOPIC)
     env.execute("access log generator")
     print(f"sent {arguments.count}", flush=True)
 

@@ -1,11 +1,11 @@
 """Access logs from Kafka to three Elasticsearch indices that are always up to date.
 
-    python job.py --brokers localhost:9092 --hosts http://localhost:9200 --checkpoints /var/tmp/access-logs
+    python job.py --brokers localhost:9092 --hosts http://localhost:9200 --checkpoints /var/tmp/logs
 
 Topic `test-logs` holds one JSON object a request, as a web edge writes it:
 
-    {"EdgeEndTimestamp": "2025-05-20T10:00:00.123Z", "ClientRequestURI": "/v1_test", "EdgeResponseStatus": 404,
-     "ResponseHeaders": {"x-org-uid": "org1"}}
+    {"EdgeEndTimestamp": "2025-05-20T10:00:00.123Z", "ClientRequestURI": "/v1_test",
+     "EdgeResponseStatus": 404, "ResponseHeaders": {"x-org-uid": "org1"}}
 
 What comes out, each document under an id that follows from its content:
 
@@ -14,9 +14,10 @@ What comes out, each document under an id that follows from its content:
     status_counts  organisation, date and status: a count  org1_2025-05-20_404
     org_latest     organisation: its latest request        org1
 
-A document is written again whenever its count grows, always with the whole count. So it does not matter that records after
-the last checkpoint are counted a second time when the job restarts: counts go back to the checkpoint together with the
-position in Kafka, and the same documents are written once more.
+A document is written again whenever its count grows, always with the whole count. So it does not
+matter that records after the last checkpoint are counted a second time when the job restarts:
+counts go back to the checkpoint together with the position in Kafka, and the same documents are
+written once more.
 """
 
 from __future__ import annotations
@@ -49,8 +50,11 @@ from pyflink.datastream.state import StateTtlConfig, ValueStateDescriptor
 from pyflink.datastream.window import TumblingEventTimeWindows
 
 TOPIC = "test-logs"
-# Load balancers ask for it day and night. It is no traffic, but its lines carry event time forward in quiet hours.
+# Load balancers ask for it day and night. It is no traffic, but its lines carry event time forward
+# in quiet hours.
 HEALTH_CHECK = "/healthz"
+# How long a count is remembered after it last grew.
+KEEP = Time.days(3)
 
 LOG_LINE = Types.ROW_NAMED(
     ["EdgeEndTimestamp", "ClientRequestURI", "EdgeResponseStatus", "ResponseHeaders"],
@@ -84,7 +88,7 @@ REJECTED = OutputTag("rejected", Types.STRING())
 
 
 class ParseRequest(ProcessFunction):
-    """Flattens a line into a request of the day it belongs to (UTC); what lacks a field goes to the side output."""
+    """Flattens a line into a request of its day (UTC); incomplete ones go to the side output."""
 
     def process_element(self, value: Row, ctx: ProcessFunction.Context) -> Iterator[Any]:
         text, url, status, headers = value
@@ -107,9 +111,10 @@ def requests_of(lines: DataStream) -> DataStream:
 
 # --- Counting -------------------------------------------------------------------------------------
 #
-# Counting happens twice. A window of one second turns the many requests of a key into one small sum, and only sums reach
-# the running total: it changes, and is written to the index, at most once a second and key. A request that comes after its
-# window was closed is not lost: the window hands it to a side output, and it joins the total as a sum of one.
+# Counting happens twice. A window of one second turns the many requests of a key into one small
+# sum, and only sums reach the running total: it changes, and is written to the index, at most once
+# a second and key. A request that comes after its window was closed is not lost: the window hands
+# it to a side output, and it joins the total as a sum of one.
 
 
 class Count(AggregateFunction):
@@ -139,7 +144,7 @@ class WithKey(ProcessWindowFunction):
 
 
 class RunningTotal(KeyedProcessFunction):
-    """Adds the last field of each row to the key's total and emits the row with the total in its place."""
+    """Adds the last field of each row to the key's total; emits the row with the total instead."""
 
     def __init__(self, keep: Time) -> None:
         self._keep = keep
@@ -158,7 +163,7 @@ class RunningTotal(KeyedProcessFunction):
 
 
 def count_by(
-    requests: DataStream, fields: list[str], count_name: str, keep: Time = Time.days(3)
+    requests: DataStream, fields: list[str], count_name: str, keep: Time = KEEP
 ) -> DataStream:
     """Running totals of requests with the same `fields`: rows of these fields and the count.
 
@@ -192,7 +197,7 @@ def latest_of(requests: DataStream) -> DataStream:
     """The latest request of each organisation, by the time it ended."""
 
     def later(a: Row, b: Row) -> Row:
-        # Of requests that end in the same millisecond the choice must not depend on the order of arrival.
+        # Among those of one millisecond the choice must not depend on the order of arrival.
         return max(a, b, key=lambda r: (r.timestamp, r.url, r.status_code))
 
     late = OutputTag("late-latest", REQUEST)
@@ -215,7 +220,7 @@ def latest_of(requests: DataStream) -> DataStream:
 
 
 class Documents(NamedTuple):
-    """One result: the index (or table) it belongs to, and a stream of rows whose first field is the id."""
+    """One result: its index (or table), and a stream of rows whose first field is the id."""
 
     index: str
     rows: DataStream
@@ -238,15 +243,18 @@ def document_id(*parts: object) -> str:
 
 
 def with_id(rows: DataStream, make: Callable[[Row], Row], names: list[str]) -> DataStream:
-    """Rows of type (id, names...) made by `make`; counts are LONG, status codes INT, the rest text."""
-    types = [
-        Types.LONG() if name.endswith("_count") else Types.INT() if "status" in name else Types.STRING()
-        for name in names
-    ]
+    """Rows of fields id, `names`... made by `make`."""
+    numbers = {
+        "url_count": Types.LONG(),
+        "status_count": Types.LONG(),
+        "status_code": Types.INT(),
+        "last_status": Types.INT(),
+    }
+    types = [numbers.get(name, Types.STRING()) for name in names]
     return rows.map(make, Types.ROW_NAMED(["id", *names], [Types.STRING(), *types]))
 
 
-def define_workflow(lines: DataStream, keep: Time = Time.days(3)) -> list[Documents]:
+def define_workflow(lines: DataStream, keep: Time = KEEP) -> list[Documents]:
     """The whole job but its ends: lines with timestamps in, three streams of documents out.
 
     :param lines: rows of type LOG_LINE.
@@ -288,7 +296,7 @@ def define_workflow(lines: DataStream, keep: Time = Time.days(3)) -> list[Docume
 
 
 def kafka_source(brokers: str, bounded: bool) -> KafkaSource:
-    """The topic from its beginning (a restored job: from where it was), to its present end or for ever."""
+    """The topic from its beginning (a restored job: from where it was), for ever or to its end."""
     builder = (
         KafkaSource.builder()
         .set_bootstrap_servers(brokers)
@@ -296,7 +304,8 @@ def kafka_source(brokers: str, bounded: bool) -> KafkaSource:
         .set_group_id("access-logs")
         .set_starting_offsets(KafkaOffsetsInitializer.earliest())
         .set_value_only_deserializer(
-            # Decoded straight into columns. A line that is no JSON is dropped; a field that is missing is None.
+            # Decoded straight into columns. A line that is no JSON is dropped; a field that is
+            # missing is None.
             JsonRowDeserializationSchema.builder().type_info(LOG_LINE).ignore_parse_errors().build()
         )
     )
@@ -306,7 +315,7 @@ def kafka_source(brokers: str, bounded: bool) -> KafkaSource:
 
 
 def watermarks() -> WatermarkStrategy:
-    """Lines may come a second out of order. A partition without lines for a second does not hold the others back."""
+    """Lines come up to a second out of order; a partition silent for a second is not waited for."""
     return (
         WatermarkStrategy.for_bounded_out_of_orderness(Duration.of_seconds(1))
         .with_timestamp_assigner(EdgeTime())
@@ -315,10 +324,10 @@ def watermarks() -> WatermarkStrategy:
 
 
 def elasticsearch_sink(hosts: list[str], index: str) -> Sink:
-    """Upserts under the rows' ids, at least every half second; several changes of one document in that time are one.
+    """Upserts under the rows' ids every half second; what changes a document twice is sent once.
 
-    The mapping makes documents of rows in the engine. A Python function works too, with upstream's emitters or with one's
-    own: `set_emitter(lambda row: {"action": "upsert", "index": ..., "id": row.id, "doc": {...}})`.
+    The mapping makes documents of rows in the engine. Upstream's emitters work too, and so does a
+    Python function: `lambda row: {"action": "upsert", "index": ..., "id": row.id, "doc": {...}}`.
     """
     return (
         Elasticsearch7SinkBuilder()
@@ -347,15 +356,21 @@ def newest_checkpoint(path: Path) -> Path | None:
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description="Counts access logs by URL and status and keeps each organisation's latest request."
+        description="Counts access logs by URL and status, keeps each organisation's latest."
     )
     parser.add_argument("--brokers", default="localhost:9092", help="Kafka, host:port,...")
-    parser.add_argument("--hosts", default="http://localhost:9200", help="Elasticsearch nodes, url,...")
+    parser.add_argument(
+        "--hosts", default="http://localhost:9200", help="Elasticsearch nodes, url,..."
+    )
     parser.add_argument("--sqlite", help="write to tables of this SQLite file instead")
-    parser.add_argument("--checkpoints", type=Path, help="folder for checkpoints; without it there are none")
+    parser.add_argument(
+        "--checkpoints", type=Path, help="folder for checkpoints; without it there are none"
+    )
     parser.add_argument("--checkpoint-interval-ms", type=int, default=1000)
     parser.add_argument(
-        "--restore", type=Path, help="go on from this checkpoint, or from the newest in this folder if there is one"
+        "--restore",
+        type=Path,
+        help="go on from this checkpoint, or from the newest in this folder if there is one",
     )
     parser.add_argument("--bounded", action="store_true", help="stop at the topic's present end")
     parser.add_argument("--parallelism", type=int, default=1)
@@ -375,11 +390,11 @@ def main() -> None:
     env.set_parallelism(arguments.parallelism)
     if arguments.checkpoints is not None:
         env.enable_checkpointing(arguments.checkpoint_interval_ms)
-        env.get_checkpoint_config().set_checkpoint_storage_dir(arguments.checkpoints.absolute().as_uri())
+        env.get_checkpoint_config().set_checkpoint_storage_dir(
+            arguments.checkpoints.absolute().as_uri()
+        )
 
-    lines = env.from_source(
-        kafka_source(arguments.brokers, arguments.bounded), watermarks(), TOPIC
-    )
+    lines = env.from_source(kafka_source(arguments.brokers, arguments.bounded), watermarks(), TOPIC)
     for index, rows in define_workflow(lines, Time.days(arguments.keep_days)):
         if arguments.sqlite:
             sink = sqlite_sink(arguments.sqlite, index)

@@ -2,8 +2,9 @@
 
     python branching.py
 
-Flights are checked against closures of airports. A flight from a closed airport goes to a side output, a long flight is
-reported on another, and the rest passes. Runs on a few flights of its own and needs no broker.
+Flights are checked against closures of airports. A flight from a closed airport goes to a side
+output, a long flight is reported on another, and the rest passes. Runs on a few flights of its own
+and needs no broker.
 """
 
 from __future__ import annotations
@@ -28,13 +29,9 @@ class HoldGroundedFlights(KeyedCoProcessFunction):
     """Both streams are keyed by airport, so they see the same state: is this airport closed?"""
 
     def open(self, runtime_context: RuntimeContext) -> None:
-        self._closed = runtime_context.get_state(
-            ValueStateDescriptor("closed", Types.BOOLEAN())
-        )
+        self._closed = runtime_context.get_state(ValueStateDescriptor("closed", Types.BOOLEAN()))
 
-    def process_element1(
-        self, value: Row, ctx: KeyedCoProcessFunction.Context
-    ) -> Iterator[object]:
+    def process_element1(self, value: Row, ctx: KeyedCoProcessFunction.Context) -> Iterator[object]:
         yield (GROUNDED, value) if self._closed.value() else value
 
     def process_element2(

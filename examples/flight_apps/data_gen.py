@@ -2,7 +2,8 @@
 
     python data_gen.py --brokers localhost:9092 --count 1000 --rate 50
 
-It is a job too: numbers become bookings in a flat_map, a side output parts the airlines, and two Kafka sinks write them.
+It is a job too: numbers become bookings in a process function, a side output parts the airlines,
+and two Kafka sinks write them.
 """
 
 from __future__ import annotations
@@ -22,10 +23,7 @@ from pyflink.datastream import OutputTag, StreamExecutionEnvironment
 from pyflink.datastream.connectors.number_seq import NumberSequenceSource
 from pyflink.datastream.functions import ProcessFunction
 
-AIRPORTS = (
-    "ATL AUS BNA BOS BWI CLT DCA DEN DFW DTW EWR FLL IAD IAH JFK LAS LAX LGA MCO MDW MIA MSP ORD "
-    "PHL PHX SAN SEA SFO SLC TPA"
-).split()
+AIRPORTS = ["ATL", "BOS", "DEN", "DFW", "JFK", "LAS", "LAX", "MIA", "ORD", "PHX", "SEA", "SFO"]
 
 
 class BookingGenerator:
@@ -86,7 +84,7 @@ SUNSET = OutputTag("sunset", SunsetBooking.row_type())
 
 
 class MakeBookings(ProcessFunction):
-    """Number in, booking out, `rate` a second: Sky One's to the stream, Sunset's to a side output."""
+    """Numbers to bookings, `rate` a second: Sky One's in the stream, Sunset's in a side output."""
 
     def __init__(self, rate: float) -> None:
         self._rate = rate

@@ -1,4 +1,4 @@
-"""How every flight application reads and writes Kafka: JSON rows of the models, keyed by some of their fields."""
+"""How every flight application reads and writes Kafka: JSON rows of the models, with keys."""
 
 from __future__ import annotations
 
@@ -36,9 +36,7 @@ def source_of(arguments: argparse.Namespace, topic: str, record: type[Record]) -
     return builder.build()
 
 
-def sink_of(
-    arguments: argparse.Namespace, topic: str, record: type[Record], key: str
-) -> KafkaSink:
+def sink_of(arguments: argparse.Namespace, topic: str, record: type[Record], key: str) -> KafkaSink:
     """Writes rows of `record` to a topic; the record's key is a JSON object with field `key`."""
     keys = JsonRowSerializationSchema.builder().with_type_info(record.row_type(key)).build()
     values = JsonRowSerializationSchema.builder().with_type_info(record.row_type()).build()

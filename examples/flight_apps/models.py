@@ -1,8 +1,9 @@
 """The records of the flight applications, and their way to and from Row.
 
-Two airlines report bookings in formats of their own (:class:`SkyoneBooking`, :class:`SunsetBooking`); both become a
-:class:`Flight`, and flights are summed up to :class:`UserStatistics`. Functions of a job work with these classes; what
-travels through Kafka or is kept in typed state is a Row with named fields, see :meth:`Record.row_type`.
+Two airlines report bookings in formats of their own (:class:`SkyoneBooking`,
+:class:`SunsetBooking`); both become a :class:`Flight`, and flights are summed up to
+:class:`UserStatistics`. Functions of a job work with these classes; what travels through Kafka or
+is kept in typed state is a Row with named fields, see :meth:`Record.row_type`.
 """
 
 from __future__ import annotations

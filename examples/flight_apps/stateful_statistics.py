@@ -2,8 +2,9 @@
 
     python stateful_statistics.py --brokers localhost:9092
 
-Reads `flightdata`, writes `userstatistics`. The window collects a minute, so that a customer who books often makes one
-record a minute; its function adds the minute to what the state holds for all windows of the key.
+Reads `flightdata`, writes `userstatistics`. The window collects a minute, so that a customer who
+books often makes one record a minute; its function adds the minute to what the state holds for all
+windows of the key.
 """
 
 from __future__ import annotations

@@ -25,9 +25,7 @@ def flight_of(customer: str) -> Flight:
     return replace(BOOKINGS.skyone().to_flight(), email_address=customer)
 
 
-def timed(
-    env: StreamExecutionEnvironment, flights: Sequence[tuple[int, Flight]]
-) -> DataStream:
+def timed(env: StreamExecutionEnvironment, flights: Sequence[tuple[int, Flight]]) -> DataStream:
     """A stream of (second, flight) with that event time."""
     second_of = {flight.confirmation: second for second, flight in flights}
 
@@ -50,7 +48,9 @@ def total(*flights: Flight) -> UserStatistics:
 
 
 def collected(stream: DataStream) -> list[UserStatistics]:
-    return sorted(stream.execute_and_collect(), key=lambda s: (s.email_address, s.number_of_flights))
+    return sorted(
+        stream.execute_and_collect(), key=lambda s: (s.email_address, s.number_of_flights)
+    )
 
 
 @BOTH

@@ -1,6 +1,6 @@
 """One airline's bookings become flights: map and filter.
 
-    python transformation.py --brokers localhost:9092
+python transformation.py --brokers localhost:9092
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from kafka_io import parse_arguments, source_of
-from models import Flight, SkyoneBooking
+from models import SkyoneBooking
 
 from pyflink.common import WatermarkStrategy
 from pyflink.datastream import DataStream, StreamExecutionEnvironment

@@ -2,7 +2,8 @@
 
     python window_statistics.py --brokers localhost:9092
 
-Reads `flightdata`, writes `userstatistics`. Every window counts anew; stateful_statistics.py keeps on adding.
+Reads `flightdata`, writes `userstatistics`. Every window counts anew; stateful_statistics.py keeps
+on adding.
 """
 
 from __future__ import annotations

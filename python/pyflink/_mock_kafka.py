@@ -1,8 +1,8 @@
 """An embedded Kafka broker (librdkafka's mock cluster) for the demo and quick tests.
 
-It speaks for no real broker: it has no log on disk, a partition keeps its newest 5 MB, and
-everything ends with the process. From a shell, until its standard input closes or Ctrl-C; the first
-line of output is the brokers' address:
+It proves nothing about real brokers: a partition keeps its newest 5 MB in memory, and everything
+ends with the process. From a shell, until its standard input closes or Ctrl-C; the first line of
+output is the brokers' address:
 
     python -m pyflink._mock_kafka --topic test-logs:4
 """
@@ -108,7 +108,7 @@ def main() -> int:
     """Runs brokers in a process of their own."""
     import argparse
 
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Runs an embedded Kafka broker.")
     parser.add_argument("--brokers", type=int, default=1)
     parser.add_argument(
         "--topic", action="append", default=[], help="name:partitions; may be repeated"

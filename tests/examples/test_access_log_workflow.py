@@ -11,7 +11,9 @@ from pyflink.datastream import StreamExecutionEnvironment
 DAY = "2025-05-20T10:00:"
 
 
-def line(second: str, url: str | None = "/v1_test", status: int | None = 200, org: str | None = "org1") -> Row:
+def line(
+    second: str, url: str | None = "/v1_test", status: int | None = 200, org: str | None = "org1"
+) -> Row:
     return Row(f"{DAY}{second}Z", url, status, Row(org))
 
 

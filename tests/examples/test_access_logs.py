@@ -1,7 +1,7 @@
-"""The access-log job end to end, its scripts as processes: Kafka, counts, upserts, and a kill in the middle.
+"""The access-log job end to end, its scripts as processes, and a kill in the middle.
 
-What the documents must be, generator.py computes without Kafka and without the engine. Each test runs with the embedded
-broker and SQLite, and marked `services` with real Kafka and Elasticsearch.
+What the documents must be, generator.py computes without Kafka and without the engine. Each test
+runs with the embedded broker and SQLite, and marked `services` with real Kafka and Elasticsearch.
 """
 
 from __future__ import annotations
@@ -70,7 +70,10 @@ def real() -> Iterator[Place]:
 
 
 @pytest.fixture(
-    params=["embedded", pytest.param("real", marks=[pytest.mark.services, pytest.mark.timeout(600)])]
+    params=[
+        "embedded",
+        pytest.param("real", marks=[pytest.mark.services, pytest.mark.timeout(600)]),
+    ]
 )
 def place(request: pytest.FixtureRequest) -> Place:
     return request.getfixturevalue(request.param)
