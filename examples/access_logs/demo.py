@@ -272,10 +272,10 @@ def run(brokers: str, store: Store, folder: Path, seconds: float, rate: int) -> 
             read_output=True,
         )
     )
-    must_be = generator.expected(count, start_ms, rate)
     picture = Picture(count, rate)
     deadline = time.monotonic() + seconds + PATIENCE_SECONDS
     results: dict[str, Documents] = {}
+    must_be: dict[str, Documents] = {}
     crashed = False
     try:
         while time.monotonic() < deadline:
@@ -283,8 +283,10 @@ def run(brokers: str, store: Store, folder: Path, seconds: float, rate: int) -> 
             traffic.process.check()
             results = {name: store.documents(name) for name in RESULTS}
             picture.draw(traffic.sent, results)
-            if results == must_be:
-                break
+            if total_of(results, "url_counts") == count:
+                must_be = must_be or generator.expected(count, start_ms, rate)
+                if results == must_be:
+                    break
             if not crashed and traffic.sent > count // 2 and any(checkpoints.glob("*/chk-*")):
                 crashed = True
                 job.popen.kill()
@@ -295,6 +297,7 @@ def run(brokers: str, store: Store, folder: Path, seconds: float, rate: int) -> 
     finally:
         traffic.process.end()
         job.end()
+    must_be = must_be or generator.expected(count, start_ms, rate)
     return summary(store, count, crashed, results, must_be)
 
 
