@@ -18,8 +18,9 @@ __all__ = ["JobClient"]
 class JobClient:
     """Handle of a job started by :meth:`StreamExecutionEnvironment.execute_async`."""
 
-    def __init__(self, job: _native.Job) -> None:
+    def __init__(self, job: _native.Job, places: dict[str, list[str]] | None = None) -> None:
         self._job = job
+        self._places = places or {}
 
     def get_job_id(self) -> JobID:
         """The job's id."""
@@ -79,7 +80,13 @@ class JobClient:
         return JobStatus[self._job.status()].is_globally_terminal_state()
 
     def _wait_for_result(self) -> JobExecutionResult:
-        self._job.wait()
+        try:
+            self._job.wait()
+        except Exception as error:
+            from pyflink.datastream._graph import note_place
+
+            note_place(error, self._places)
+            raise
         return result_of(self._job)
 
     def _join(self) -> None:

@@ -21,7 +21,11 @@ __all__ = [
 
 
 class SerializationSchema:
-    """Makes bytes of a record; a connector asks it for a native format and its options."""
+    """Makes bytes of a record; a connector asks it for a native format and its options.
+
+    Beyond upstream, a subclass with a method ``serialize(element)``, which returns bytes, a str or
+    None, can be used for keys and values of Kafka records.
+    """
 
     def __init__(self, j_serialization_schema: Any = None) -> None:
         self._j_serialization_schema = j_serialization_schema
@@ -30,7 +34,8 @@ class SerializationSchema:
         """(format name, its options, declared type of the records or None)."""
         raise TypeError(
             f"{type(self).__name__} does not say how to make bytes; use SimpleStringSchema, "
-            "JsonRowSerializationSchema or CsvRowSerializationSchema"
+            "JsonRowSerializationSchema or CsvRowSerializationSchema, or give it a method "
+            "serialize(element) that returns bytes (keys and values of Kafka records)"
         )
 
 

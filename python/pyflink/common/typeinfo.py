@@ -93,10 +93,34 @@ class TypeInformation:
 
 def _check_type(type_info: object, where: str) -> TypeInformation:
     if not isinstance(type_info, TypeInformation):
-        name = getattr(type_info, "__name__", "")
-        hint = f"; did you mean Types.{name}()?" if name and hasattr(Types, name) else ""
-        raise TypeError(f"{where} must be a type such as Types.STRING(), got {type_info!r}{hint}")
+        raise TypeError(
+            f"{where} must be a type such as Types.STRING(), got"
+            f" {type_info!r}{type_hint(type_info)}"
+        )
     return type_info
+
+
+def type_hint(wrong: object) -> str:
+    """What was probably meant by something that is no type, for the end of an error message."""
+    name = wrong if isinstance(wrong, str) else getattr(wrong, "__name__", "")
+    if isinstance(wrong, type):
+        known = TypeInformation.of(wrong)
+        if isinstance(known, BasicTypeInfo):
+            names = {"Integer": "INT", "Long": "LONG", "BigDecimal": "BIG_DEC"}
+            return f"; did you mean Types.{names.get(str(known), str(known).upper())}()?"
+        return ""
+    if name and not name.startswith("_") and hasattr(Types, name.upper()):
+        return f"; did you mean Types.{name.upper()}()?"
+    return ""
+
+
+def _fields_of(field_types: Any, what: str) -> list[TypeInformation]:
+    if isinstance(field_types, TypeInformation) or not hasattr(field_types, "__iter__"):
+        raise TypeError(
+            f"a {what} needs a list of types such as [Types.STRING(), Types.INT()], got"
+            f" {field_types!r}"
+        )
+    return [_check_type(t, f"type of field {i} of a {what}") for i, t in enumerate(field_types)]
 
 
 def _simple(kind: str) -> _native.LogicalType:
@@ -337,9 +361,7 @@ class RowTypeInfo(TypeInformation):
     def __init__(
         self, field_types: Sequence[TypeInformation], field_names: Sequence[str] | None = None
     ) -> None:
-        self._field_types = [
-            _check_type(t, f"type of field {i} of a ROW") for i, t in enumerate(field_types)
-        ]
+        self._field_types = _fields_of(field_types, "ROW")
         self._field_names: list[str] | None = None
         if field_names is not None:
             self._field_names = list(field_names)
@@ -399,9 +421,7 @@ class TupleTypeInfo(TypeInformation):
     """A Python tuple with typed fields."""
 
     def __init__(self, field_types: Sequence[TypeInformation]) -> None:
-        self._field_types = [
-            _check_type(t, f"type of field {i} of a TUPLE") for i, t in enumerate(field_types)
-        ]
+        self._field_types = _fields_of(field_types, "TUPLE")
 
     def get_field_types(self) -> list[TypeInformation]:
         """Types of the fields."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 def configure(env: StreamExecutionEnvironment, configuration: Configuration) -> None:
     """Applies every setting the table below knows; keeps all of them readable."""
+    if not hasattr(configuration, "add_all_to_dict"):
+        raise TypeError(f"configure() needs a Configuration, got {configuration!r}")
     values: dict[str, Any] = {}
     configuration.add_all_to_dict(values)
     env._settings.update(values)

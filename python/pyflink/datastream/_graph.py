@@ -7,7 +7,14 @@ runs records.
 
 from __future__ import annotations
 
-from pyflink.common.typeinfo import PickledBytesTypeInfo, RowTypeInfo, TypeInformation
+import sys
+
+from pyflink.common.typeinfo import (
+    PickledBytesTypeInfo,
+    RowTypeInfo,
+    TypeInformation,
+    type_hint,
+)
 
 # as typing's, without importing it: that costs as much as all of this package
 TYPE_CHECKING = False
@@ -73,6 +80,35 @@ class Edge:
         )
 
 
+def _users_place() -> str:
+    """The line of the script that called this package, as ``file:line``."""
+    frame = sys._getframe(2)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("pyflink."):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def add_note(error: BaseException, note: str) -> None:
+    """``BaseException.add_note``, also for Python 3.10."""
+    notes = getattr(error, "__notes__", None)
+    if notes is None:
+        notes = []
+        error.__notes__ = notes  # type: ignore[attr-defined]  # Python 3.11 knows it
+    if note not in notes:
+        notes.append(note)
+
+
+def note_place(error: BaseException, places: dict[str, list[str]]) -> None:
+    """Adds where the operator that `error` names in its notes was made."""
+    for note in getattr(error, "__notes__", ()):
+        _, _, rest = note.partition(" '")
+        name = rest.rpartition("'")[0] if note.startswith("in ") else ""
+        lines = places.get(name)
+        if lines:
+            add_note(error, f"{name!r} was made at {' or '.join(lines[:4])}")
+            return
+
+
 class Transformation:
     """One operator of the program."""
 
@@ -90,6 +126,7 @@ class Transformation:
         "native_type",
         "parallelism",
         "params",
+        "place",
         "single",
         "slot_sharing_group",
         "tags",
@@ -130,6 +167,7 @@ class Transformation:
         self.description: str | None = None
         self.slot_sharing_group: Any = None
         self.tags: dict[str, tuple[int, TypeInformation]] = {}
+        self.place = _users_place()
 
     @property
     def is_sink(self) -> bool:
@@ -203,7 +241,7 @@ def declared_type(type_info: Any, what: str) -> TypeInformation:
         return type_info
     raise TypeError(
         f"{what} must be a TypeInformation such as Types.INT(), or a list of them for a row, got"
-        f" {type_info!r}"
+        f" {type_info!r}{type_hint(type_info)}"
     )
 
 
@@ -230,6 +268,7 @@ class Plan:
     ) -> None:
         self._env = env
         self._nodes: dict[int, _Node] = {}
+        self._uids: dict[str, Transformation] = {}
         self._default_parallelism = env.get_parallelism()
         for transformation in transformations:
             self._add(transformation)
@@ -238,6 +277,16 @@ class Plan:
     def nodes(self) -> list[_Node]:
         """Inputs first."""
         return list(self._nodes.values())
+
+    def places(self) -> dict[str, list[str]]:
+        """Where the operators of each name were made."""
+        places: dict[str, list[str]] = {}
+        for node in self.nodes:
+            t = node.transformation
+            lines = places.setdefault(t.display_name(), [])
+            if t.place not in lines:
+                lines.append(t.place)
+        return places
 
     def is_bounded(self) -> bool:
         """Every source ends by itself."""
@@ -272,8 +321,16 @@ class Plan:
         if parallelism > max_parallelism:
             raise ValueError(
                 f"The parallelism {parallelism} of {t.name!r} is above its maximum parallelism"
-                f" {max_parallelism}; lower it, or raise set_max_parallelism(...)"
+                f" {max_parallelism}; lower it, or raise set_max_parallelism(...) (made at"
+                f" {t.place})"
             )
+        if t.uid:
+            first = self._uids.setdefault(t.uid, t)
+            if first is not t:
+                raise ValueError(
+                    f"the uid {t.uid!r} is given to {first.name!r} ({first.place}) and to"
+                    f" {t.name!r} ({t.place}); state is found by it, so each needs its own"
+                )
         node = _Node(len(self._nodes), t, parallelism, max_parallelism)
         for source, edge in sources:
             partitioner = edge.partitioner
@@ -325,18 +382,22 @@ class Plan:
             output_type = t.native_type
             if output_type is None and not isinstance(t.type_info, PickledBytesTypeInfo):
                 output_type = t.type_info._logical()
-            ids[node.index] = graph.add(
-                t.kind,
-                t.display_name(),
-                inputs=inputs,
-                parallelism=node.parallelism,
-                max_parallelism=node.max_parallelism,
-                uid=t.uid,
-                chaining=t.chaining,
-                keyed=t.keyed,
-                output_type=output_type,
-                params=params,
-            )
+            try:
+                ids[node.index] = graph.add(
+                    t.kind,
+                    t.display_name(),
+                    inputs=inputs,
+                    parallelism=node.parallelism,
+                    max_parallelism=node.max_parallelism,
+                    uid=t.uid,
+                    chaining=t.chaining,
+                    keyed=t.keyed,
+                    output_type=output_type,
+                    params=params,
+                )
+            except Exception as error:
+                add_note(error, f"{t.display_name()!r} was made at {t.place}")
+                raise
         return graph
 
     def to_text(self) -> str:

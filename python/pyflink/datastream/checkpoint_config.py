@@ -72,6 +72,10 @@ class CheckpointConfig:
 
         :raises ValueError: below 10 ms.
         """
+        if isinstance(checkpoint_interval, bool) or not isinstance(checkpoint_interval, int):
+            raise TypeError(
+                f"Checkpoint interval must be a number of milliseconds, got {checkpoint_interval!r}"
+            )
         if checkpoint_interval < 10:
             raise ValueError(
                 "Checkpoint interval must be larger than or equal to 10 ms, got"

@@ -11,7 +11,13 @@ from pyflink.common.typeinfo import (
     TupleTypeInfo,
     TypeInformation,
 )
-from pyflink.datastream._graph import Edge, Transformation, declared_type, emitter_of_side_output
+from pyflink.datastream._graph import (
+    Edge,
+    Transformation,
+    declared_type,
+    emitter_of_side_output,
+    note_place,
+)
 from pyflink.datastream.functions import (
     AggregateFunction,
     AllWindowFunction,
@@ -91,6 +97,14 @@ def _check_process_function(func: Any, interface: type, method: str, on: str) ->
         raise TypeError(f"{interface.__name__} is required for {on}, got {func!r}")
 
 
+_KEYED_ONLY = {
+    "window": "window_all(...)",
+    "count_window": "window_all(...)",
+    "reduce": "window_all(...).reduce(...)",
+    **dict.fromkeys(("sum", "min", "max", "min_by", "max_by"), "window_all(...).reduce(...)"),
+}
+
+
 class DataStream:
     """A stream of records of one type."""
 
@@ -100,6 +114,21 @@ class DataStream:
         self._env = env
         self._edges = edges
         self._type_info = type_info
+
+    if not TYPE_CHECKING:  # only says more than Python would
+
+        def __getattr__(self, name: str) -> Any:
+            hint = ""
+            if name in _KEYED_ONLY:
+                hint = (
+                    f": {name}() works on the records of a key; call key_by(...) first, or use"
+                    f" {_KEYED_ONLY[name]} for the whole stream"
+                )
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}{hint}",
+                name=name,
+                obj=self,
+            )
 
     # -- the operator behind the stream ------------------------------------------------------------
 
@@ -319,9 +348,10 @@ class DataStream:
             or callable(key_selector)
             or callable(getattr(key_selector, "get_key", None))
         ):
+            field = repr(key_selector) if isinstance(key_selector, (str, int)) else "0"
             raise TypeError(
                 "Parameter key_selector should be type of KeySelector or a callable function such"
-                f" as `lambda record: record[0]`, got {key_selector!r}"
+                f" as `lambda record: record[{field}]`, got {key_selector!r}"
             )
         declared = declared_type(key_type, "key_type of key_by")
         from pyflink.datastream._key_field import key_field
@@ -357,7 +387,8 @@ class DataStream:
         edges = list(self._edges)
         for stream in streams:
             if not isinstance(stream, DataStream):
-                raise TypeError(f"union() needs DataStreams, got {stream!r}")
+                hint = "; write union(*streams)" if isinstance(stream, (list, tuple)) else ""
+                raise TypeError(f"union() needs DataStreams, got {stream!r}{hint}")
             self._check_same_environment(stream, "union")
             if stream._type_info != self._type_info:
                 raise ValueError(
@@ -573,11 +604,11 @@ class DataStream:
             "collect", "Data stream collect sink", self._type_info, {"queue": queue}, single=True
         )
         try:
-            job = self._env._start(job_execution_name or "DataStream Collect")
+            job, places = self._env._start(job_execution_name or "DataStream Collect")
         except BaseException:
             self._env._unregister(node)
             raise
-        iterator = CloseableIterator(job, queue)
+        iterator = CloseableIterator(job, queue, places)
         if limit is None:
             return iterator
         with iterator:
@@ -634,9 +665,12 @@ class DataStreamSink:
 class CloseableIterator:
     """Records of a running job. Leaving it as a context manager, or :meth:`close`, ends the job."""
 
-    def __init__(self, job: _native.Job, queue: _native.CollectQueue) -> None:
+    def __init__(
+        self, job: _native.Job, queue: _native.CollectQueue, places: dict[str, list[str]]
+    ) -> None:
         self._job = job
         self._queue = queue
+        self._places = places
         self._closed = False
 
     def __iter__(self) -> Iterator[Any]:
@@ -645,7 +679,13 @@ class CloseableIterator:
     def __next__(self) -> Any:
         if self._closed:
             raise StopIteration
-        return self._job.next_collected(self._queue)
+        try:
+            return self._job.next_collected(self._queue)
+        except StopIteration:
+            raise
+        except Exception as error:
+            note_place(error, self._places)
+            raise
 
     def next(self) -> Any:
         """The next record.
@@ -968,6 +1008,18 @@ class _Windows:
         self._lateness_ms = 0
         self._late_tag: OutputTag | None = None
 
+    if not TYPE_CHECKING:  # only says more than Python would
+
+        def __getattr__(self, name: str) -> Any:
+            hint = ""
+            if not name.startswith("_") and hasattr(KeyedStream, name):
+                hint = ": windows become a stream by reduce(), aggregate(), apply() or process()"
+            raise AttributeError(
+                f"{type(self).__name__!r} object has no attribute {name!r}{hint}",
+                name=name,
+                obj=self,
+            )
+
     def get_execution_environment(self) -> StreamExecutionEnvironment:
         """The environment the stream belongs to."""
         return self._stream._env
@@ -998,7 +1050,16 @@ class _Windows:
 
         :param evictor: an object with ``evict_before`` and ``evict_after`` (elements, size,
             window, context).
+        :raises TypeError: for something else.
         """
+        if isinstance(evictor, type) or not (
+            callable(getattr(evictor, "evict_before", None))
+            and callable(getattr(evictor, "evict_after", None))
+        ):
+            raise TypeError(
+                "evictor() needs an object with evict_before and evict_after, such as"
+                f" CountEvictor.of(10), got {evictor!r}"
+            )
         self._evictor = evictor
         return self
 
@@ -1038,6 +1099,16 @@ class _Windows:
             "apply": f"a {apply_class.__name__}",
         }[method]
         message = f"window_function should be {allowed}, got {function!r}"
+        if isinstance(function, type):
+            message += f"; write {function.__name__}()"
+        elif isinstance(function, wrong):
+            message += (
+                "; it is for windows of a keyed stream"
+                if self._ALL
+                else "; it is for window_all() on a stream without keys"
+            )
+        elif callable(function):
+            message += "; write a class with that method, or use reduce() or aggregate()"
         if isinstance(function, (type, *wrong)):
             raise TypeError(message)
         for kind, interface in (("process", process_class), ("apply", apply_class)):
@@ -1128,6 +1199,11 @@ class _Windows:
             getattr(aggregate_function, "create_accumulator", None)
         ):
             raise TypeError(f"aggregate() needs an AggregateFunction, got {aggregate_function!r}")
+        if isinstance(aggregate_function, type):
+            raise TypeError(
+                f"got the class {aggregate_function.__name__} where an instance is needed; write"
+                f" {aggregate_function.__name__}()"
+            )
         kind = "none" if window_function is None else self._window_function(window_function)
         return self._build(
             "Window Aggregate",

@@ -19,7 +19,10 @@ class OutputTag:
         self, tag_id: str, type_info: TypeInformation | list[TypeInformation] | None = None
     ) -> None:
         if not tag_id or not isinstance(tag_id, str):
-            raise ValueError(f"OutputTag tag_id cannot be None or empty string, got {tag_id!r}")
+            raise ValueError(
+                "OutputTag tag_id cannot be None or empty string, got"
+                f" {tag_id!r}; give it a name: OutputTag('late', Types.STRING())"
+            )
         self.tag_id = tag_id
         if type_info is None:
             self.type_info: TypeInformation = Types.PICKLED_BYTE_ARRAY()

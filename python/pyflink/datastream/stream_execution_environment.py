@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyflink.common.typeinfo import PickledBytesTypeInfo, TypeInformation
-from pyflink.datastream._graph import Edge, Plan, Transformation, declared_type
+from pyflink.datastream._graph import Edge, Plan, Transformation, declared_type, note_place
 from pyflink.datastream.data_stream import DataStream, _watermarks
 from pyflink.datastream.execution_mode import RuntimeExecutionMode
 
@@ -407,15 +407,17 @@ class StreamExecutionEnvironment:
 
         :param collection: the records; they are taken over now.
         :param type_info: their type; any Python object when left out.
-        :raises TypeError: when `collection` cannot be iterated, or a type is no type.
+        :raises TypeError: when `collection` cannot be iterated, a type is no type, or a record is
+            not of that type.
         """
         if isinstance(collection, (str, bytes)) or not hasattr(collection, "__iter__"):
             raise TypeError(f"from_collection needs a list of records, got {collection!r}")
         declared = declared_type(type_info, "type_info of from_collection")
-        params = {
-            "values": list(collection),
-            "type": None if isinstance(declared, PickledBytesTypeInfo) else declared._logical(),
-        }
+        values = list(collection)
+        logical = None if isinstance(declared, PickledBytesTypeInfo) else declared._logical()
+        if logical is not None:
+            _check_records(values, logical)
+        params = {"values": values, "type": logical}
         return self._source("collection", "Collection Source", declared, params, single=True)
 
     def from_sequence(self, from_: int, to: int) -> DataStream:
@@ -551,18 +553,31 @@ class StreamExecutionEnvironment:
 
     def _plan(self) -> Plan:
         if not self._transformations:
-            raise RuntimeError("No operators defined in streaming topology. Cannot execute.")
+            raise RuntimeError(
+                "No operators defined in streaming topology. Cannot execute. Add an operator or"
+                " sink first, for instance stream.print(); execute() runs what was added since the"
+                " last execution"
+            )
         return Plan(self, self._transformations)
 
-    def _start(self, job_name: str) -> _native.Job:
-        """Translates what was built, forgets it, and starts it."""
+    def _start(self, job_name: str) -> tuple[_native.Job, dict[str, list[str]]]:
+        """Translates what was built, forgets it, and starts it.
+
+        :returns: the job, and where its operators were made.
+        """
         from pyflink.datastream._logging import connect_engine
 
         plan = self._plan()
+        connect_engine()  # first: the translation of a connector's settings may warn already
         graph = plan.to_native()
-        connect_engine()
+        options = self._job_options(plan)
         self._transformations = []
-        return graph.start(job_name, self._job_options(plan))
+        places = plan.places()
+        try:
+            return graph.start(job_name, options), places
+        except Exception as error:
+            note_place(error, places)
+            raise
 
     def _job_options(self, plan: Plan) -> dict[str, Any]:
         batch = self._runtime_mode is RuntimeExecutionMode.BATCH
@@ -601,6 +616,8 @@ class StreamExecutionEnvironment:
             )
             if storage is not None:
                 options["checkpoint_directory"] = storage._directory()
+                if options.get("checkpoint_interval_ms", 0) > 0:
+                    _check_writable(options["checkpoint_directory"])
             options["retain_on_cancellation"] = (
                 checkpoints.get_externalized_checkpoint_retention()
                 is ExternalizedCheckpointRetention.RETAIN_ON_CANCELLATION
@@ -624,8 +641,12 @@ class StreamExecutionEnvironment:
         """
         from pyflink.common.job_client import result_of
 
-        job = self._start(job_name or self._job_name)
-        job.wait()
+        job, places = self._start(job_name or self._job_name)
+        try:
+            job.wait()
+        except Exception as error:
+            note_place(error, places)
+            raise
         return result_of(job)
 
     def execute_async(self, job_name: str = _DEFAULT_JOB_NAME) -> JobClient:
@@ -637,14 +658,14 @@ class StreamExecutionEnvironment:
         """
         from pyflink.common.job_client import JobClient
 
-        job = self._start(job_name or self._job_name)
+        job, places = self._start(job_name or self._job_name)
         _running_jobs[:] = [
             j
             for j in _running_jobs
             if j.status() in ("CREATED", "RUNNING", "CANCELLING", "FAILING")
         ]
         _running_jobs.append(job)
-        return JobClient(job)
+        return JobClient(job, places)
 
     def get_execution_plan(self) -> str:
         """What was built, as text: nodes with id, type, parallelism and predecessors.
@@ -659,6 +680,55 @@ class StreamExecutionEnvironment:
 
 
 _default_local_parallelism: int | None = None
+
+
+# so many records are checked when the program is built; the others when it is executed
+_RECORDS_CHECKED = 1000
+
+
+def _check_records(values: list[Any], logical: _native.LogicalType) -> None:
+    from pyflink import _native
+
+    def check(records: list[Any]) -> None:
+        _native.StreamGraph().add(
+            "collection", "Collection Source", params={"values": records, "type": logical}
+        )
+
+    try:
+        check(values[:_RECORDS_CHECKED])
+    except Exception:
+        for number, value in enumerate(values):
+            try:
+                check([value])
+            except Exception as error:
+                raise TypeError(
+                    f"from_collection: record {number}: {error}; correct the record or type_info"
+                ) from None
+        raise
+
+
+def _check_writable(directory: str) -> None:
+    import os
+
+    if not directory:
+        return
+    try:
+        os.makedirs(directory, exist_ok=True)  # noqa: PTH103
+        writable = os.access(directory, os.W_OK | os.X_OK)
+    except OSError as error:
+        raise type(error)(
+            error.errno,
+            f"checkpoints cannot be kept there ({error.strerror}); give"
+            " set_checkpoint_storage_dir(...) a folder that can be written",
+            directory,
+        ) from None
+    if not writable:
+        raise PermissionError(
+            13,
+            "checkpoints cannot be kept there (no permission to write); give"
+            " set_checkpoint_storage_dir(...) a folder that can be written",
+            directory,
+        )
 
 
 def _without_scheme(path: str) -> str:

@@ -630,7 +630,7 @@ class CountTrigger(Trigger):
     """Fires when a window has so many records."""
 
     def __init__(self, window_size: int) -> None:
-        self._window_size = _positive(window_size, "CountTrigger: the count")
+        self._window_size = _count_of(window_size, "CountTrigger: the count")
         self._count_descriptor: Any = None
 
     @staticmethod
@@ -783,6 +783,14 @@ def _positive(value: Any, what: str) -> int:
     if millis <= 0:
         raise ValueError(f"{what} must be greater than zero, got {value}")
     return millis
+
+
+def _count_of(value: Any, what: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{what} must be a number of records, got {value!r}")
+    if value <= 0:
+        raise ValueError(f"{what} must be greater than zero, got {value}")
+    return value
 
 
 class _TimeWindows(WindowAssigner):
@@ -1072,8 +1080,8 @@ class _CountWindows(WindowAssigner):
     """Base of the assigners that count."""
 
     def __init__(self, window_size: int, window_slide: int) -> None:
-        self._window_size = _positive(window_size, f"{type(self).__name__}: the size")
-        self._window_slide = _positive(window_slide, f"{type(self).__name__}: the slide")
+        self._window_size = _count_of(window_size, "a count window: the size")
+        self._window_slide = _count_of(window_slide, "a count window: the slide")
         self._counter: Any = None
 
     def _next(self, context: WindowAssigner.WindowAssignerContext) -> int:

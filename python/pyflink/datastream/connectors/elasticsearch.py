@@ -216,6 +216,11 @@ class _SinkBuilder:
         nodes = [hosts] if isinstance(hosts, str) else list(hosts)
         if not nodes:
             raise ValueError("Hosts cannot be empty; use set_hosts(['http://localhost:9200'])")
+        for node in nodes:
+            if not isinstance(node, str) or not node or any(c.isspace() for c in node):
+                raise ValueError(
+                    f"set_hosts needs nodes such as 'http://localhost:9200', got {node!r}"
+                )
         return self._set("hosts", join_list(nodes))
 
     def set_delivery_guarantee(self, delivery_guarantee: DeliveryGuarantee) -> Any:

@@ -111,6 +111,9 @@ class FileSourceBuilder:
         if not paths:
             raise ValueError("FileSource needs at least one path")
         self._format = stream_format
+        for path in paths:
+            if not path or (not hasattr(path, "__fspath__") and not isinstance(path, str)):
+                raise TypeError(f"FileSource needs paths of files or folders, got {path!r}")
         self._paths = [str(path) for path in paths]
 
     def monitor_continuously(self, discovery_interval: Duration) -> FileSourceBuilder:

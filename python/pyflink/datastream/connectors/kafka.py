@@ -92,7 +92,9 @@ class KafkaOffsetsInitializer:
 
         :param offset_reset_strategy: what to do for a partition without; NONE fails.
         """
-        return KafkaOffsetsInitializer("committed", offset_reset_strategy.name.lower())
+        return KafkaOffsetsInitializer(
+            "committed", _reset(offset_reset_strategy, "committed_offsets")
+        )
 
     @staticmethod
     def timestamp(timestamp: int) -> KafkaOffsetsInitializer:
@@ -111,8 +113,14 @@ class KafkaOffsetsInitializer:
         :param offset_reset_strategy: where to begin in the other partitions, and where an offset
             is gone.
         """
+        for partition, offset in dict(offsets).items():
+            if not isinstance(partition, KafkaTopicPartition) or not isinstance(offset, int):
+                raise TypeError(
+                    "KafkaOffsetsInitializer.offsets needs {KafkaTopicPartition('topic', 0):"
+                    f" offset}}, got {partition!r}: {offset!r}"
+                )
         return KafkaOffsetsInitializer(
-            "offsets", offset_reset_strategy.name.lower(), offsets=dict(offsets)
+            "offsets", _reset(offset_reset_strategy, "offsets"), offsets=dict(offsets)
         )
 
     @staticmethod
@@ -138,6 +146,15 @@ class KafkaOffsetsInitializer:
 
     def __repr__(self) -> str:
         return f"KafkaOffsetsInitializer.{self._mode}"
+
+
+def _reset(strategy: Any, where: str) -> str:
+    if not isinstance(strategy, KafkaOffsetResetStrategy):
+        raise TypeError(
+            f"KafkaOffsetsInitializer.{where} needs a KafkaOffsetResetStrategy such as"
+            f" KafkaOffsetResetStrategy.EARLIEST, got {strategy!r}"
+        )
+    return strategy.name.lower()
 
 
 class KafkaSource(Source):
@@ -187,7 +204,9 @@ class KafkaSourceBuilder:
                 " and set_partitions"
             )
         if not value:
-            raise ValueError(f"the subscription by {kind} is empty")
+            raise ValueError(
+                f"the subscription by {kind} is empty; name at least one: set_topics('orders')"
+            )
         self._subscription = (kind, value)
         return self
 
@@ -195,7 +214,8 @@ class KafkaSourceBuilder:
         """Reads these topics."""
         for topic in topics:
             if not isinstance(topic, str):
-                raise TypeError(f"set_topics('a', 'b', ...) takes names, got {topic!r}")
+                hint = "; write set_topics(*topics)" if isinstance(topic, (list, tuple)) else ""
+                raise TypeError(f"set_topics('a', 'b', ...) takes names, got {topic!r}{hint}")
         return self._subscribe("topics", join_list(topics))
 
     def set_topic_pattern(self, topic_pattern: str) -> KafkaSourceBuilder:
@@ -204,6 +224,12 @@ class KafkaSourceBuilder:
 
     def set_partitions(self, partitions: set[KafkaTopicPartition]) -> KafkaSourceBuilder:
         """Reads just these partitions."""
+        for partition in partitions:
+            if not isinstance(partition, KafkaTopicPartition):
+                raise TypeError(
+                    "set_partitions needs {KafkaTopicPartition('topic', 0), ...}, got"
+                    f" {partition!r}"
+                )
         ordered = sorted(partitions, key=lambda p: (p.topic, p.partition))
         return self._subscribe("partitions", join_list(p._text() for p in ordered))
 
@@ -257,7 +283,7 @@ class KafkaSourceBuilder:
 
     def set_properties(self, props: dict[str, str]) -> KafkaSourceBuilder:
         """Settings of the Kafka client, by the Java client's names."""
-        for key, value in props.items():
+        for key, value in _properties(props).items():
             self.set_property(key, value)
         return self
 
@@ -312,6 +338,15 @@ def _initializer(value: Any, where: str) -> KafkaOffsetsInitializer:
     return value
 
 
+def _properties(props: Any) -> dict[str, Any]:
+    if not isinstance(props, dict):
+        raise TypeError(
+            "set_properties needs a dict of Kafka settings such as {'security.protocol': 'SSL'},"
+            f" got {props!r}"
+        )
+    return props
+
+
 class KafkaTopicSelector(ABC):
     """Chooses the topic of each record."""
 
@@ -341,12 +376,19 @@ class KafkaRecordSerializationSchema(SerializationSchema):
         """Starts a schema."""
         return KafkaRecordSerializationSchemaBuilder()
 
+    def _value_in_python(self) -> bool:
+        return callable(getattr(self._value, "serialize", None))
+
     def _params(self) -> dict[str, Any]:
         """Parameters of the engine's kafka_serializer."""
         options: dict[str, str] = {}
         params: dict[str, Any] = {"options": options, "topic_selector": self._topic_selector}
         if self._topic is not None:
             options["topic"] = self._topic
+        if self._value_in_python():
+            params["value_serializer"] = self._value
+            params["key_serializer"] = self._key
+            return params
         for prefix, schema in (("key", self._key), ("value", self._value)):
             if schema is None:
                 continue
@@ -436,7 +478,16 @@ class KafkaRecordSerializationSchemaBuilder:
                 "KafkaRecordSerializationSchema: a value schema is required; call"
                 " set_value_serialization_schema(...)"
             )
-        return KafkaRecordSerializationSchema(self._topic, self._key, self._value, self._selector)
+        schema = KafkaRecordSerializationSchema(self._topic, self._key, self._value, self._selector)
+        if self._key is not None:
+            in_python = callable(getattr(self._key, "serialize", None))
+            if in_python != schema._value_in_python():
+                raise ValueError(
+                    "KafkaRecordSerializationSchema: the schemas of key and value must both be"
+                    " formats such as SimpleStringSchema(), or both be written in Python with"
+                    f" serialize(element); got {self._key!r} and {self._value!r}"
+                )
+        return schema
 
 
 def _schema(value: Any, where: str) -> SerializationSchema:
@@ -462,13 +513,16 @@ class KafkaSink(Sink):
 
     def _prepare(self, stream: DataStream, added: list[Transformation]) -> DataStream:
         params = self._serializer._params()
-        value_type = params.get("value_type")
-        if params["options"]["value.format"] == "string" and isinstance(
-            stream._type_info, PickledBytesTypeInfo
-        ):
-            # upstream's SimpleStringSchema takes strings only; an untyped stream of them is fine
-            # here
-            params["value_type"] = value_type or Types.STRING()._logical()
+        if params["options"].get("value.format") == "string":
+            if isinstance(stream._type_info, PickledBytesTypeInfo):
+                # upstream's SimpleStringSchema takes strings only; an untyped stream of them is
+                # fine here
+                params["value_type"] = params.get("value_type") or Types.STRING()._logical()
+            elif stream._type_info != Types.STRING():
+                raise TypeError(
+                    "KafkaSink: SimpleStringSchema writes strings, but the records are"
+                    f" {stream._type_info}; map them first: .map(str, Types.STRING())"
+                )
         node = stream._add("kafka_serializer", "Kafka Serializer", PickledBytesTypeInfo(), params)
         added.append(node)
         return DataStream(stream._env, [Edge(node, "forward")], PickledBytesTypeInfo())
@@ -541,7 +595,7 @@ class KafkaSinkBuilder:
 
     def set_kafka_producer_config(self, props: dict[str, str]) -> KafkaSinkBuilder:
         """Settings of the Kafka client, by the Java client's names."""
-        for key, value in props.items():
+        for key, value in _properties(props).items():
             self.set_property(key, value)
         return self
 
