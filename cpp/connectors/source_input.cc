@@ -154,10 +154,10 @@ void SourceInput::take_batch(SplitState& split, const BatchPtr& raw) {
   for (std::int64_t row = 0; row < batch->num_rows(); ++row) {
     const Timestamp watermark =
         split.generator->on_event(batch->value_at(row), batch->timestamp_at(row));
-    if (watermark > split.watermark) {
+    if (watermark > split.watermark || split.generator->is_idle() != split.generator_idle) {
       ready_.push_back({0, batch->slice(begin, row + 1)});
       begin = row + 1;
-      raise(split, watermark);
+      follow_generator(split, watermark);
     }
   }
   if (begin < batch->num_rows()) {
@@ -165,9 +165,14 @@ void SourceInput::take_batch(SplitState& split, const BatchPtr& raw) {
   }
 }
 
-void SourceInput::raise(SplitState& split, Timestamp watermark) {
+void SourceInput::follow_generator(SplitState& split, Timestamp watermark) {
   if (watermark > split.watermark) {
     split.watermark = watermark;
+    split.generator_idle = false;  // a watermark ends idleness; what was said after it comes below
+    update_combined();
+  }
+  if (const bool idle = split.generator->is_idle(); idle != split.generator_idle) {
+    split.generator_idle = idle;
     update_combined();
   }
 }
@@ -177,7 +182,7 @@ void SourceInput::on_periodic(Timestamp now) {
     if (!split.generator || split.finished) {
       continue;
     }
-    raise(split, split.generator->on_periodic());
+    follow_generator(split, split.generator->on_periodic());
     if (strategy_.idle_timeout_ms > 0 && !split.idle &&
         now - split.last_record_at >= strategy_.idle_timeout_ms) {
       split.idle = true;
@@ -194,7 +199,7 @@ void SourceInput::update_combined() {
   Timestamp minimum = kMaxTimestamp;
   bool any_active = false;
   for (const SplitState& split : splits_) {
-    if (!split.idle && !split.finished) {
+    if (!split.idle && !split.generator_idle && !split.finished) {
       any_active = true;
       minimum = std::min(minimum, split.watermark);
     }

@@ -57,14 +57,15 @@ class SourceInput final : public TaskInput {
     std::unique_ptr<WatermarkGenerator> generator;
     Timestamp watermark = kMinWatermark;
     Timestamp last_record_at = 0;  ///< clock time
-    bool idle = false;
+    bool idle = false;            ///< by the strategy's time-out
+    bool generator_idle = false;  ///< by the generator's own word
     bool finished = false;
   };
 
   BatchPtr assign_timestamps(const BatchPtr& batch);
   void take_batch(SplitState& split, const BatchPtr& batch);
   bool take(Item& out);
-  void raise(SplitState& split, Timestamp watermark);
+  void follow_generator(SplitState& split, Timestamp watermark);
   void on_periodic(Timestamp now);
   void update_combined();
   void finish_splits();

@@ -105,6 +105,9 @@ class WatermarkGenerator {
   /// feed whole batches by on_batch().
   virtual bool is_periodic_only() const { return false; }
   virtual void on_batch(Timestamp /*max_timestamp*/) {}
+  /// Asked after on_event and on_periodic: the generator has declared itself idle
+  /// (WatermarkOutput.markIdle) and holds nobody back until it says otherwise or emits a watermark.
+  virtual bool is_idle() const { return false; }
 };
 
 /// What window functions get.

@@ -49,7 +49,7 @@ class TimestampsAndWatermarksOperator final : public Operator {
     const Timestamp timestamp = record.timestamp;
     out.emit(std::move(record));
     note_activity();
-    emit_watermark(generator_->on_event(value, timestamp), out);
+    follow_generator(generator_->on_event(value, timestamp), out);
   }
 
   void process_batch(const BatchPtr& batch, int input, Output& out) override {
@@ -80,10 +80,10 @@ class TimestampsAndWatermarksOperator final : public Operator {
     for (std::int64_t row = 0; row < rows; ++row) {
       const Timestamp watermark = generator_->on_event(
           batch->value_at(row), timestamps[static_cast<std::size_t>(row)]);
-      if (watermark > current_watermark_) {
+      if (watermark > current_watermark_ || generator_->is_idle() != generator_idle_) {
         out.emit_batch(stamped->slice(begin, row + 1));
         begin = row + 1;
-        emit_watermark(watermark, out);
+        follow_generator(watermark, out);
       }
     }
     if (begin < rows) {
@@ -125,15 +125,28 @@ class TimestampsAndWatermarksOperator final : public Operator {
 
   void emit_periodic(Output& out) {
     if (!idleness_.check_idle(context_->clock().now_ms())) {
-      emit_watermark(generator_->on_periodic(), out);
+      follow_generator(generator_->on_periodic(), out);
       return;
     }
     if (!idle_reported_) {
       idle_reported_ = true;
-      if (!is_idle_) {
-        is_idle_ = true;
-        out.emit_status(WatermarkStatus::kIdle);
-      }
+      set_idle(true, out);
+    }
+  }
+
+  /// What the generator said in its last call: a watermark, and whether it is idle now.
+  void follow_generator(Timestamp watermark, Output& out) {
+    emit_watermark(watermark, out);
+    const bool was_idle = std::exchange(generator_idle_, generator_->is_idle());
+    if (generator_idle_ || was_idle) {
+      set_idle(generator_idle_, out);
+    }
+  }
+
+  void set_idle(bool idle, Output& out) {
+    if (is_idle_ != idle) {
+      is_idle_ = idle;
+      out.emit_status(idle ? WatermarkStatus::kIdle : WatermarkStatus::kActive);
     }
   }
 
@@ -142,10 +155,7 @@ class TimestampsAndWatermarksOperator final : public Operator {
       return;
     }
     current_watermark_ = watermark;
-    if (is_idle_) {
-      is_idle_ = false;
-      out.emit_status(WatermarkStatus::kActive);
-    }
+    set_idle(false, out);
     out.emit_watermark(watermark);
   }
 
@@ -165,6 +175,7 @@ class TimestampsAndWatermarksOperator final : public Operator {
   Timestamp current_watermark_ = kMinWatermark;
   bool idle_reported_ = false;  ///< of the idleness wrapper: reset by any record
   bool is_idle_ = false;        ///< of the output: reset by a watermark
+  bool generator_idle_ = false;  ///< the generator's own word
 };
 
 }  // namespace

@@ -178,6 +178,29 @@ std::unique_ptr<WatermarkGenerator> punctuated_with(F f) {
   return std::make_unique<Function>(std::move(f));
 }
 
+/// Values say what to do: a multiple of 10 is a watermark (behind `mark_active` if need be), 7 at the
+/// end means `mark_idle`, 8 `mark_active`; anything else says nothing.
+inline std::unique_ptr<WatermarkGenerator> self_declared_idleness() {
+  class Function final : public WatermarkGenerator {
+   public:
+    Timestamp on_event(const Value& value, Timestamp timestamp) override {
+      const std::int64_t digit = value.as_int() % 10;
+      if (digit == 7) {
+        idle_ = true;
+      } else if (digit == 8 || digit == 0) {
+        idle_ = false;
+      }
+      return digit == 0 ? timestamp : kMinWatermark;
+    }
+    Timestamp on_periodic() override { return kMinWatermark; }
+    bool is_idle() const override { return idle_; }
+
+   private:
+    bool idle_ = false;
+  };
+  return std::make_unique<Function>();
+}
+
 /// process(WindowFunctionContext&, std::vector<Value>, Collector&), clear(WindowFunctionContext&)
 template <typename P, typename C>
 std::unique_ptr<WindowFunction> window_with(P process, C clear) {

@@ -10,9 +10,10 @@
 namespace flott::bindings {
 namespace {
 
-/// Python's WatermarkOutput: remembers what one call emitted.
+/// Python's WatermarkOutput: remembers what one call emitted, and whether the generator is idle.
 struct WatermarkSlot {
   Timestamp emitted = kMinWatermark;
+  bool idle = false;
 };
 PyTypeObject* g_watermark_output = nullptr;
 
@@ -27,17 +28,24 @@ PyObject* output_emit(PyObject* self, PyObject* watermark) {
     }
     WatermarkSlot& slot = Boxed<WatermarkSlot>::of(self);
     slot.emitted = std::max(slot.emitted, int_of(time.get(), "the timestamp of a Watermark"));
+    slot.idle = false;
     Py_RETURN_NONE;
   });
 }
 
-/// Idleness is decided by the strategy's with_idleness(); a generator that says so itself is taken
-/// by its word only as far as it emits nothing.
-PyObject* output_mark(PyObject* /*self*/, PyObject* /*unused*/) { Py_RETURN_NONE; }
+PyObject* output_mark_idle(PyObject* self, PyObject* /*unused*/) {
+  Boxed<WatermarkSlot>::of(self).idle = true;
+  Py_RETURN_NONE;
+}
+
+PyObject* output_mark_active(PyObject* self, PyObject* /*unused*/) {
+  Boxed<WatermarkSlot>::of(self).idle = false;
+  Py_RETURN_NONE;
+}
 
 PyMethodDef g_output_methods[] = {{"emit_watermark", output_emit, METH_O, nullptr},
-                                  {"mark_idle", output_mark, METH_NOARGS, nullptr},
-                                  {"mark_active", output_mark, METH_NOARGS, nullptr},
+                                  {"mark_idle", output_mark_idle, METH_NOARGS, nullptr},
+                                  {"mark_active", output_mark_active, METH_NOARGS, nullptr},
                                   {nullptr, nullptr, 0, nullptr}};
 
 class PythonWatermarkGenerator final : public WatermarkGenerator {
@@ -50,6 +58,7 @@ class PythonWatermarkGenerator final : public WatermarkGenerator {
         output_(Boxed<WatermarkSlot>::make(g_watermark_output, slot_)) {}
 
   bool uses_host() const override { return true; }
+  bool is_idle() const override { return slot_->idle; }
 
   Timestamp on_event(const Value& value, Timestamp timestamp) override {
     const Ref event = checked(to_python(value));

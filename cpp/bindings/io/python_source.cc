@@ -29,7 +29,7 @@ struct HandedRow {
 
 struct Mark {
   std::int64_t after_row;  ///< number of rows handed over before it
-  Timestamp watermark;
+  Timestamp watermark;     ///< or kMinWatermark: the source is idle until its next row or watermark
 };
 
 /// Between the function's thread and the task. The lock is never held while the GIL is wanted.
@@ -119,23 +119,32 @@ PyObject* context_collect_with_timestamp(PyObject* self, PyObject* const* args, 
   });
 }
 
+void add_mark(Handover& handover, Timestamp watermark) {
+  bool wake = false;
+  {
+    const std::lock_guard guard(handover.mutex);
+    handover.marks.push_back({handover.rows_in, watermark});
+    wake = std::exchange(handover.task_waits, false);
+  }
+  if (wake) {
+    handover.wakeup();
+  }
+}
+
 PyObject* context_emit_watermark(PyObject* self, PyObject* watermark) {
   return guarded(null_object(), [&]() -> PyObject* {
     Ref time = Ref::borrow(watermark);
     if (!PyLong_Check(watermark)) {
       time = attribute(watermark, "timestamp");
     }
-    const Timestamp value = int_of(time.get(), "the timestamp of a Watermark");
-    Handover& handover = Boxed<Handover>::of(self);
-    bool wake = false;
-    {
-      const std::lock_guard guard(handover.mutex);
-      handover.marks.push_back({handover.rows_in, value});
-      wake = std::exchange(handover.task_waits, false);
-    }
-    if (wake) {
-      handover.wakeup();
-    }
+    add_mark(Boxed<Handover>::of(self), int_of(time.get(), "the timestamp of a Watermark"));
+    Py_RETURN_NONE;
+  });
+}
+
+PyObject* context_mark_idle(PyObject* self, PyObject* /*unused*/) {
+  return guarded(null_object(), [&]() -> PyObject* {
+    add_mark(Boxed<Handover>::of(self), kMinWatermark);
     Py_RETURN_NONE;
   });
 }
@@ -156,7 +165,7 @@ PyMethodDef g_context_methods[] = {
     {"collect", context_collect, METH_O, nullptr},
     {"collect_with_timestamp", fast_call(context_collect_with_timestamp), METH_FASTCALL, nullptr},
     {"emit_watermark", context_emit_watermark, METH_O, nullptr},
-    {"mark_as_temporarily_idle", context_nothing, METH_NOARGS, nullptr},
+    {"mark_as_temporarily_idle", context_mark_idle, METH_NOARGS, nullptr},
     {"get_checkpoint_lock", context_checkpoint_lock, METH_NOARGS, nullptr},
     {"close", context_nothing, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr}};
@@ -388,9 +397,11 @@ class SourceWatermarks final : public WatermarkGenerator {
   Timestamp on_event(const Value& /*value*/, Timestamp /*timestamp*/) override {
     Handover& handover = use();
     ++handover.rows_out;
+    idle_ = false;
     return take(handover);
   }
   Timestamp on_periodic() override { return take(use()); }
+  bool is_idle() const override { return idle_; }
 
  private:
   Handover& use() {
@@ -404,6 +415,7 @@ class SourceWatermarks final : public WatermarkGenerator {
     const std::lock_guard guard(handover.mutex);
     while (!handover.marks.empty() && handover.marks.front().after_row <= handover.rows_out) {
       out = std::max(out, handover.marks.front().watermark);
+      idle_ = handover.marks.front().watermark == kMinWatermark;
       handover.marks.pop_front();
     }
     return out;
@@ -411,6 +423,7 @@ class SourceWatermarks final : public WatermarkGenerator {
 
   std::shared_ptr<PythonSource> source_;
   std::shared_ptr<Handover> handover_;
+  bool idle_ = false;
 };
 
 }  // namespace

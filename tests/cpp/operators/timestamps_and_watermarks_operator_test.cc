@@ -86,6 +86,19 @@ TEST(TimestampsAndWatermarks, AStreamThatNeverHadRecordsBecomesIdle) {
   bounded(0, 300).input("clock 200 | clock 400 | clock 600").expect("idle");
 }
 
+TEST(TimestampsAndWatermarks, AGeneratorSaysItselfThatItIsIdle) {
+  verify_operator([] {
+    TimestampsAndWatermarksOptions options;
+    options.assigner = own_time();
+    options.generator = self_declared_idleness();
+    return make_timestamps_and_watermarks_operator(std::move(options));
+  })
+      .without_restore()
+      .input("+ 10 | + 17 | + 21 | + 28 | + 37 | + 40")
+      .expect("+ 10 @10 | watermark 10 | + 17 @17 | idle | + 21 @21 | + 28 @28 | active | "
+              "+ 37 @37 | idle | + 40 @40 | active | watermark 40");
+}
+
 TEST(TimestampsAndWatermarks, BatchModeOnlyAssignsTimestamps) {
   bounded(0)
       .batch_mode()

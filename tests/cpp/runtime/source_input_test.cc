@@ -152,6 +152,35 @@ TEST_F(SourceInputTest, ASplitWithoutRecordsHoldsBackUntilItIsIdle) {
   EXPECT_EQ(read_at(2'600), "watermark 199");
 }
 
+TEST_F(SourceInputTest, AGeneratorThatSaysItIsIdleHoldsNobodyBack) {
+  WatermarkStrategy strategy;
+  strategy.make_generator = [] { return harness::self_declared_idleness(); };
+  make(std::move(strategy));
+  add(2);
+  rows(0, {100});
+  rows(1, {50});
+  EXPECT_EQ(read(), "100 | 50 | watermark 50");
+  rows(1, {57, 61});
+  EXPECT_EQ(read(), "57 | watermark 100 | 61") << "records alone do not make it active";
+  rows(0, {107});
+  EXPECT_EQ(read(), "107 | idle") << "now both are";
+  rows(1, {68});
+  EXPECT_EQ(read(), "68 | active");
+  rows(0, {110});
+  EXPECT_EQ(read(), "110") << "split 1 is at 50";
+  rows(1, {120});
+  EXPECT_EQ(read(), "120 | watermark 110");
+}
+
+TEST_F(SourceInputTest, AWatermarkEndsWhatAGeneratorSaidOfIdleness) {
+  WatermarkStrategy strategy;
+  strategy.make_generator = [] { return harness::self_declared_idleness(); };
+  make(std::move(strategy));
+  add(1);
+  rows(0, {7, 10});
+  EXPECT_EQ(read(), "7 | idle | 10 | active | watermark 10");
+}
+
 TEST_F(SourceInputTest, ASubtaskWithoutSplitsIsIdleAtOnce) {
   make(periodic());
   EXPECT_EQ(read(), "") << "before the splits are known nothing is said";
