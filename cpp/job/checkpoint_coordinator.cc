@@ -28,6 +28,15 @@ CheckpointCoordinator::Trigger CheckpointCoordinator::begin(std::int64_t timesta
   return trigger;
 }
 
+bool CheckpointCoordinator::sources_finished() const {
+  for (std::size_t i = 0; i < tasks_.size(); ++i) {
+    if (tasks_[i].is_source && !finished_.contains(static_cast<int>(i))) {
+      return false;
+    }
+  }
+  return true;
+}
+
 bool CheckpointCoordinator::complete() const {
   return pending_ && std::all_of(tasks_.begin(), tasks_.end(), [&, i = 0](const TaskInfo&) mutable {
            const int task = i++;

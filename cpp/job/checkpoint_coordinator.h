@@ -52,7 +52,8 @@ class CheckpointCoordinator {
   CheckpointData take();
   /// Gives up the pending checkpoint.
   void abort();
-  bool all_finished() const { return finished_.size() == tasks_.size(); }
+  /// No source is left that could begin a barrier.
+  bool sources_finished() const;
 
  private:
   struct Pending {

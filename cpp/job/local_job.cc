@@ -266,11 +266,12 @@ void LocalJob::handle(Ended& event) {
 }
 
 void LocalJob::handle(TriggerRequest& event) {
-  if (stopping() || checkpoints_->all_finished()) {
+  if (stopping() || checkpoints_->sources_finished()) {
     event.reply->set_exception(std::make_exception_ptr(
         Error(ErrorKind::kInvalidArgument,
-              fmt::format("job '{}' is {}: no checkpoint can be taken", options_.name,
-                          job_status_name(status_)))));
+              fmt::format("job '{}' is {}{}: no checkpoint can be taken", options_.name,
+                          job_status_name(status_),
+                          checkpoints_->sources_finished() ? " and its sources have ended" : ""))));
     return;
   }
   if (!options_.checkpointing) {
@@ -353,7 +354,7 @@ void LocalJob::run_timers() {
                                     options_.checkpoint_timeout_ms));
     }
   } else if (options_.checkpoint_interval_ms > 0 && now_ns >= next_checkpoint_ns_ &&
-             !checkpoints_->all_finished()) {
+             !checkpoints_->sources_finished()) {
     begin_checkpoint();
   }
 }
