@@ -65,8 +65,13 @@ bool Task::guarded(Body&& body) {
     result_.status = TaskResult::Status::kFailed;
     result_.error = std::current_exception();
     const HostScope scope;
-    result_.failed_operator = chain_->failed_operator();
-    result_.failed_record = chain_->failed_record();
+    if (in_input_) {
+      // The source is the first of the operators that name the task.
+      result_.failed_operator = name_.substr(0, name_.find(" -> "));
+    } else {
+      result_.failed_operator = chain_->failed_operator();
+      result_.failed_record = chain_->failed_record();
+    }
   }
   return false;
 }
@@ -78,7 +83,9 @@ bool Task::start() {
       callbacks_.thread_start();
     }
     chain_->open();
+    in_input_ = true;
     input_->open();
+    in_input_ = false;
     return true;
   });
 }
@@ -195,7 +202,10 @@ bool Task::step(std::int64_t deadline_ns) {
 }
 
 bool Task::take_input() {
-  switch (input_->next(item_)) {
+  in_input_ = true;
+  const TaskInput::Status taken = input_->next(item_);
+  in_input_ = false;
+  switch (taken) {
     case TaskInput::Status::kIdle:
       return false;
     case TaskInput::Status::kEnd:

@@ -101,6 +101,7 @@ class Task {
 
   Phase phase_ = Phase::kTakeInput;
   bool failed_ = false;
+  bool in_input_ = false;  ///< a failure now is the input's, not the chain's
   TaskResult result_;
   TaskInput::Item item_;  ///< what the phase works on
   std::int64_t row_ = 0;

@@ -22,6 +22,9 @@ class ScriptedInput final : public TaskInput {
     const std::lock_guard lock(mutex_);
     ++asked_;
     if (elements_.empty()) {
+      if (breaks_) {
+        throw Error(ErrorKind::kExternal, "no more of it");
+      }
       return ended_ ? Status::kEnd : Status::kIdle;
     }
     out = {0, std::move(elements_.front())};
@@ -51,6 +54,7 @@ class ScriptedInput final : public TaskInput {
   }
 
   std::atomic<Timestamp> next_time_{kMaxTimestamp};
+  std::atomic<bool> breaks_{false};  ///< behind the last element
 
  private:
   std::shared_ptr<TaskSignal> signal_;
@@ -112,7 +116,7 @@ class TaskTest : public ::testing::Test {
       acknowledged.set_value({id, std::move(snapshot)});
     };
     callbacks.ended = [this](TaskResult result) { ended.set_value(std::move(result)); };
-    task = std::make_unique<Task>("task", signal, cancelled, clock, std::move(scripted),
+    task = std::make_unique<Task>("Source: orders -> op", signal, cancelled, clock, std::move(scripted),
                                   std::make_unique<OperatorChain>(
                                       environment, std::move(links),
                                       std::vector<OperatorChain::LinkSpec::Edge>{}),
@@ -220,6 +224,17 @@ TEST_F(TaskTest, AFailureIsReportedWithOperatorAndRecordAndEverythingIsClosed) {
   EXPECT_EQ(r.failed_operator, "op");
   EXPECT_EQ(r.failed_record, "2");
   EXPECT_TRUE(closed);
+}
+
+TEST_F(TaskTest, AFailureOfTheInputIsTheSourcesAndNotTheLastRecords) {
+  make();
+  input->breaks_ = true;
+  input->push(ints({1, 2, 3}));
+  run();
+  const TaskResult r = result();
+  EXPECT_EQ(r.status, TaskResult::Status::kFailed);
+  EXPECT_EQ(r.failed_operator, "Source: orders");
+  EXPECT_EQ(r.failed_record, "");
 }
 
 TEST_F(TaskTest, AFailureOfCloseFailsAFinishedTask) {
