@@ -30,12 +30,13 @@ def _refuse_apache_flink() -> None:
             continue
         apache = [n for n in names if n.startswith("apache_flink-") and n.endswith(".dist-info")]
         if apache and (folder == here or any(n.startswith("flott-") for n in names)):
+            version = apache[0][len("apache_flink-") : -len(".dist-info")]
             raise ImportError(
-                f"flott and apache-flink ({apache[0][len('apache_flink-') : -len('.dist-info')]})"
-                f" are both installed in {folder}, and both provide the package 'pyflink'. Keep one"
-                " of them: run\n    pip uninstall -y apache-flink apache-flink-libraries && pip"
-                " install --force-reinstall --no-deps flott\nor use a virtual environment of its"
-                " own for each."
+                f"flott and apache-flink ({version}) are both installed in {folder}, and both"
+                " provide the package 'pyflink'. Keep one of them: run\n"
+                "    pip uninstall -y apache-flink apache-flink-libraries"
+                " && pip install --force-reinstall --no-deps flott\n"
+                "or use a virtual environment of its own for each."
             )
 
 
