@@ -10,6 +10,7 @@ from pyflink.common.typeinfo import (
     RowTypeInfo,
     TupleTypeInfo,
     TypeInformation,
+    Types,
 )
 from pyflink.datastream._graph import (
     Edge,
@@ -1270,7 +1271,15 @@ class AllWindowedStream(_Windows):
         from pyflink.datastream.functions import NullByteKeySelector
 
         super().__init__(data_stream, window_assigner)
-        self._stream = data_stream.key_by(NullByteKeySelector())  # one key for all, as upstream
+        # one key for all, as upstream, but without asking a function for it
+        node = data_stream._add(
+            "key_by",
+            "_stream_key_by_map_operator",
+            data_stream._type_info,
+            {"constant": True},
+            inherits_parallelism=True,
+        )
+        self._stream = KeyedStream(data_stream, node, NullByteKeySelector(), Types.BYTE())
 
 
 class ConnectedStreams:

@@ -1,7 +1,10 @@
+import json
+
 import pytest
 
+from pyflink._mock_kafka import MockKafka
 from pyflink._not_yet import NOT_YET, NotSupportedError
-from pyflink.common import SimpleStringSchema, Types, WatermarkStrategy
+from pyflink.common import SerializationSchema, SimpleStringSchema, Types, WatermarkStrategy
 from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.datastream.connectors import DeliveryGuarantee
 from pyflink.datastream.connectors.elasticsearch import (
@@ -158,3 +161,53 @@ def test_names_that_come_later_can_be_imported_and_say_so(module):
             getattr(imported, name)()
         with pytest.raises(NotSupportedError, match="later release"):
             getattr(imported, name).create()
+
+
+class IdOf(SerializationSchema):
+    def serialize(self, element):
+        return element["id"]
+
+
+class AsJson(SerializationSchema):
+    def serialize(self, element):
+        return json.dumps(element).encode()
+
+
+def test_kafka_records_can_be_serialized_in_python():
+    with MockKafka() as kafka:
+        kafka.create_topic("orders", 1)
+        env = StreamExecutionEnvironment.get_execution_environment()
+        env.set_parallelism(1)
+        records = (
+            KafkaRecordSerializationSchema.builder()
+            .set_topic("orders")
+            .set_key_serialization_schema(IdOf())
+            .set_value_serialization_schema(AsJson())
+            .build()
+        )
+        sink = KafkaSink.builder().set_bootstrap_servers(kafka.bootstrap_servers)
+        orders = [{"id": "a"}, {"id": "b", "items": [1, 2]}]
+        env.from_collection(orders).sink_to(sink.set_record_serializer(records).build())
+        env.execute()
+        source = (
+            KafkaSource.builder()
+            .set_bootstrap_servers(kafka.bootstrap_servers)
+            .set_topics("orders")
+            .set_bounded(KafkaOffsetsInitializer.latest())
+            .set_value_only_deserializer(SimpleStringSchema())
+            .build()
+        )
+        stream = env.from_source(source, WatermarkStrategy.no_watermarks(), "orders")
+        with stream.execute_and_collect() as texts:
+            assert [json.loads(text) for text in texts] == orders
+
+
+def test_formats_and_python_serializers_of_one_kafka_record_do_not_mix():
+    builder = (
+        KafkaRecordSerializationSchema.builder()
+        .set_topic("orders")
+        .set_key_serialization_schema(IdOf())
+        .set_value_serialization_schema(SimpleStringSchema())
+    )
+    with pytest.raises(ValueError, match=r"both be written in Python with serialize\(element\)"):
+        builder.build()

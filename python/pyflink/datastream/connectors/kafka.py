@@ -503,6 +503,8 @@ class KafkaSink(Sink):
     """Writes to topics. Make one with :meth:`builder`."""
 
     def __init__(self, options: dict[str, str], serializer: KafkaRecordSerializationSchema) -> None:
+        if serializer._topic is not None:  # the writer looks whether it is there before it begins
+            options = {**options, "topic": serializer._topic}
         super().__init__("kafka", options)
         self._serializer = serializer
 
