@@ -1,6 +1,8 @@
 #include "bindings/graph.h"
 
+#include <algorithm>
 #include <functional>
+#include <string>
 #include <utility>
 
 #include "base/error.h"
@@ -130,8 +132,14 @@ WatermarkSpec watermarks_of(const Draft& draft) {
 }
 
 void add_source(Draft& draft) {
+  const std::string connector = draft.params.text("connector");
+  Options options = draft.params.options("options");
+  if (connector == "sequence" && options.values().count("splits") == 0) {
+    // A split a subtask, as upstream: one that waits for its turn would hold back the watermark.
+    options.set("splits", std::to_string(std::max(1, draft.request.parallelism)));
+  }
   draft.node.source = ConnectorRegistry::instance().make_source(
-      draft.params.text("connector"), draft.params.options("options"),
+      connector, options,
       draft.request.output_type != nullptr ? draft.request.output_type : LogicalType::object());
   draft.node.output_type = draft.node.source->produced_type();
   draft.node.uses_host = draft.node.source->uses_host();

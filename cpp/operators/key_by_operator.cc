@@ -78,6 +78,11 @@ class KeyByOperator final : public Operator {
  public:
   explicit KeyByOperator(std::unique_ptr<KeySelector> selector) : selector_(std::move(selector)) {}
 
+  /// Keys that are a field of native records are taken from the column, a batch at a time.
+  Granularity granularity() const override {
+    return selector_->field_index() >= 0 && !selector_->uses_host() ? Granularity::kBatch
+                                                                    : Granularity::kRow;
+  }
   bool uses_host() const override { return selector_->uses_host(); }
 
   void open(OperatorContext& context) override { selector_->open(context); }
