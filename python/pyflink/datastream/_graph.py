@@ -99,14 +99,13 @@ def add_note(error: BaseException, note: str) -> None:
 
 
 def note_place(error: BaseException, places: dict[str, list[str]]) -> None:
-    """Adds where the operator that `error` names in its notes was made."""
-    for note in getattr(error, "__notes__", ()):
-        _, _, rest = note.partition(" '")
-        name = rest.rpartition("'")[0] if note.startswith("in ") else ""
-        lines = places.get(name)
-        if lines:
-            add_note(error, f"{name!r} was made at {' or '.join(lines[:4])}")
-            return
+    """Adds where the operator was made that `error` names, in its notes or its message."""
+    notes = [note for note in getattr(error, "__notes__", ()) if note.startswith("in ")]
+    for text in notes or [str(error)]:
+        for name, lines in places.items():
+            if f"operator '{name}'" in text or f"source '{name}'" in text:
+                add_note(error, f"{name!r} was made at {' or '.join(lines[:4])}")
+                return
 
 
 class Transformation:

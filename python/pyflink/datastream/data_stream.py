@@ -72,6 +72,9 @@ __all__ = [
 ]
 
 
+_ASYNC = 0x80 | 0x200  # of code: a coroutine or an asynchronous generator
+
+
 def _check_function(func: Any, interface: type, method: str) -> None:
     if isinstance(func, type) and hasattr(
         func, method
@@ -86,6 +89,12 @@ def _check_function(func: Any, interface: type, method: str) -> None:
     ):
         raise TypeError(
             f"The input must be a {interface.__name__} or a callable function, got {func!r}"
+        )
+    code = getattr(getattr(func, method, func), "__code__", None)
+    if code is not None and code.co_flags & _ASYNC:
+        raise TypeError(
+            f"{method}() got {func!r}, which is async; nobody would await it: write a plain"
+            " function"
         )
 
 

@@ -131,6 +131,7 @@ class Counting(KeyedProcessFunction):
 def test_keyed_state_and_timers(env):
     data = [("a", 1), ("a", 2), ("b", 3)]
     stream = env.from_collection(data).assign_timestamps_and_watermarks(BY_SECOND)
+    stream.set_parallelism(1)  # so that the records of a key stay in order
     out = collect(stream.key_by(lambda x: x[0]).process(Counting()))
     assert [r for r in out if r[0] == "a"] == [
         ("a", 1, [1], 1), ("a", 2, [1, 2], 2), ("a", "timer", 101), ("a", "timer", 102),

@@ -4,6 +4,7 @@ Each case fails when the program is built, so the traceback ends at the user's l
 """
 
 import re
+import threading
 import traceback
 
 import pytest
@@ -53,6 +54,10 @@ from pyflink.datastream.window import (
 
 INT = Types.INT()
 PAIR = Types.TUPLE([Types.STRING(), Types.INT()])
+
+
+async def later(value):
+    return value
 
 
 class Doubling(MapFunction):
@@ -265,6 +270,11 @@ WRONG = {
         lambda s: s.numbers.map(Doubling),
         TypeError,
         "write Doubling()",
+    ),
+    "async map function": (
+        lambda s: s.numbers.map(later),
+        TypeError,
+        "which is async; nobody would await it: write a plain function",
     ),
     "filter(None)": (
         lambda s: s.numbers.filter(None),
@@ -511,6 +521,11 @@ WRONG = {
         ),
         TypeError,
         "needs a StateTtlConfig (did you call build()?)",
+    ),
+    "TTL of nothing": (
+        lambda s: StateTtlConfig.new_builder(Time.seconds(0)).build(),
+        ValueError,
+        "TTL is expected to be positive",
     ),
     # sources
     "Kafka source without brokers": (
@@ -871,3 +886,23 @@ def test_a_process_function_that_returns_a_value():
     streams.numbers.process(Returning()).print()
     with pytest.raises(TypeError, match=r"not 5 \(int\); write `yield value` or return a list"):
         streams.env.execute()
+
+
+class Locked(MapFunction):
+    def __init__(self):
+        self.lock = threading.Lock()
+
+    def map(self, value):
+        return value
+
+
+def map_with_a_lock(stream):
+    return stream.map(Locked()).set_parallelism(2)
+
+
+def test_a_function_that_cannot_be_copied_for_each_subtask():
+    streams = Streams()
+    map_with_a_lock(streams.numbers).print()
+    with pytest.raises(TypeError, match=r"attribute 'lock' .* Create it in open\(\)") as raised:
+        streams.env.execute()
+    assert line_of(map_with_a_lock) in notes_of(raised.value)
