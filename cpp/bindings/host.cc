@@ -156,6 +156,8 @@ class PythonHost final : public Host {
     }
   }
   void leave() override { leave_interpreter(); }
+  void* suspend() override { return t_gil_depth > 0 ? new GilRelease : nullptr; }
+  void resume(void* suspended) override { delete static_cast<GilRelease*>(suspended); }
 
   void retain(void* handle) override {
     if (t_gil_depth > 0) [[likely]] {

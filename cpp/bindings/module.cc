@@ -1,5 +1,6 @@
 // The module pyflink._native. The only file that includes pybind11: it declares the classes that are
 // touched once a job (types, graph, job); what is touched once a record is written against the C API.
+#define PY_SSIZE_T_CLEAN  // before the first Python header: lengths of "s#" are Py_ssize_t
 #include <pybind11/functional.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>

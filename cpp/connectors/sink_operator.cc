@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "types/host.h"
 
 namespace flott {
 
@@ -73,6 +74,8 @@ void SinkOperator::notify_checkpoint_complete(CheckpointId id) {
 
 void SinkOperator::close() {
   if (writer_) {
+    // Writers join their threads, and those may be about to log through the host.
+    const HostRelease released;
     writer_->close();
     writer_.reset();
   }

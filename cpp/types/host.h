@@ -23,6 +23,10 @@ class Host {
   /// Takes / releases the host's lock on this thread; nests.
   virtual void enter() = 0;
   virtual void leave() = 0;
+  /// Gives up the host's lock of this thread, however often it was entered, and takes it back: see HostRelease.
+  /// Null when the thread does not hold it.
+  virtual void* suspend() { return nullptr; }
+  virtual void resume(void* /*suspended*/) {}
 
   virtual void retain(void* handle) = 0;
   /// Without the lock, an implementation may defer the release.
@@ -76,6 +80,24 @@ class HostScope {
 
  private:
   Host* host_;
+};
+
+/// Lets other threads have the host's lock while this one waits for them. Whoever joins a thread that may log
+/// (a log line may go to the host) or end an attachment to the host must not hold the lock.
+class HostRelease {
+ public:
+  HostRelease() : host_(host()), suspended_(host_ != nullptr ? host_->suspend() : nullptr) {}
+  ~HostRelease() {
+    if (suspended_ != nullptr) {
+      host_->resume(suspended_);
+    }
+  }
+  HostRelease(const HostRelease&) = delete;
+  HostRelease& operator=(const HostRelease&) = delete;
+
+ private:
+  Host* host_;
+  void* suspended_;
 };
 
 }  // namespace flott

@@ -223,10 +223,13 @@ bool KafkaReader::handle(Partition& partition, const rd_kafka_message_t& message
   rd_kafka_timestamp_type_t type = RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
   const std::int64_t timestamp = rd_kafka_message_timestamp(&message, &type);
   try {
-    decoder_->decode({static_cast<const char*>(message.payload), message.len},
-                     type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || timestamp < 0 ? kNoTimestamp
-                                                                              : timestamp,
-                     builder_);
+    // A tombstone (null value) is no record of a value-only source; an empty value is one.
+    if (message.payload != nullptr) {
+      decoder_->decode({static_cast<const char*>(message.payload), message.len},
+                       type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || timestamp < 0 ? kNoTimestamp
+                                                                                : timestamp,
+                       builder_);
+    }
   } catch (const Error& error) {
     errors_in_->inc();
     throw_error(ErrorKind::kExternal,

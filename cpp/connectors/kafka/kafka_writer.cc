@@ -44,7 +44,12 @@ void KafkaWriter::serve() {
   const int low = static_cast<int>(options_->buffer_records / 2);
   while (!stopped_.load(std::memory_order_acquire)) {
     const bool waiting = waiting_.load(std::memory_order_acquire);
-    rd_kafka_poll(client_.get(), waiting ? kWaitingPollMs : kIdlePollMs);
+    if (waiting && rd_kafka_outq_len(client_.get()) > 0) {
+      // As a poll, but without waiting for 'linger.ms'.
+      rd_kafka_flush(client_.get(), kWaitingPollMs);
+    } else {
+      rd_kafka_poll(client_.get(), waiting ? kWaitingPollMs : kIdlePollMs);
+    }
     if (waiting) {
       // A flush waits for nothing left, back-pressure for half: the task looks which it was.
       const int left = rd_kafka_outq_len(client_.get());
@@ -288,7 +293,8 @@ std::string KafkaWriter::explain(const std::string& topic, std::int32_t partitio
       hint = "; create the topic, or check the option 'topic'";
       break;
     case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT:
-      hint = "; no broker took it within 'properties.delivery.timeout.ms'";
+      hint = "; no broker took it within 'properties.delivery.timeout.ms'; check the brokers, and that the "
+             "topic exists (option 'topic')";
       break;
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
       hint = "; the user of 'properties.sasl.jaas.config' may not write there";
@@ -321,7 +327,7 @@ void KafkaWriter::on_delivery_failed(const rd_kafka_message_t& message) {
   }
   fail(Error(ErrorKind::kExternal,
              explain(rd_kafka_topic_name(message.rkt), message.partition, message.err,
-                     rd_kafka_message_errstr(&message)),
+                     rd_kafka_err2str(message.err)),  // _message_errstr would give the payload
              Retryable::kYes));
 }
 
