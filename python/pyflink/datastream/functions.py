@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from types import GenericAlias
 
+from pyflink._generic import IN, KEY, OUT, W2, Generic, W
 from pyflink.datastream.timerservice import TimerService
 
 # as typing's, without importing it: that costs as much as all of this package
@@ -502,32 +503,32 @@ class KeyedCoProcessFunction(Function):
         """Called when a timer fires."""
 
 
-class WindowFunction(Function):
+class WindowFunction(Function, Generic[IN, OUT, KEY, W]):
     """Evaluates a window of one key."""
 
     @abstractmethod
-    def apply(self, key: Any, window: Window, inputs: Iterable[Any]) -> Iterable[Any]:
+    def apply(self, key: KEY, window: W, inputs: Iterable[IN]) -> Iterable[OUT]:
         """The results of a window with these records."""
 
 
-class AllWindowFunction(Function):
+class AllWindowFunction(Function, Generic[IN, OUT, W]):
     """Evaluates a window of a stream without keys."""
 
     @abstractmethod
-    def apply(self, window: Window, inputs: Iterable[Any]) -> Iterable[Any]:
+    def apply(self, window: W, inputs: Iterable[IN]) -> Iterable[OUT]:
         """The results of a window with these records."""
 
 
-class ProcessWindowFunction(Function):
+class ProcessWindowFunction(Function, Generic[IN, OUT, KEY, W]):
     """Evaluates a window of one key, with time and state."""
 
-    class Context(ABC):
+    class Context(ABC, Generic[W2]):
         """What the function may ask."""
 
         __class_getitem__: Any = classmethod(GenericAlias)
 
         @abstractmethod
-        def window(self) -> Window:
+        def window(self) -> W2:
             """The window."""
 
         @abstractmethod
@@ -548,24 +549,24 @@ class ProcessWindowFunction(Function):
 
     @abstractmethod
     def process(
-        self, key: Any, context: ProcessWindowFunction.Context, elements: Iterable[Any]
-    ) -> Iterable[Any]:
+        self, key: KEY, context: ProcessWindowFunction.Context[W], elements: Iterable[IN]
+    ) -> Iterable[OUT]:
         """The results of a window with these records."""
 
-    def clear(self, context: ProcessWindowFunction.Context) -> None:
+    def clear(self, context: ProcessWindowFunction.Context[W]) -> None:
         """Called when the window is removed: clear what :meth:`Context.window_state` holds."""
 
 
-class ProcessAllWindowFunction(Function):
+class ProcessAllWindowFunction(Function, Generic[IN, OUT, W]):
     """Evaluates a window of a stream without keys, with state."""
 
-    class Context(ABC):
+    class Context(ABC, Generic[W2]):
         """What the function may ask."""
 
         __class_getitem__: Any = classmethod(GenericAlias)
 
         @abstractmethod
-        def window(self) -> Window:
+        def window(self) -> W2:
             """The window."""
 
         @abstractmethod
@@ -578,11 +579,11 @@ class ProcessAllWindowFunction(Function):
 
     @abstractmethod
     def process(
-        self, context: ProcessAllWindowFunction.Context, elements: Iterable[Any]
-    ) -> Iterable[Any]:
+        self, context: ProcessAllWindowFunction.Context[W], elements: Iterable[IN]
+    ) -> Iterable[OUT]:
         """The results of a window with these records."""
 
-    def clear(self, context: ProcessAllWindowFunction.Context) -> None:
+    def clear(self, context: ProcessAllWindowFunction.Context[W]) -> None:
         """Called when the window is removed: clear what :meth:`Context.window_state` holds."""
 
 

@@ -9,13 +9,14 @@ from abc import ABC, abstractmethod
 from enum import Enum
 from types import GenericAlias
 
+from pyflink._generic import IN, OUT, Generic, K, T, V
 from pyflink.common.time import Time, millis_of
 from pyflink.common.typeinfo import RowTypeInfo, TypeInformation, Types
 
 # as typing's, without importing it: that costs as much as all of this package
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
     from pyflink._native import StateDescriptor as NativeDescriptor
@@ -57,133 +58,133 @@ class State(ABC):
         """Forgets the value of the current key."""
 
 
-class ValueState(State):
+class ValueState(State, Generic[T]):
     """One value."""
 
     @abstractmethod
-    def value(self) -> Any:
+    def value(self) -> T:
         """The value, or None."""
 
     @abstractmethod
-    def update(self, value: Any) -> None:
+    def update(self, value: T) -> None:
         """Sets the value; None clears it."""
 
 
-class AppendingState(State):
+class AppendingState(State, Generic[IN, OUT]):
     """Something values are added to."""
 
     @abstractmethod
-    def get(self) -> Any:
+    def get(self) -> OUT:
         """What is there."""
 
     @abstractmethod
-    def add(self, value: Any) -> None:
+    def add(self, value: IN) -> None:
         """Adds a value."""
 
 
-class MergingState(AppendingState):
+class MergingState(AppendingState[IN, OUT]):
     """State of two windows can become one."""
 
 
-class ReducingState(MergingState):
+class ReducingState(MergingState[T, T]):
     """One value, combined by a reduce function."""
 
 
-class AggregatingState(MergingState):
+class AggregatingState(MergingState[IN, OUT]):
     """An accumulator of an aggregate function."""
 
 
-class ListState(MergingState):
+class ListState(MergingState[T, "Iterable[T]"]):
     """A list."""
 
     @abstractmethod
-    def update(self, values: list[Any]) -> None:
+    def update(self, values: list[T]) -> None:
         """Replaces the list."""
 
     @abstractmethod
-    def add_all(self, values: list[Any]) -> None:
+    def add_all(self, values: list[T]) -> None:
         """Adds values at the end."""
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[T]:
         return iter(self.get())
 
 
-class MapState(State):
+class MapState(State, Generic[K, V]):
     """A map from keys of one's own to values."""
 
     @abstractmethod
-    def get(self, key: Any) -> Any:
+    def get(self, key: K) -> V:
         """The value of `key`, or None."""
 
     @abstractmethod
-    def put(self, key: Any, value: Any) -> None:
+    def put(self, key: K, value: V) -> None:
         """Sets one value."""
 
     @abstractmethod
-    def put_all(self, dict_value: dict[Any, Any]) -> None:
+    def put_all(self, dict_value: dict[K, V]) -> None:
         """Sets many values."""
 
     @abstractmethod
-    def remove(self, key: Any) -> None:
+    def remove(self, key: K) -> None:
         """Forgets one value."""
 
     @abstractmethod
-    def contains(self, key: Any) -> bool:
+    def contains(self, key: K) -> bool:
         """Whether `key` has a value."""
 
     @abstractmethod
-    def items(self) -> Iterable[tuple[Any, Any]]:
+    def items(self) -> Iterable[tuple[K, V]]:
         """All pairs."""
 
     @abstractmethod
-    def keys(self) -> Iterable[Any]:
+    def keys(self) -> Iterable[K]:
         """All keys."""
 
     @abstractmethod
-    def values(self) -> Iterable[Any]:
+    def values(self) -> Iterable[V]:
         """All values."""
 
     @abstractmethod
     def is_empty(self) -> bool:
         """Whether there is nothing in it."""
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: K) -> V:
         return self.get(key)
 
-    def __setitem__(self, key: Any, value: Any) -> None:
+    def __setitem__(self, key: K, value: V) -> None:
         self.put(key, value)
 
-    def __delitem__(self, key: Any) -> None:
+    def __delitem__(self, key: K) -> None:
         self.remove(key)
 
-    def __contains__(self, key: Any) -> bool:
+    def __contains__(self, key: K) -> bool:
         return self.contains(key)
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[K]:
         return iter(self.keys())
 
 
-class ReadOnlyBroadcastState(State):
+class ReadOnlyBroadcastState(State, Generic[K, V]):
     """Broadcast state as the side that is not broadcast sees it."""
 
     @abstractmethod
-    def get(self, key: Any) -> Any:
+    def get(self, key: K) -> V:
         """The value of `key`, or None."""
 
     @abstractmethod
-    def contains(self, key: Any) -> bool:
+    def contains(self, key: K) -> bool:
         """Whether `key` has a value."""
 
     @abstractmethod
-    def items(self) -> Iterable[tuple[Any, Any]]:
+    def items(self) -> Iterable[tuple[K, V]]:
         """All pairs."""
 
     @abstractmethod
-    def keys(self) -> Iterable[Any]:
+    def keys(self) -> Iterable[K]:
         """All keys."""
 
     @abstractmethod
-    def values(self) -> Iterable[Any]:
+    def values(self) -> Iterable[V]:
         """All values."""
 
     @abstractmethod
@@ -191,19 +192,19 @@ class ReadOnlyBroadcastState(State):
         """Whether there is nothing in it."""
 
 
-class BroadcastState(ReadOnlyBroadcastState):
+class BroadcastState(ReadOnlyBroadcastState[K, V]):
     """State that is the same in every subtask."""
 
     @abstractmethod
-    def put(self, key: Any, value: Any) -> None:
+    def put(self, key: K, value: V) -> None:
         """Sets one value."""
 
     @abstractmethod
-    def put_all(self, dict_value: dict[Any, Any]) -> None:
+    def put_all(self, dict_value: dict[K, V]) -> None:
         """Sets many values."""
 
     @abstractmethod
-    def remove(self, key: Any) -> None:
+    def remove(self, key: K) -> None:
         """Forgets one value."""
 
 

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from enum import Enum
 from types import GenericAlias
 
+from pyflink._generic import Generic, T, W
 from pyflink.common.constants import MAX_LONG_VALUE, MIN_LONG_VALUE
 from pyflink.common.serializer import TypeSerializer
 from pyflink.common.time import Time, millis_of
@@ -240,7 +241,7 @@ class TriggerResult(Enum):
         return self.value[1]
 
 
-class Trigger(ABC):
+class Trigger(ABC, Generic[T, W]):
     """Decides when a window is evaluated.
 
     Derived classes keep what they remember in the context's state.
@@ -321,7 +322,7 @@ class Trigger(ABC):
         return ("python", self)
 
 
-class WindowAssigner(ABC):
+class WindowAssigner(ABC, Generic[T, W]):
     """Puts each record into windows."""
 
     __class_getitem__: Any = classmethod(GenericAlias)
@@ -359,7 +360,7 @@ class WindowAssigner(ABC):
         return ("python", self)
 
 
-class MergingWindowAssigner(WindowAssigner):
+class MergingWindowAssigner(WindowAssigner[T, W]):
     """An assigner whose windows may merge."""
 
     class MergeCallback(ABC):
