@@ -141,6 +141,8 @@ class ExecutionConfig:
     def get_parallelism(self) -> int:
         """See :meth:`set_parallelism`."""
         if self._parallelism == -1:
+            from pyflink.datastream.stream_execution_environment import default_parallelism
+
             return default_parallelism()
         return self._parallelism
 
@@ -317,16 +319,3 @@ class ExecutionConfig:
                 self._object_reuse,
             )
         )
-
-
-def default_parallelism() -> int:
-    """Parallelism when nobody sets one.
-
-    The processors this process may use, as Flink's local environment.
-    """
-    import os
-
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every system
-        return os.cpu_count() or 1

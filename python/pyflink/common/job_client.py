@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pyflink.common.completable_future import CompletableFuture
-from pyflink.common.job_execution_result import JobExecutionResult
+from pyflink.common.job_execution_result import JobExecutionResult, result_of
 from pyflink.common.job_id import JobID
 from pyflink.common.job_status import JobStatus
 
@@ -97,13 +97,3 @@ class JobClient:
         except Exception:
             if not self.is_done():
                 raise
-
-
-def result_of(job: _native.Job) -> JobExecutionResult:
-    """The result of a job that ended; raises when it was cancelled."""
-    if job.status() == "CANCELED":
-        raise RuntimeError(f"Job {job.name!r} ({job.id}) was cancelled.")
-    result = job.result()
-    return JobExecutionResult(
-        JobID(job.id), int(result.get("net_runtime_ms", 0)), result.get("accumulators")
-    )

@@ -9,6 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from pyflink import _native
+
 __all__ = ["JobExecutionResult"]
 
 
@@ -55,3 +57,13 @@ class JobExecutionResult:
 
     def __repr__(self) -> str:
         return f"JobExecutionResult({self._job_id}, {self._net_runtime} ms)"
+
+
+def result_of(job: _native.Job) -> JobExecutionResult:
+    """The result of a job that ended; raises when it was cancelled."""
+    if job.status() == "CANCELED":
+        raise RuntimeError(f"Job {job.name!r} ({job.id}) was cancelled.")
+    result = job.result()
+    return JobExecutionResult(
+        JobID(job.id), int(result.get("net_runtime_ms", 0)), result.get("accumulators")
+    )

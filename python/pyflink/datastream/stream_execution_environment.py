@@ -137,8 +137,6 @@ class StreamExecutionEnvironment:
         """The number of processors, unless set."""
         if _default_local_parallelism is not None:
             return _default_local_parallelism
-        from pyflink.common.execution_config import default_parallelism
-
         return default_parallelism()
 
     def set_default_local_parallelism(self, parallelism: int) -> None:
@@ -639,7 +637,7 @@ class StreamExecutionEnvironment:
         :raises Exception: what a function raised, as it was, with a note naming operator, subtask
             and record.
         """
-        from pyflink.common.job_client import result_of
+        from pyflink.common.job_execution_result import result_of
 
         job, places = self._start(job_name or self._job_name)
         try:
@@ -729,6 +727,19 @@ def _check_writable(directory: str) -> None:
             " set_checkpoint_storage_dir(...) a folder that can be written",
             directory,
         )
+
+
+def default_parallelism() -> int:
+    """Parallelism when nobody sets one.
+
+    The processors this process may use, as Flink's local environment.
+    """
+    import os
+
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        return os.cpu_count() or 1
 
 
 def _without_scheme(path: str) -> str:
