@@ -23,6 +23,7 @@ class SinkOperator final : public Operator {
   void process(Record&& record, int input, Output& out) override;
   void process_batch(const BatchPtr& batch, int input, Output& out) override;
   void on_wakeup(Output& out) override;
+  bool can_be_busy() const override { return true; }
   bool busy() const override { return writer_ != nullptr && writer_->busy(); }
   bool finish(Output& out) override;
   bool prepare_snapshot(CheckpointId id, Output& out) override;

@@ -37,7 +37,8 @@ SourceInput::SourceInput(Options options)
       clock_(*options.clock),
       interval_ms_(options.auto_watermark_interval_ms),
       batch_mode_(options.batch_mode),
-      uses_host_(options.uses_host),
+      reader_uses_host_(options.reader_uses_host),
+      watermarks_use_host_(options.watermarks_use_host),
       metrics_(std::move(options.metrics)) {}
 
 SourceInput::~SourceInput() = default;
@@ -53,6 +54,7 @@ void SourceInput::open() {
 }
 
 void SourceInput::add_splits(const std::vector<SourceSplit>& splits) {
+  const auto scope = watermark_scope();
   for (std::size_t i = 0; i < splits.size(); ++i) {
     SplitState state;
     if (strategy_.make_generator) {
@@ -129,7 +131,12 @@ BatchPtr SourceInput::assign_timestamps(const BatchPtr& batch) {
   return batch->with_timestamps(std::move(timestamps));
 }
 
+std::unique_ptr<HostScope> SourceInput::watermark_scope() const {
+  return watermarks_use_host_ ? std::make_unique<HostScope>() : nullptr;
+}
+
 void SourceInput::take_batch(SplitState& split, const BatchPtr& raw) {
+  const auto scope = watermark_scope();
   const Timestamp now = clock_.now_ms();
   split.last_record_at = now;
   if (split.idle) {
@@ -178,6 +185,7 @@ void SourceInput::follow_generator(SplitState& split, Timestamp watermark) {
 }
 
 void SourceInput::on_periodic(Timestamp now) {
+  const auto scope = watermark_scope();
   for (SplitState& split : splits_) {
     if (!split.generator || split.finished) {
       continue;

@@ -32,7 +32,8 @@ class SourceInput final : public TaskInput {
     const Clock* clock = nullptr;
     std::int64_t auto_watermark_interval_ms = 200;
     bool batch_mode = false;
-    bool uses_host = false;
+    bool reader_uses_host = false;     ///< the task holds the host's lock while it polls
+    bool watermarks_use_host = false;  ///< the lock is taken around the assigner and the generators only
     std::shared_ptr<MetricGroup> metrics;
   };
   explicit SourceInput(Options options);
@@ -42,7 +43,7 @@ class SourceInput final : public TaskInput {
   Status next(Item& out) override;
   Timestamp next_time() const override;
   int input_count() const override { return 1; }
-  bool uses_host() const override { return uses_host_; }
+  bool uses_host() const override { return reader_uses_host_; }
   void trigger_checkpoint(CheckpointBarrier barrier) override { barriers_.push_back(barrier); }
   void snapshot(CheckpointId id, OperatorSnapshot& out) override;
   void notify_checkpoint_complete(CheckpointId id) override;
@@ -62,6 +63,8 @@ class SourceInput final : public TaskInput {
     bool finished = false;
   };
 
+  /// The host's lock while user code for timestamps and watermarks runs; null when that is native.
+  std::unique_ptr<HostScope> watermark_scope() const;
   BatchPtr assign_timestamps(const BatchPtr& batch);
   void take_batch(SplitState& split, const BatchPtr& batch);
   bool take(Item& out);
@@ -75,7 +78,8 @@ class SourceInput final : public TaskInput {
   const Clock& clock_;
   const std::int64_t interval_ms_;
   const bool batch_mode_;
-  const bool uses_host_;
+  const bool reader_uses_host_;
+  const bool watermarks_use_host_;
   std::shared_ptr<MetricGroup> metrics_;
   std::unique_ptr<TimestampAssigner> assigner_;
   std::vector<SplitState> splits_;

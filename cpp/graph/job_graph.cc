@@ -13,7 +13,9 @@ bool strategies_allow(const StreamNode& up, const StreamNode& down) {
 
 /// Work that is worth a core of its own and needs no host lock.
 bool heavy_native(const StreamNode& node) {
-  return !node.uses_host && (node.source != nullptr || node.granularity == Granularity::kBatch);
+  // A native source decodes without the lock even where its timestamps come from a host function.
+  return node.source != nullptr ? !node.source->uses_host()
+                                : !node.uses_host && node.granularity == Granularity::kBatch;
 }
 
 /// What a vertex already contains.

@@ -240,7 +240,8 @@ class Builder {
       options.clock = &clock_;
       options.auto_watermark_interval_ms = options_.auto_watermark_interval_ms;
       options.batch_mode = options_.batch_mode;
-      options.uses_host = n.uses_host || n.source->uses_host();
+      options.reader_uses_host = n.source->uses_host();
+      options.watermarks_use_host = n.uses_host;
       options.metrics = metrics;
       auto source_input = std::make_unique<SourceInput>(std::move(options));
       source->tasks.push_back(task_id);

@@ -122,6 +122,8 @@ class Operator {
   /// True while the operator cannot take more input (requests in flight, buffers full); the task
   /// then takes none, and looks again after async_wakeup() or every 10 ms.
   virtual bool busy() const { return false; }
+  /// Overrides busy(): a row operator that says so is asked after every row, the others never.
+  virtual bool can_be_busy() const { return false; }
 
   virtual void end_input(int /*input*/, Output& /*out*/) {}
   /// All inputs ended, all timers fired: flush what is buffered. Returns false while work is still in flight (called

@@ -384,8 +384,8 @@ OperatorChain::OperatorChain(const TaskEnvironment& environment, std::vector<Lin
     links_.push_back(std::make_unique<Link>(*this, index, spec));
     Link& link = *links_.back();
     uses_host_ = uses_host_ || link.op->uses_host();
-    if (link.granularity == Granularity::kRow) {
-      row_operators_.push_back(link.op.get());
+    if (link.granularity == Granularity::kRow && link.op->can_be_busy()) {
+      busy_row_operators_.push_back(link.op.get());
     }
     if (spec.parent >= 0) {
       Link& parent = *links_[static_cast<std::size_t>(spec.parent)];
@@ -639,7 +639,7 @@ std::exception_ptr OperatorChain::close() {
 }
 
 bool OperatorChain::any_busy() const {
-  return std::any_of(row_operators_.begin(), row_operators_.end(),
+  return std::any_of(busy_row_operators_.begin(), busy_row_operators_.end(),
                      [](const Operator* op) { return op->busy(); });
 }
 

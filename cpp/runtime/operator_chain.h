@@ -111,7 +111,7 @@ class OperatorChain {
   TaskEnvironment environment_;
   std::vector<std::unique_ptr<Link>> links_;
   std::unique_ptr<LinkOutput> head_output_;
-  std::vector<const Operator*> row_operators_;
+  std::vector<const Operator*> busy_row_operators_;
   bool uses_host_ = false;
   bool single_head_ = false;  ///< exactly one link is fed by the task's input, and no edge
   bool row_head_ = false;     ///< and it takes rows: a batch can be resumed at any row

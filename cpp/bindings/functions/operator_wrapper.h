@@ -36,6 +36,7 @@ class OperatorWrapper : public Operator {
   }
   void on_wakeup(Output& out) override { inner_->on_wakeup(out); }
   bool busy() const override { return inner_->busy(); }
+  bool can_be_busy() const override { return inner_->can_be_busy(); }
   void end_input(int input, Output& out) override { inner_->end_input(input, out); }
   bool finish(Output& out) override { return inner_->finish(out); }
   bool prepare_snapshot(CheckpointId id, Output& out) override {

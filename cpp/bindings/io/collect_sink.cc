@@ -28,6 +28,7 @@ class CollectSink final : public Operator {
     }
   }
 
+  bool can_be_busy() const override { return true; }
   bool busy() const override {
     if (queue_->size.load(std::memory_order_relaxed) < queue_->capacity) {
       return false;

@@ -9,18 +9,23 @@ namespace {
 
 class NoSource final : public Source {
  public:
+  explicit NoSource(bool uses_host) : uses_host_(uses_host) {}
+  bool uses_host() const override { return uses_host_; }
   Boundedness boundedness() const override { return Boundedness::kBounded; }
   LogicalTypePtr produced_type() const override { return LogicalType::object(); }
   std::vector<SourceSplit> discover_splits(const std::function<bool()>&) override { return {}; }
   std::unique_ptr<SourceReader> create_reader(const SourceReaderContext&) override {
     return nullptr;
   }
+
+ private:
+  bool uses_host_;
 };
 
 /// A graph in one line, nodes between commas, in order:
 ///   node  = name { "<" input } { flag }        name "src..." is a source
 ///   input = name [ ":" strategy ]               forward, or hash, rebalance, rescale, broadcast
-///   flag  = "host" | "batch" | "head" | "never" | "p" parallelism | "group" name
+///   flag  = "host" | "hostwatermarks" | "batch" | "head" | "never" | "p" parallelism | "group" name
 /// Without inputs a node reads the one before it (sources do not).
 StreamGraph parse(const std::string& text) {
   static const std::map<std::string, PartitionStrategy> kStrategies{
@@ -37,7 +42,7 @@ StreamGraph parse(const std::string& text) {
     std::string word;
     words >> node.name;
     if (node.name.starts_with("src")) {
-      node.source = std::make_shared<NoSource>();
+      node.source = std::make_shared<NoSource>(false);
     }
     while (words >> word) {
       if (word[0] == '<') {
@@ -50,6 +55,11 @@ StreamGraph parse(const std::string& text) {
         edge.input = static_cast<int>(node.inputs.size());
         node.inputs.push_back(edge);
       } else if (word == "host") {
+        node.uses_host = true;
+        if (node.source) {
+          node.source = std::make_shared<NoSource>(true);
+        }
+      } else if (word == "hostwatermarks") {
         node.uses_host = true;
       } else if (word == "batch") {
         node.granularity = Granularity::kBatch;
@@ -84,6 +94,8 @@ class Chaining : public ::testing::TestWithParam<Case> {};
 INSTANTIATE_TEST_SUITE_P(
     JobGraph, Chaining,
     ::testing::Values(
+        Case{"NativeSourceWithHostWatermarks", "src hostwatermarks, map host", "src | map"},
+        Case{"HostSource", "src host, map host", "src -> map"},
         // Flink's rules.
         Case{"ForwardIsChained", "src, map, sink", "src -> map -> sink"},
         Case{"Disabled", "src, map, sink", "src | map | sink", {false, false}},

@@ -255,6 +255,7 @@ class CollectOperator final : public Operator {
     out_->add_watermark(subtask_, watermark);
     return true;
   }
+  bool can_be_busy() const override { return true; }
   bool busy() const override { return valve_ && valve_->closed; }
 
  private:

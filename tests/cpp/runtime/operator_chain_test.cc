@@ -70,6 +70,7 @@ class Scripted final : public Operator {
     note("wakeup");
     s_.on_wakeup(out);
   }
+  bool can_be_busy() const override { return true; }
   bool busy() const override { return s_.busy(); }
   void end_input(int input, Output&) override { note("end_input " + std::to_string(input)); }
   bool finish(Output& out) override {

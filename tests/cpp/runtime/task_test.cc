@@ -81,6 +81,7 @@ class Op final : public Operator {
   void process(Record&& record, int, Output& out) override { on_record(std::move(record), out); }
   bool finish(Output&) override { return finished(); }
   bool prepare_snapshot(CheckpointId, Output&) override { return prepared(); }
+  bool can_be_busy() const override { return true; }
   bool busy() const override { return is_busy(); }
   void notify_checkpoint_complete(CheckpointId id) override { on_complete(id); }
   void close() override { on_close(); }
