@@ -65,7 +65,9 @@ class Bench:
         """The Python that runs this engine."""
         if engine in ("flott", "python", "none", "raw"):
             return self._python
-        venv = {"flink": "flink", "flink-thread": "flink", "bytewax": "bytewax", "quix": "quix"}[engine]
+        venv = {"flink": "flink", "flink-thread": "flink", "bytewax": "bytewax", "quix": "quix"}[
+            engine
+        ]
         python = self.peers_folder / venv / "bin" / "python"
         if not python.exists():
             raise Unavailable(f"{python} is missing; bench/setup_peers.sh makes it")
@@ -91,7 +93,9 @@ class Bench:
             try:
                 import servers
 
-                kind = {"kafka": servers.KafkaServer, "elasticsearch": servers.ElasticsearchServer}[name]
+                kind = {"kafka": servers.KafkaServer, "elasticsearch": servers.ElasticsearchServer}[
+                    name
+                ]
                 arguments: dict[str, Any] = {"jvm_options": (), "heap_mb": 1024}
                 if name == "kafka":
                     arguments["partitions"] = 4
@@ -191,10 +195,17 @@ def machine() -> str:
 
 def versions(bench: Bench, engines: set[str]) -> str:
     """Versions of the engines that were measured."""
-    packages = {"flink": "apache-flink", "flink-thread": "apache-flink", "bytewax": "bytewax", "quix": "quixstreams"}
+    packages = {
+        "flink": "apache-flink",
+        "flink-thread": "apache-flink",
+        "bytewax": "bytewax",
+        "quix": "quixstreams",
+    }
     commit = subprocess.run(
         ["git", "-C", str(ROOT), "describe", "--always", "--dirty"],
-        capture_output=True, text=True, check=False,
+        capture_output=True,
+        text=True,
+        check=False,
     ).stdout.strip()
     found = {f"flott {commit}", f"Python {platform.python_version()}"}
     for engine in engines & set(packages):
@@ -240,13 +251,19 @@ def table(workload: Any, medians: dict[str, dict[str, float]]) -> list[str]:
 
 def main() -> int:
     """See the module's text."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--quick", action="store_true", help="fewer and smaller runs")
     parser.add_argument("--only", action="append", help="workloads whose name contains this")
     parser.add_argument("--peers", default="all", help="comma-separated; `none` for ours alone")
     parser.add_argument("--python", default=sys.executable, help="interpreter that has Flott")
-    parser.add_argument("--flight-apps", type=Path, help="building-pyflink-apps/src of the flight apps")
-    parser.add_argument("--soak-minutes", type=float, default=0, help="run the memory soak this long")
+    parser.add_argument(
+        "--flight-apps", type=Path, help="building-pyflink-apps/src of the flight apps"
+    )
+    parser.add_argument(
+        "--soak-minutes", type=float, default=0, help="run the memory soak this long"
+    )
     parser.add_argument("--note", default="", help="a line for the results")
     parser.add_argument("--no-record", action="store_true", help="do not append to RESULTS.md")
     options = parser.parse_args()
@@ -283,7 +300,9 @@ def main() -> int:
                     remarks.append(f"{engine} skipped: {error}")
                 except Exception as error:
                     remarks.append(f"{engine} failed: {error}")
-                print(f"  {engine}: {medians.get(engine, 'no result')}", file=sys.stderr, flush=True)
+                print(
+                    f"  {engine}: {medians.get(engine, 'no result')}", file=sys.stderr, flush=True
+                )
             if hasattr(workload, "derive"):
                 workload.derive(medians)
             if medians:

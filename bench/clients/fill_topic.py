@@ -45,7 +45,9 @@ def main() -> None:
     for i in range(count):
         while True:
             try:
-                producer.produce(topic, message(i), key=f"user_{i * 7919 % 1000:04d}", partition=i % 4)
+                producer.produce(
+                    topic, message(i), key=f"user_{i * 7919 % 1000:04d}", partition=i % 4
+                )
                 break
             except BufferError:
                 producer.poll(0.05)

@@ -21,7 +21,12 @@ PADDING = "x" * 80
 def produce(options: dict) -> None:
     """Sends at the rate, a millisecond's records at a time."""
     producer = Producer(
-        {"bootstrap.servers": options["bootstrap"], "linger.ms": 0, "acks": "1", "socket.nagle.disable": True}
+        {
+            "bootstrap.servers": options["bootstrap"],
+            "linger.ms": 0,
+            "acks": "1",
+            "socket.nagle.disable": True,
+        }
     )
     total = options["rate"] * (options["warm_up"] + options["seconds"] + 1)
     begin = time.perf_counter()
@@ -68,7 +73,10 @@ def consume(options: dict) -> None:
                 latencies.sort()
                 count = len(latencies)
                 at = {
-                    f"p{str(p).replace('.', '_')}_ms": latencies[min(count - 1, int(count * p / 100))] / 1e6
+                    f"p{str(p).replace('.', '_')}_ms": latencies[
+                        min(count - 1, int(count * p / 100))
+                    ]
+                    / 1e6
                     for p in (50, 99, 99.9)
                 }
                 at["max_ms"] = latencies[-1] / 1e6

@@ -6,6 +6,10 @@
 //
 // The topic must exist.
 
+#include "connectors/kafka/kafka_sink.h"
+#include "connectors/kafka/kafka_source.h"
+#include "connectors/kafka_record.h"
+
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
@@ -14,10 +18,6 @@
 #include <ctime>
 #include <mutex>
 #include <thread>
-
-#include "connectors/kafka/kafka_sink.h"
-#include "connectors/kafka/kafka_source.h"
-#include "connectors/kafka_record.h"
 
 namespace {
 
@@ -44,7 +44,9 @@ class Gate {
   bool open_ = false;
 };
 
-double seconds() { return static_cast<double>(monotonic_ns()) / 1e9; }
+double seconds() {
+  return static_cast<double>(monotonic_ns()) / 1e9;
+}
 
 /// Processor time of this thread.
 double thread_seconds() {
@@ -57,7 +59,13 @@ std::string message(std::int64_t i) {
   std::string text = fmt::format(
       R"({{"id": {}, "org": "org{}", "url": "/v1/path/{}", "status": {}, "time": "2025-05-20 10:{:02}:{:02}", )"
       R"("bytes": {}, "agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36", "pad": ")",
-      i, i % 100, i % 1000, 200 + i % 5, i / 60 % 60, i % 60, i * 37 % 100000);
+      i,
+      i % 100,
+      i % 1000,
+      200 + i % 5,
+      i / 60 % 60,
+      i % 60,
+      i * 37 % 100000);
   text.resize(std::max<std::size_t>(text.size(), 293), 'x');
   return text + "\"}";
 }
@@ -65,15 +73,19 @@ std::string message(std::int64_t i) {
 LogicalTypePtr json_type() {
   const auto of = [](TypeKind kind) { return LogicalType::of(kind); };
   return LogicalType::row({"id", "org", "url", "status", "time", "bytes", "agent"},
-                          {of(TypeKind::kBigInt), of(TypeKind::kString), of(TypeKind::kString),
-                           of(TypeKind::kInt), of(TypeKind::kTimestamp), of(TypeKind::kBigInt),
+                          {of(TypeKind::kBigInt),
+                           of(TypeKind::kString),
+                           of(TypeKind::kString),
+                           of(TypeKind::kInt),
+                           of(TypeKind::kTimestamp),
+                           of(TypeKind::kBigInt),
                            of(TypeKind::kString)});
 }
 
 struct Writer {
   Writer(const std::string& brokers, const std::string& topic)
-      : sink(Options(std::map<std::string, std::string>{{"bootstrap.servers", brokers},
-                                                        {"topic", topic}})) {
+      : sink(Options(
+            std::map<std::string, std::string>{{"bootstrap.servers", brokers}, {"topic", topic}})) {
     SinkWriterContext context;
     context.clock = &clock;
     context.metrics = &metrics;
@@ -130,7 +142,9 @@ void fill(const std::string& brokers, const std::string& topic, std::int64_t cou
   }
   out.flush();
   const double took = seconds() - start;
-  std::printf("produced %lld in %.2f s: %.0f msg/s\n", static_cast<long long>(count), took,
+  std::printf("produced %lld in %.2f s: %.0f msg/s\n",
+              static_cast<long long>(count),
+              took,
               static_cast<double>(count) / took);
 }
 
@@ -181,10 +195,17 @@ void read(const std::string& brokers, const std::string& topic, const std::strin
     }
   }
   const double end = seconds();
-  std::printf("read %lld as %s in %.2f s (first after %.3f): %.0f msg/s; %.2f s processor time, %.2f of it reading, waited %.2f s\n",
-              static_cast<long long>(rows), format.c_str(), end - start, first - start,
-              static_cast<double>(rows) / (end - first),
-              static_cast<double>(std::clock()) / CLOCKS_PER_SEC, thread_seconds(), idle);
+  std::printf(
+      "read %lld as %s in %.2f s (first after %.3f): %.0f msg/s; %.2f s processor time, %.2f of it "
+      "reading, waited %.2f s\n",
+      static_cast<long long>(rows),
+      format.c_str(),
+      end - start,
+      first - start,
+      static_cast<double>(rows) / (end - first),
+      static_cast<double>(std::clock()) / CLOCKS_PER_SEC,
+      thread_seconds(),
+      idle);
 }
 
 void pass(const std::string& brokers, const std::string& topic, std::int64_t rate, int for_s) {
@@ -196,8 +217,7 @@ void pass(const std::string& brokers, const std::string& topic, std::int64_t rat
     BatchBuilder builder(kafka_record_type());
     const std::int64_t start = monotonic_ns();
     for (std::int64_t sent = 0; sent < total;) {
-      const std::int64_t due =
-          std::min(total, (monotonic_ns() - start) * rate / 1'000'000'000 + 1);
+      const std::int64_t due = std::min(total, (monotonic_ns() - start) * rate / 1'000'000'000 + 1);
       for (; sent < due; ++sent) {
         append(builder, std::to_string(monotonic_ns()), 1000);
       }
@@ -232,7 +252,11 @@ void pass(const std::string& brokers, const std::string& topic, std::int64_t rat
                                                  static_cast<double>(latencies_ms.size() - 1))];
   };
   std::printf("latency at %lld/s: p50 %.2f ms, p99 %.2f ms, p99.9 %.2f ms, max %.2f ms\n",
-              static_cast<long long>(rate), at(0.5), at(0.99), at(0.999), at(1));
+              static_cast<long long>(rate),
+              at(0.5),
+              at(0.99),
+              at(0.999),
+              at(1));
 }
 
 }  // namespace

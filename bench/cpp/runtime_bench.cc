@@ -1,11 +1,5 @@
-/// The engine without the host language: a channel between two threads, a chain of row operators, a whole keyed job.
-#include <benchmark/benchmark.h>
-
-#include <limits>
-#include <memory>
-#include <thread>
-#include <vector>
-
+/// The engine without the host language: a channel between two threads, a chain of row operators, a
+/// whole keyed job.
 #include "connectors/sequence/number_sequence_source.h"
 #include "job/job.h"
 #include "operators/key_by_operator.h"
@@ -13,6 +7,13 @@
 #include "operators/reduce_operator.h"
 #include "runtime/channel.h"
 #include "runtime/operator_chain.h"
+
+#include <benchmark/benchmark.h>
+
+#include <limits>
+#include <memory>
+#include <thread>
+#include <vector>
 
 namespace flott {
 namespace {
@@ -102,8 +103,8 @@ struct Chain {
       }
       links.back().edges.push_back({-1, std::make_unique<RecordWriter>(std::move(writer))});
     }
-    chain = std::make_unique<OperatorChain>(environment, std::move(links),
-                                            std::vector<OperatorChain::LinkSpec::Edge>{});
+    chain = std::make_unique<OperatorChain>(
+        environment, std::move(links), std::vector<OperatorChain::LinkSpec::Edge>{});
     chain->open();
   }
   SystemClock clock;
@@ -154,28 +155,30 @@ void keyed_reduce_job(benchmark::State& state) {
     source.source = std::make_shared<NumberSequenceSource>(0, kRecords - 1);
     source.output_type = source.source->produced_type();
     graph.add(std::move(source));
-    const auto add = [&](const char* name, PartitionStrategy strategy, bool keyed,
-                         OperatorFactory factory) {
-      StreamNode node;
-      node.name = name;
-      node.parallelism = parallelism;
-      node.keyed = keyed;
-      node.output_type = LogicalType::of(TypeKind::kBigInt);
-      node.make_operator = std::move(factory);
-      StreamEdge edge;
-      edge.source_node = static_cast<int>(graph.nodes().size()) - 1;
-      edge.partitioner.strategy = strategy;
-      node.inputs.push_back(edge);
-      graph.add(std::move(node));
-    };
-    add("key_by", PartitionStrategy::kForward, false,
-        [](int) { return make_key_by_operator(std::make_unique<Modulo>()); });
-    add("reduce", PartitionStrategy::kHash, true, [](int) {
-      return make_reduce_operator(std::make_shared<Sum>(), nullptr,
-                                  LogicalType::of(TypeKind::kBigInt));
+    const auto add =
+        [&](const char* name, PartitionStrategy strategy, bool keyed, OperatorFactory factory) {
+          StreamNode node;
+          node.name = name;
+          node.parallelism = parallelism;
+          node.keyed = keyed;
+          node.output_type = LogicalType::of(TypeKind::kBigInt);
+          node.make_operator = std::move(factory);
+          StreamEdge edge;
+          edge.source_node = static_cast<int>(graph.nodes().size()) - 1;
+          edge.partitioner.strategy = strategy;
+          node.inputs.push_back(edge);
+          graph.add(std::move(node));
+        };
+    add("key_by", PartitionStrategy::kForward, false, [](int) {
+      return make_key_by_operator(std::make_unique<Modulo>());
     });
-    add("discard", PartitionStrategy::kForward, false,
-        [](int) { return std::make_unique<Discard>(); });
+    add("reduce", PartitionStrategy::kHash, true, [](int) {
+      return make_reduce_operator(
+          std::make_shared<Sum>(), nullptr, LogicalType::of(TypeKind::kBigInt));
+    });
+    add("discard", PartitionStrategy::kForward, false, [](int) {
+      return std::make_unique<Discard>();
+    });
     const auto job = start_job(graph, {});
     while (!job->wait_for(std::chrono::seconds(1))) {
     }

@@ -1,14 +1,14 @@
 /// Keyed state on the heap: what a reduce operator does per record, and timers.
+#include "base/clock.h"
+#include "state/keyed_state_backend.h"
+#include "state/timer_service.h"
+
 #include <benchmark/benchmark.h>
 
 #include <memory>
 #include <random>
 #include <string>
 #include <vector>
-
-#include "base/clock.h"
-#include "state/keyed_state_backend.h"
-#include "state/timer_service.h"
 
 namespace flott {
 namespace {
@@ -62,9 +62,15 @@ void read_modify_write(benchmark::State& state, bool strings, bool with_ttl) {
   }
   state.SetItemsProcessed(state.iterations());
 }
-void value_int_keys(benchmark::State& state) { read_modify_write(state, false, false); }
-void value_string_keys(benchmark::State& state) { read_modify_write(state, true, false); }
-void value_int_keys_ttl(benchmark::State& state) { read_modify_write(state, false, true); }
+void value_int_keys(benchmark::State& state) {
+  read_modify_write(state, false, false);
+}
+void value_string_keys(benchmark::State& state) {
+  read_modify_write(state, true, false);
+}
+void value_int_keys_ttl(benchmark::State& state) {
+  read_modify_write(state, false, true);
+}
 BENCHMARK(value_int_keys)->Arg(10)->Arg(1000)->Arg(100'000)->Arg(1'000'000);
 BENCHMARK(value_string_keys)->Arg(10)->Arg(1000)->Arg(100'000)->Arg(1'000'000);
 BENCHMARK(value_int_keys_ttl)->Arg(1000)->Arg(100'000);
@@ -117,8 +123,8 @@ void timers(benchmark::State& state) {
       service->register_timer(TimeDomain::kEventTime, {}, random() % 1'000'000);
     }
     std::size_t fired = 0;
-    service->advance_watermark(kMaxWatermark, kMaxTimestamp,
-                               [&](TimeDomain, Timestamp, const Window&) { ++fired; });
+    service->advance_watermark(
+        kMaxWatermark, kMaxTimestamp, [&](TimeDomain, Timestamp, const Window&) { ++fired; });
     benchmark::DoNotOptimize(fired);
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));

@@ -27,8 +27,12 @@ def prepare(bench, engine):
     index = bench.new_name("docs")
     address = urlsplit(url)
     connection = http.client.HTTPConnection(address.hostname, address.port, timeout=60)
-    settings = {"settings": {"number_of_shards": 1, "number_of_replicas": 0, "refresh_interval": "-1"}}
-    connection.request("PUT", f"/{index}", json.dumps(settings), {"Content-Type": "application/json"})
+    settings = {
+        "settings": {"number_of_shards": 1, "number_of_replicas": 0, "refresh_interval": "-1"}
+    }
+    connection.request(
+        "PUT", f"/{index}", json.dumps(settings), {"Content-Type": "application/json"}
+    )
     answer = connection.getresponse()
     if answer.status != 200:
         raise RuntimeError(f"cannot make the index: {answer.read()!r}")
@@ -44,7 +48,12 @@ def derive(medians):
 
 
 def document(i):
-    return {"id": f"doc{i}", "user": f"user{i % 1000}", "count": i, "url": f"/shop/{i % 500}/item?page={i % 97}"}
+    return {
+        "id": f"doc{i}",
+        "user": f"user{i % 1000}",
+        "count": i,
+        "url": f"/shop/{i % 500}/item?page={i % 97}",
+    }
 
 
 def check(options, count):
@@ -119,12 +128,15 @@ def flott(options):
         .build()
     )
     kind = Types.ROW_NAMED(
-        ["id", "user", "count", "url"], [Types.STRING(), Types.STRING(), Types.LONG(), Types.STRING()]
+        ["id", "user", "count", "url"],
+        [Types.STRING(), Types.STRING(), Types.LONG(), Types.STRING()],
     )
     from pyflink.common import Row
 
     env.from_source(
-        NumberSequenceSource(0, options["documents"] - 1), WatermarkStrategy.no_watermarks(), "sequence"
+        NumberSequenceSource(0, options["documents"] - 1),
+        WatermarkStrategy.no_watermarks(),
+        "sequence",
     ).map(lambda i: Row(**document(i)), kind).sink_to(sink)
     begin = time.perf_counter()
     env.execute()

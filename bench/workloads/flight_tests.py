@@ -12,7 +12,10 @@ from measure import Goal
 TITLE = "four test files of the flight apps, whole process"
 GOALS = {"wall_s": Goal(at_most=1.5)}
 ENGINES = ("flott", "flink")
-FILES = [f"test_{name}.py" for name in ("s12_transformation", "s16_merge", "s18_aggregation", "s20_manage_state")]
+FILES = [
+    f"test_{name}.py"
+    for name in ("s12_transformation", "s16_merge", "s18_aggregation", "s20_manage_state")
+]
 
 
 def unavailable(bench):

@@ -22,9 +22,7 @@ with ds.execute_and_collect() as results:
     assert list(results) == ["HELLO", "WORLD"]
 """
 
-THREAD = PYFLINK.replace(
-    "get_execution_environment()", "get_execution_environment(c)"
-).replace(
+THREAD = PYFLINK.replace("get_execution_environment()", "get_execution_environment(c)").replace(
     "env = ",
     "from pyflink.common import Configuration\nc = Configuration()\n"
     "c.set_string('python.execution-mode', 'thread')\nenv = ",

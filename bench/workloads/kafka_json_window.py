@@ -36,7 +36,14 @@ def row_type():
 
     return Types.ROW_NAMED(
         NAMES,
-        [Types.LONG(), Types.STRING(), Types.LONG(), Types.DOUBLE(), Types.STRING(), Types.STRING()],
+        [
+            Types.LONG(),
+            Types.STRING(),
+            Types.LONG(),
+            Types.DOUBLE(),
+            Types.STRING(),
+            Types.STRING(),
+        ],
     )
 
 
@@ -100,7 +107,9 @@ def with_bytewax(options):
 
     def job(records):
         flow = Dataflow("window")
-        source = KafkaSource([options["bootstrap"]], [options["topics"][str(records)]], tail=False, batch_size=1000)
+        source = KafkaSource(
+            [options["bootstrap"]], [options["topics"][str(records)]], tail=False, batch_size=1000
+        )
         rows = op.map("json", op.input("in", flow, source), lambda m: orjson.loads(m.value))
         keyed = op.map("map", rows, lambda r: (r["user"], (r["event_time"], r["amount"], 1)))
         clock = windowing.EventClock(
@@ -113,7 +122,9 @@ def with_bytewax(options):
         reduced = windowing.reduce_window(
             "reduce", keyed, clock, windower, lambda a, b: (a[0], a[1] + b[1], a[2] + b[2])
         )
-        op.output("out", op.filter("filter", reduced.down, lambda v: v[1][1][2] < 0), TestingSink([]))
+        op.output(
+            "out", op.filter("filter", reduced.down, lambda v: v[1][1][2] < 0), TestingSink([])
+        )
         run_main(flow)
 
     return rate_of(job, options["sizes"])

@@ -106,7 +106,7 @@ def with_bytewax(options):
     mapped = op.map(
         "map",
         op.input("in", flow, source),
-        lambda m: KafkaSinkMessage(None, m.value.decode() .__add__("!").encode()),
+        lambda m: KafkaSinkMessage(None, m.value.decode().__add__("!").encode()),
     )
     op.output("out", mapped, KafkaSink([options["bootstrap"]], options["target"]))
     threading.Thread(target=run_main, args=(flow,), daemon=True).start()

@@ -27,6 +27,7 @@ def prepare(bench, engine):
 def run(engine, options):
     """One measurement; see the module's text."""
     import kafka_json_window
+
     from pyflink.common import Types, WatermarkStrategy
     from pyflink.datastream.connectors.kafka import KafkaRecordSerializationSchema, KafkaSink
     from pyflink.datastream.formats.json import JsonRowSerializationSchema

@@ -87,7 +87,9 @@ def with_bytewax(engine, options):
     def job(records):
         flow = Dataflow("chain")
         # keys are strings in Bytewax
-        keyed = op.map("map", op.input("in", flow, Sequence(records)), lambda x: (str(x % KEYS), (x % KEYS, x)))
+        keyed = op.map(
+            "map", op.input("in", flow, Sequence(records)), lambda x: (str(x % KEYS), (x % KEYS, x))
+        )
         reduced = op.stateful_map("reduce", keyed, reduce)
         op.output("out", op.filter("filter", reduced, lambda v: negative(v[1])), TestingSink([]))
         run_main(flow)

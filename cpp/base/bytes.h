@@ -1,11 +1,11 @@
 #pragma once
 
+#include "base/error.h"
+
 #include <cstdint>
 #include <cstring>
 #include <string>
 #include <string_view>
-
-#include "base/error.h"
 
 namespace flott {
 
@@ -65,7 +65,9 @@ class BytesReader {
   std::string_view string() { return take(varint()); }
   std::string_view take(std::size_t size) {
     if (size > in_.size()) {
-      throw_error(ErrorKind::kExternal, "stored bytes are damaged: {} bytes wanted, {} left", size,
+      throw_error(ErrorKind::kExternal,
+                  "stored bytes are damaged: {} bytes wanted, {} left",
+                  size,
                   in_.size());
     }
     const std::string_view out = in_.substr(0, size);
@@ -79,8 +81,10 @@ class BytesReader {
   std::uint64_t count() {
     const std::uint64_t n = varint();
     if (n > in_.size()) {
-      throw_error(ErrorKind::kExternal, "stored bytes are damaged: {} items announced, {} bytes left",
-                  n, in_.size());
+      throw_error(ErrorKind::kExternal,
+                  "stored bytes are damaged: {} items announced, {} bytes left",
+                  n,
+                  in_.size());
     }
     return n;
   }

@@ -39,18 +39,20 @@ template <typename... Args>
 }
 
 namespace detail {
-[[noreturn]] void check_failed(const char* file, int line, const char* condition,
+[[noreturn]] void check_failed(const char* file,
+                               int line,
+                               const char* condition,
                                const std::string& message);
 }  // namespace detail
 
 }  // namespace flott
 
 /// Invariant that holds in every build; a failure is an ErrorKind::kInternal with file and line.
-#define STREAM_CHECK(condition, ...)                                                           \
-  do {                                                                                         \
-    if (!(condition)) [[unlikely]] {                                                           \
+#define STREAM_CHECK(condition, ...)                                                             \
+  do {                                                                                           \
+    if (!(condition)) [[unlikely]] {                                                             \
       ::flott::detail::check_failed(__FILE__, __LINE__, #condition, ::fmt::format(__VA_ARGS__)); \
-    }                                                                                          \
+    }                                                                                            \
   } while (false)
 
 /// Invariant for hot loops: checked in every preset but `release`.

@@ -34,9 +34,13 @@ void set_log_sink(LogSink sink) {
   g_sink = std::move(shared);
 }
 
-void set_log_level(LogLevel level) { g_level.store(level, std::memory_order_relaxed); }
+void set_log_level(LogLevel level) {
+  g_level.store(level, std::memory_order_relaxed);
+}
 
-bool log_enabled(LogLevel level) { return level >= g_level.load(std::memory_order_relaxed); }
+bool log_enabled(LogLevel level) {
+  return level >= g_level.load(std::memory_order_relaxed);
+}
 
 void log_message(LogLevel level, std::string_view logger, const std::string& message) {
   std::shared_ptr<const LogSink> sink;
@@ -48,8 +52,7 @@ void log_message(LogLevel level, std::string_view logger, const std::string& mes
     (*sink)(level, logger, message);
     return;
   }
-  const std::string line =
-      fmt::format("{} {}: {}\n", level_name(level), logger, message);
+  const std::string line = fmt::format("{} {}: {}\n", level_name(level), logger, message);
   std::fwrite(line.data(), 1, line.size(), stderr);
 }
 

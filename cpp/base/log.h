@@ -21,7 +21,9 @@ bool log_enabled(LogLevel level);
 void log_message(LogLevel level, std::string_view logger, const std::string& message);
 
 template <typename... Args>
-void log(LogLevel level, std::string_view logger, fmt::format_string<Args...> format,
+void log(LogLevel level,
+         std::string_view logger,
+         fmt::format_string<Args...> format,
          Args&&... args) {
   if (log_enabled(level)) {
     log_message(level, logger, fmt::format(format, std::forward<Args>(args)...));

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <memory>
-#include <utility>
-
 #include "bindings/errors.h"
 #include "bindings/python_ref.h"
+
+#include <memory>
+#include <utility>
 
 namespace flott::bindings {
 
@@ -12,8 +12,7 @@ namespace flott::bindings {
 /// once a function and reused for every call. Plain C types, because they are on the hot path.
 template <typename T>
 struct Boxed {
-  PyObject_HEAD
-  std::shared_ptr<T> data;
+  PyObject_HEAD std::shared_ptr<T> data;
 
   static T& of(PyObject* object) { return *reinterpret_cast<Boxed*>(object)->data; }
   static const std::shared_ptr<T>& pointer_of(PyObject* object) {
@@ -34,14 +33,15 @@ struct Boxed {
   }
 
   /// Makes the Python type; `methods` lives as long as the process.
-  static PyTypeObject* make_type(const char* name, PyMethodDef* methods,
+  static PyTypeObject* make_type(const char* name,
+                                 PyMethodDef* methods,
                                  PyType_Slot extra = {0, nullptr}) {
     PyType_Slot slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(&dealloc)},
                            {Py_tp_methods, methods},
                            extra,
                            {0, nullptr}};
-    PyType_Spec spec = {name, sizeof(Boxed), 0,
-                        Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+    PyType_Spec spec = {
+        name, sizeof(Boxed), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
     return reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&spec)).release());
   }
 };

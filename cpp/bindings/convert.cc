@@ -90,8 +90,11 @@ PyObject* columns_to_tuple(const std::vector<ColumnPtr>& columns, std::int64_t r
 }
 
 [[noreturn]] void does_not_fit(PyObject* object, const LogicalType& type) {
-  throw_error(ErrorKind::kUserCode, "the value {} of type {} does not fit the declared type {}",
-              short_repr(object), type_name_of(object), type.to_string());
+  throw_error(ErrorKind::kUserCode,
+              "the value {} of type {} does not fit the declared type {}",
+              short_repr(object),
+              type_name_of(object),
+              type.to_string());
 }
 
 /// Low 64 bits of any Python integer.
@@ -99,8 +102,8 @@ std::int64_t int_bits(PyObject* object, const LogicalType& type) {
   if (PyLong_Check(object) == 0 && PyIndex_Check(object) == 0) {
     does_not_fit(object, type);
   }
-  const Ref integer = PyLong_Check(object) != 0 ? Ref::borrow(object)
-                                                : checked(PyNumber_Index(object));
+  const Ref integer =
+      PyLong_Check(object) != 0 ? Ref::borrow(object) : checked(PyNumber_Index(object));
   const unsigned long long bits = PyLong_AsUnsignedLongLongMask(integer.get());
   if (bits == static_cast<unsigned long long>(-1) && PyErr_Occurred() != nullptr) {
     throw_python_error();
@@ -234,12 +237,14 @@ class RowSource {
     }
     return true;
   }
-  PyObject* field_names_if_cached() const {
-    return field_names_of(type_.shared_from_this());
-  }
+  PyObject* field_names_if_cached() const { return field_names_of(type_.shared_from_this()); }
   [[noreturn]] void wrong_count(Py_ssize_t given) const {
-    throw_error(ErrorKind::kUserCode, "the value {} has {} fields, the declared type {} has {}",
-                short_repr(object_), given, type_.to_string(), type_.children().size());
+    throw_error(ErrorKind::kUserCode,
+                "the value {} has {} fields, the declared type {} has {}",
+                short_repr(object_),
+                given,
+                type_.to_string(),
+                type_.children().size());
   }
 
   PyObject* object_;
@@ -249,8 +254,7 @@ class RowSource {
 };
 
 [[noreturn]] void rethrow_in_field(const Error& error, const LogicalType& type, std::size_t i) {
-  throw Error(error.kind(),
-              fmt::format("field '{}': {}", type.field_names()[i], error.what()));
+  throw Error(error.kind(), fmt::format("field '{}': {}", type.field_names()[i], error.what()));
 }
 
 }  // namespace
@@ -292,8 +296,9 @@ PyObject* to_python(const Value& value) {
       return Py_NewRef(static_cast<PyObject*>(value.as_object()));
     case ValueKind::kBatchRow: {
       const Batch& batch = value.as_batch();
-      return batch.type()->kind() == TypeKind::kTuple ? columns_to_tuple(batch.columns(), value.aux())
-                                                      : new_row_view(batch, value.aux());
+      return batch.type()->kind() == TypeKind::kTuple
+                 ? columns_to_tuple(batch.columns(), value.aux())
+                 : new_row_view(batch, value.aux());
     }
   }
   Py_RETURN_NONE;
@@ -379,8 +384,8 @@ Value to_native(PyObject* object, const LogicalType& type) {
     }
     case TypeKind::kBytes: {
       if (PyBytes_Check(object) != 0) {
-        return Value::bytes({PyBytes_AS_STRING(object),
-                             static_cast<std::size_t>(PyBytes_GET_SIZE(object))});
+        return Value::bytes(
+            {PyBytes_AS_STRING(object), static_cast<std::size_t>(PyBytes_GET_SIZE(object))});
       }
       if (PyByteArray_Check(object) != 0) {
         return Value::bytes({PyByteArray_AS_STRING(object),
@@ -426,9 +431,8 @@ Value to_native(PyObject* object, const LogicalType& type) {
       PyObject* value = nullptr;
       while (PyDict_Next(object, &position, &key, &value) != 0) {
         entries.emplace_back(to_native(key, *type.children()[0]),
-                             type.kind() == TypeKind::kMap
-                                 ? to_native(value, *type.children()[1])
-                                 : Value::integer(int_bits(value, type)));
+                             type.kind() == TypeKind::kMap ? to_native(value, *type.children()[1])
+                                                           : Value::integer(int_bits(value, type)));
       }
       return Value::map(std::move(entries));
     }
@@ -488,8 +492,8 @@ PyObject* coerce_python(PyObject* object, const LogicalType& type) {
       }
       return checked(PyFloat_FromDouble(real_of(object, type))).release();
     case TypeKind::kFloat:
-      return checked(PyFloat_FromDouble(
-                         static_cast<double>(static_cast<float>(real_of(object, type)))))
+      return checked(
+                 PyFloat_FromDouble(static_cast<double>(static_cast<float>(real_of(object, type)))))
           .release();
     case TypeKind::kBoolean:
       if (PyBool_Check(object)) {
@@ -499,8 +503,8 @@ PyObject* coerce_python(PyObject* object, const LogicalType& type) {
     case TypeKind::kRow: {
       const RowSource source(object, type);
       const auto n = static_cast<Py_ssize_t>(type.children().size());
-      Ref out = checked(
-          reinterpret_cast<PyObject*>(new_row(n, field_names_of(type.shared_from_this()), source.kind())));
+      Ref out = checked(reinterpret_cast<PyObject*>(
+          new_row(n, field_names_of(type.shared_from_this()), source.kind())));
       for (Py_ssize_t i = 0; i < n; ++i) {
         const auto index = static_cast<std::size_t>(i);
         try {
@@ -518,7 +522,8 @@ PyObject* coerce_python(PyObject* object, const LogicalType& type) {
       const RowSource source(object, type);
       Ref out = checked(PyTuple_New(static_cast<Py_ssize_t>(type.children().size())));
       for (std::size_t i = 0; i < type.children().size(); ++i) {
-        PyTuple_SET_ITEM(out.get(), static_cast<Py_ssize_t>(i),
+        PyTuple_SET_ITEM(out.get(),
+                         static_cast<Py_ssize_t>(i),
                          coerce_python(source.field(i).release(), *type.children()[i]));
       }
       return out.release();
@@ -529,7 +534,8 @@ PyObject* coerce_python(PyObject* object, const LogicalType& type) {
       }
       Ref out = checked(PySequence_List(object));
       for (Py_ssize_t i = 0; i < PyList_GET_SIZE(out.get()); ++i) {
-        PyObject* item = coerce_python(Py_NewRef(PyList_GET_ITEM(out.get(), i)), *type.children()[0]);
+        PyObject* item =
+            coerce_python(Py_NewRef(PyList_GET_ITEM(out.get(), i)), *type.children()[0]);
         PyList_SetItem(out.get(), i, item);
       }
       return out.release();

@@ -1,17 +1,16 @@
 #include "bindings/errors.h"
 
-#include <new>
-
 #include "base/error.h"
 #include "bindings/convert.h"
+
+#include <new>
 
 namespace flott::bindings {
 namespace {
 
 Ref make_exception(PyObject* type, const char* message) {
-  const Ref text =
-      checked(PyUnicode_DecodeUTF8(message, static_cast<Py_ssize_t>(std::char_traits<char>::length(message)),
-                                   "replace"));
+  const Ref text = checked(PyUnicode_DecodeUTF8(
+      message, static_cast<Py_ssize_t>(std::char_traits<char>::length(message)), "replace"));
   return checked(PyObject_CallOneArg(type, text.get()));
 }
 
@@ -61,8 +60,8 @@ void set_error_from_current_exception() {
 }
 
 void add_note(PyObject* exception, const std::string& note) {
-  const Ref text = checked(PyUnicode_DecodeUTF8(
-      note.data(), static_cast<Py_ssize_t>(note.size()), "backslashreplace"));
+  const Ref text = checked(
+      PyUnicode_DecodeUTF8(note.data(), static_cast<Py_ssize_t>(note.size()), "backslashreplace"));
   if (const Ref add = attribute_or_null(exception, "add_note"); add) {
     call(add.get(), text.get());
     return;

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "bindings/python_ref.h"
+
 #include <Python.h>
 
 #include <exception>
 #include <string>
-
-#include "bindings/python_ref.h"
 
 namespace flott::bindings {
 
@@ -19,7 +19,8 @@ struct ErrorClasses {
 ErrorClasses& error_classes();
 
 /// The Python exception object for a C++ one: the original object with its traceback if it came
-/// from Python, else a ValueError (kInvalidArgument), UserCodeError, ExternalError or InternalError.
+/// from Python, else a ValueError (kInvalidArgument), UserCodeError, ExternalError or
+/// InternalError.
 Ref exception_of(const std::exception_ptr& error);
 
 /// Sets the Python error indicator from the C++ exception being handled; for `catch (...)` at the

@@ -1,10 +1,5 @@
 #include "bindings/graph.h"
 
-#include <algorithm>
-#include <functional>
-#include <string>
-#include <utility>
-
 #include "base/error.h"
 #include "bindings/convert.h"
 #include "bindings/errors.h"
@@ -35,6 +30,11 @@
 #include "operators/timestamps_and_watermarks_operator.h"
 #include "windows/window_operator.h"
 
+#include <algorithm>
+#include <functional>
+#include <string>
+#include <utility>
+
 namespace flott::bindings {
 namespace {
 
@@ -47,9 +47,7 @@ struct Draft {
   StreamNode node;
 
   /// The function of `param` with what its subtasks share.
-  FunctionSpecPtr function(const char* param) const {
-    return spec_of(params.get(param));
-  }
+  FunctionSpecPtr function(const char* param) const { return spec_of(params.get(param)); }
   FunctionSpecPtr optional_function(const char* param) const {
     PyObject* object = params.find(param);
     return object == nullptr ? nullptr : spec_of(object);
@@ -88,11 +86,13 @@ struct Draft {
 
 /// Fails at the user's line if the function is neither an object with `method` nor callable.
 void require_method(const FunctionSpec& spec, const char* method) {
-  if (!has_attribute(spec.function.get(), method) &&
-      PyCallable_Check(spec.function.get()) == 0) {
-    const std::string message = fmt::format(
-        "'{}' needs an object with {}() or a callable, not {} ({})", spec.operator_name, method,
-        short_repr(spec.function.get()), type_name_of(spec.function.get()));
+  if (!has_attribute(spec.function.get(), method) && PyCallable_Check(spec.function.get()) == 0) {
+    const std::string message =
+        fmt::format("'{}' needs an object with {}() or a callable, not {} ({})",
+                    spec.operator_name,
+                    method,
+                    short_repr(spec.function.get()),
+                    type_name_of(spec.function.get()));
     PyErr_SetString(PyExc_TypeError, message.c_str());
     throw_python_error();
   }
@@ -101,9 +101,11 @@ void require_method(const FunctionSpec& spec, const char* method) {
 void require_methods(const FunctionSpec& spec, std::initializer_list<const char*> methods) {
   for (const char* method : methods) {
     if (!has_attribute(spec.function.get(), method)) {
-      const std::string message =
-          fmt::format("'{}' needs an object with {}(), not {} ({})", spec.operator_name, method,
-                      short_repr(spec.function.get()), type_name_of(spec.function.get()));
+      const std::string message = fmt::format("'{}' needs an object with {}(), not {} ({})",
+                                              spec.operator_name,
+                                              method,
+                                              short_repr(spec.function.get()),
+                                              type_name_of(spec.function.get()));
       PyErr_SetString(PyExc_TypeError, message.c_str());
       throw_python_error();
     }
@@ -139,7 +141,8 @@ void add_source(Draft& draft) {
     options.set("splits", std::to_string(std::max(1, draft.request.parallelism)));
   }
   draft.node.source = ConnectorRegistry::instance().make_source(
-      connector, options,
+      connector,
+      options,
       draft.request.output_type != nullptr ? draft.request.output_type : LogicalType::object());
   draft.node.output_type = draft.node.source->produced_type();
   draft.node.uses_host = draft.node.source->uses_host();
@@ -151,7 +154,8 @@ void add_python_source(Draft& draft) {
     throw_error(ErrorKind::kInvalidArgument,
                 "the Python source '{}' runs at parallelism 1, not {}: rebalance() after it to use "
                 "more subtasks",
-                draft.request.name, draft.request.parallelism);
+                draft.request.name,
+                draft.request.parallelism);
   }
   const FunctionSpecPtr spec = draft.function("function");
   require_methods(*spec, {"run"});
@@ -256,15 +260,14 @@ void add_key_by(Draft& draft) {
     };
     return;
   }
-  const FunctionSpecPtr spec = field >= 0 ? draft.optional_function("function")
-                                          : draft.function("function");
+  const FunctionSpecPtr spec =
+      field >= 0 ? draft.optional_function("function") : draft.function("function");
   if (field < 0) {
     require_method(*spec, "get_key");
   }
   draft.host_operator([spec, key_type, field](int) {
     const FunctionSpec none;
-    return make_key_by_operator(
-        make_key_selector(spec == nullptr ? none : *spec, key_type, field));
+    return make_key_by_operator(make_key_selector(spec == nullptr ? none : *spec, key_type, field));
   });
 }
 
@@ -290,7 +293,8 @@ Aggregation aggregation_of(const std::string& how) {
     }
   }
   throw_error(ErrorKind::kInvalidArgument,
-              "unknown aggregation '{}'; sum, min, max, min_by and max_by are known", how);
+              "unknown aggregation '{}'; sum, min, max, min_by and max_by are known",
+              how);
 }
 
 void add_aggregation(Draft& draft) {
@@ -341,7 +345,8 @@ void add_window(Draft& draft) {
   if (kind != "process" && kind != "apply" && kind != "none") {
     throw_error(ErrorKind::kInvalidArgument,
                 "the function_kind of window '{}' is process, apply or none, not '{}'",
-                draft.request.name, kind);
+                draft.request.name,
+                kind);
   }
   if ((reduce != nullptr) + (aggregate != nullptr) > 1 ||
       (reduce == nullptr && aggregate == nullptr && function == nullptr)) {
@@ -357,7 +362,8 @@ void add_window(Draft& draft) {
   if (lateness_ms < 0) {
     throw_error(ErrorKind::kInvalidArgument,
                 "the allowed lateness of window '{}' must not be negative: {} ms",
-                draft.request.name, lateness_ms);
+                draft.request.name,
+                lateness_ms);
   }
   const auto late_tag = static_cast<SideOutputId>(draft.params.integer("late_tag", -1));
   const auto tags = draft.params.tags();
@@ -452,8 +458,10 @@ void add_print(Draft& draft) {
 void add_collect(Draft& draft) {
   auto queue = collect_state_or_null(draft.params.get("queue"));
   if (queue == nullptr) {
-    throw_error(ErrorKind::kInvalidArgument, "'queue' of node '{}' must be a CollectQueue, not {}",
-                draft.request.name, short_repr(draft.params.get("queue")));
+    throw_error(ErrorKind::kInvalidArgument,
+                "'queue' of node '{}' must be a CollectQueue, not {}",
+                draft.request.name,
+                short_repr(draft.params.get("queue")));
   }
   draft.host_operator([queue](int) { return make_collect_sink(queue); });
 }
@@ -499,7 +507,8 @@ constexpr Kind kKinds[] = {
     {"convert", 1, add_convert},
     {"json_encode", 1, [](Draft& draft) { add_connector_node(draft, "json_encode"); }},
     {"kafka_serializer", 1, [](Draft& draft) { add_connector_node(draft, "kafka_serializer"); }},
-    {"elasticsearch_emitter", 1,
+    {"elasticsearch_emitter",
+     1,
      [](Draft& draft) { add_connector_node(draft, "elasticsearch_emitter"); }},
     {"sink", 1, add_sink},
     {"print", 1, add_print},
@@ -534,10 +543,14 @@ ChainingStrategy chaining_of(const std::string& name) {
 
 PartitionStrategy strategy_of(const std::string& name) {
   constexpr std::pair<const char*, PartitionStrategy> kNames[] = {
-      {"forward", PartitionStrategy::kForward},     {"rebalance", PartitionStrategy::kRebalance},
-      {"rescale", PartitionStrategy::kRescale},     {"shuffle", PartitionStrategy::kShuffle},
-      {"global", PartitionStrategy::kGlobal},       {"broadcast", PartitionStrategy::kBroadcast},
-      {"hash", PartitionStrategy::kHash},           {"custom", PartitionStrategy::kCustom}};
+      {"forward", PartitionStrategy::kForward},
+      {"rebalance", PartitionStrategy::kRebalance},
+      {"rescale", PartitionStrategy::kRescale},
+      {"shuffle", PartitionStrategy::kShuffle},
+      {"global", PartitionStrategy::kGlobal},
+      {"broadcast", PartitionStrategy::kBroadcast},
+      {"hash", PartitionStrategy::kHash},
+      {"custom", PartitionStrategy::kCustom}};
   for (const auto& [known, strategy] : kNames) {
     if (name == known) {
       return strategy;
@@ -566,8 +579,12 @@ StreamEdge stream_edge(const EdgeSpecPtr& edge) {
 
 }  // namespace
 
-EdgeSpecPtr make_edge(int node, const std::string& partitioner, int input, int side,
-                      PyObject* custom, PyObject* key_selector) {
+EdgeSpecPtr make_edge(int node,
+                      const std::string& partitioner,
+                      int input,
+                      int side,
+                      PyObject* custom,
+                      PyObject* key_selector) {
   auto edge = std::make_shared<EdgeSpec>();
   edge->node = node;
   edge->strategy = strategy_of(partitioner);
@@ -592,10 +609,16 @@ EdgeSpecPtr make_edge(int node, const std::string& partitioner, int input, int s
 int GraphBuilder::add(const std::string& kind_name, NodeRequest request) {
   const Kind& kind = kind_of(kind_name);
   if ((kind.inputs == 0) != request.inputs.empty()) {
-    throw_error(ErrorKind::kInvalidArgument, "node '{}' of kind '{}' {}", request.name, kind_name,
+    throw_error(ErrorKind::kInvalidArgument,
+                "node '{}' of kind '{}' {}",
+                request.name,
+                kind_name,
                 kind.inputs == 0 ? "is a source and takes no inputs" : "needs an input");
   }
-  Draft draft{request, NodeParams(request.params.get(), request.name), job_parameters_, graph_,
+  Draft draft{request,
+              NodeParams(request.params.get(), request.name),
+              job_parameters_,
+              graph_,
               StreamNode{}};
   StreamNode& node = draft.node;
   node.name = request.name;
@@ -604,16 +627,21 @@ int GraphBuilder::add(const std::string& kind_name, NodeRequest request) {
   node.max_parallelism = request.max_parallelism;
   node.chaining = chaining_of(request.chaining);
   node.keyed = request.keyed;
-  node.output_type =
-      request.output_type != nullptr ? request.output_type : LogicalType::object();
+  node.output_type = request.output_type != nullptr ? request.output_type : LogicalType::object();
   for (const EdgeSpecPtr& edge : request.inputs) {
     if (edge->node < 0 || edge->node >= static_cast<int>(graph_.nodes().size())) {
-      throw_error(ErrorKind::kInvalidArgument, "an edge of node '{}' starts at node {}: there are {}",
-                  request.name, edge->node, graph_.nodes().size());
+      throw_error(ErrorKind::kInvalidArgument,
+                  "an edge of node '{}' starts at node {}: there are {}",
+                  request.name,
+                  edge->node,
+                  graph_.nodes().size());
     }
     if (edge->input >= kind.inputs) {
-      throw_error(ErrorKind::kInvalidArgument, "node '{}' of kind '{}' has no input {}",
-                  request.name, kind_name, edge->input);
+      throw_error(ErrorKind::kInvalidArgument,
+                  "node '{}' of kind '{}' has no input {}",
+                  request.name,
+                  kind_name,
+                  edge->input);
     }
     node.inputs.push_back(stream_edge(edge));
   }

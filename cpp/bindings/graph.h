@@ -1,13 +1,13 @@
 #pragma once
 
-#include <memory>
-#include <string>
-#include <vector>
-
 #include "bindings/functions/function_object.h"
 #include "bindings/python_ref.h"
 #include "graph/stream_graph.h"
 #include "job/job.h"
+
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace flott::bindings {
 
@@ -23,8 +23,12 @@ struct EdgeSpec {
 using EdgeSpecPtr = std::shared_ptr<const EdgeSpec>;
 
 /// Throws kInvalidArgument for an unknown partitioner, or "custom" without one.
-EdgeSpecPtr make_edge(int node, const std::string& partitioner, int input, int side,
-                      PyObject* custom, PyObject* key_selector);
+EdgeSpecPtr make_edge(int node,
+                      const std::string& partitioner,
+                      int input,
+                      int side,
+                      PyObject* custom,
+                      PyObject* key_selector);
 
 /// What StreamGraph.add() was given, but for `kind`.
 struct NodeRequest {

@@ -1,12 +1,13 @@
-#include <atomic>
-#include <mutex>
-#include <vector>
+#include "types/host.h"
 
 #include "bindings/convert.h"
 #include "bindings/python_ref.h"
 #include "bindings/row.h"
-#include "types/host.h"
 #include "types/value.h"
+
+#include <atomic>
+#include <mutex>
+#include <vector>
 
 namespace flott::bindings {
 
@@ -24,8 +25,9 @@ bool finalizing() {
 #endif
 }
 
-/// This thread's place in the interpreter. An engine thread keeps one thread state for its whole life, so that
-/// entering is taking the GIL and nothing more, and so that thread locals and contextvars stay.
+/// This thread's place in the interpreter. An engine thread keeps one thread state for its whole
+/// life, so that entering is taking the GIL and nothing more, and so that thread locals and
+/// contextvars stay.
 class ThreadAttachment {
  public:
   ~ThreadAttachment() {
@@ -37,7 +39,8 @@ class ThreadAttachment {
 
   /// The outermost entry of this thread, or one within a GilRelease.
   void enter() {
-    STREAM_CHECK(level_ < kMaxLevels, "the interpreter was entered and released {} times over", level_);
+    STREAM_CHECK(
+        level_ < kMaxLevels, "the interpreter was entered and released {} times over", level_);
     Mode& mode = modes_[level_++];
     if (own_ != nullptr) {
       mode = Mode::kOwn;
@@ -145,7 +148,9 @@ class Gil {
   Gil& operator=(const Gil&) = delete;
 };
 
-PyObject* object_of(void* handle) { return static_cast<PyObject*>(handle); }
+PyObject* object_of(void* handle) {
+  return static_cast<PyObject*>(handle);
+}
 
 class PythonHost final : public Host {
  public:

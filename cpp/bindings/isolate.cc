@@ -1,9 +1,9 @@
-#include <unordered_map>
-
 #include "bindings/convert.h"
 #include "bindings/python_ref.h"
 #include "bindings/row.h"
 #include "bindings/temporal.h"
+
+#include <unordered_map>
 
 namespace flott::bindings {
 namespace {
@@ -37,7 +37,8 @@ bool is_subclass_of(PyTypeObject* type, const char* module, const char* name) {
 }
 
 bool is_frozen_dataclass(PyTypeObject* type) {
-  const Ref parameters = attribute_or_null(reinterpret_cast<PyObject*>(type), "__dataclass_params__");
+  const Ref parameters =
+      attribute_or_null(reinterpret_cast<PyObject*>(type), "__dataclass_params__");
   if (!parameters) {
     return false;
   }
@@ -66,7 +67,8 @@ CopyRule decide(PyTypeObject* type) {
       PyType_IsSubtype(type, &PyType_Type) != 0) {
     return CopyRule::kImmutable;
   }
-  if (is_subclass_of(type, "enum", "Enum") || type->tp_name == std::string_view("decimal.Decimal") ||
+  if (is_subclass_of(type, "enum", "Enum") ||
+      type->tp_name == std::string_view("decimal.Decimal") ||
       is_subclass_of(type, "uuid", "UUID") || is_subclass_of(type, "pathlib", "PurePath") ||
       is_subclass_of(type, "fractions", "Fraction")) {
     return CopyRule::kImmutable;
@@ -127,11 +129,14 @@ Ref deep_copy(PyObject* object) {
     Py_XDECREF(error_type);
     Py_XDECREF(error);
     Py_XDECREF(traceback);
-    throw_error(ErrorKind::kUserCode,
-                "the value {} of type {} cannot be copied ({}); records are copied where they are kept "
-                "(state, windows, other tasks): emit plain data, or call "
-                "env.get_config().enable_object_reuse() to share the object",
-                shown, type_name_of(object), reason);
+    throw_error(
+        ErrorKind::kUserCode,
+        "the value {} of type {} cannot be copied ({}); records are copied where they are kept "
+        "(state, windows, other tasks): emit plain data, or call "
+        "env.get_config().enable_object_reuse() to share the object",
+        shown,
+        type_name_of(object),
+        reason);
   }
   return Ref::steal(copied);
 }
@@ -276,6 +281,8 @@ Ref copy_value(PyObject* object, int depth) {
 
 }  // namespace
 
-PyObject* isolate(PyObject* object) { return copy_value(object, 0).release(); }
+PyObject* isolate(PyObject* object) {
+  return copy_value(object, 0).release();
+}
 
 }  // namespace flott::bindings

@@ -1,5 +1,13 @@
 #include "bindings/job.h"
 
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "bindings/convert.h"
+#include "bindings/errors.h"
+#include "bindings/native_types.h"
+#include "bindings/node_params.h"
+
 #include <pthread.h>
 #include <unistd.h>
 
@@ -9,14 +17,6 @@
 #include <cstdio>
 #include <utility>
 #include <vector>
-
-#include "base/clock.h"
-#include "base/error.h"
-#include "base/log.h"
-#include "bindings/convert.h"
-#include "bindings/errors.h"
-#include "bindings/native_types.h"
-#include "bindings/node_params.h"
 
 namespace flott::bindings {
 namespace {
@@ -97,8 +97,7 @@ JobOptions parse_options(const NodeParams& params, const std::string& job_name) 
   out.checkpoint_directory = params.text("checkpoint_directory", "");
   out.retained_checkpoints =
       static_cast<int>(params.integer("retained_checkpoints", out.retained_checkpoints));
-  out.retain_on_cancellation =
-      params.boolean("retain_on_cancellation", out.retain_on_cancellation);
+  out.retain_on_cancellation = params.boolean("retain_on_cancellation", out.retain_on_cancellation);
   out.restore_path = params.text("restore_path", "");
   return out;
 }
@@ -123,8 +122,9 @@ void check_option_names(PyObject* options) {
   Py_ssize_t position = 0;
   while (PyDict_Next(options, &position, &key, &value) != 0) {
     const std::string name = text_of(key, "the name of a job option");
-    if (std::none_of(std::begin(kNames), std::end(kNames),
-                     [&](const char* known) { return name == known; })) {
+    if (std::none_of(std::begin(kNames), std::end(kNames), [&](const char* known) {
+          return name == known;
+        })) {
       throw_error(ErrorKind::kInvalidArgument, "unknown job option '{}'", name);
     }
   }
@@ -133,11 +133,12 @@ void check_option_names(PyObject* options) {
 }  // namespace
 
 std::shared_ptr<PythonJob> start_python_job(const GraphBuilder& builder,
-                                            const std::string& job_name, PyObject* options) {
+                                            const std::string& job_name,
+                                            PyObject* options) {
   require_not_forked();
   if (!PyDict_Check(options)) {
-    throw_error(ErrorKind::kInvalidArgument, "job options are a dict, not {}",
-                type_name_of(options));
+    throw_error(
+        ErrorKind::kInvalidArgument, "job options are a dict, not {}", type_name_of(options));
   }
   check_option_names(options);
   const NodeParams params(options, "the job");
@@ -225,9 +226,11 @@ void PythonJob::cancel_after_interrupt() {
     }
     if (!told && monotonic_ns() - began_ns > kBlockedReportNs) {
       told = true;
-      log(LogLevel::kWarn, "job",
+      log(LogLevel::kWarn,
+          "job",
           "job '{}' is being cancelled but does not end{}{}; press Ctrl-C again to end the process",
-          job_->name(), job_->blocked_operators().empty() ? "" : ", blocked in a call: ",
+          job_->name(),
+          job_->blocked_operators().empty() ? "" : ", blocked in a call: ",
           joined(job_->blocked_operators()));
     }
   }
@@ -241,9 +244,11 @@ void PythonJob::report_blocked() {
   last_report_ns_ = now_ns;
   const std::string blocked = joined(job_->blocked_operators());
   if (!blocked.empty() && blocked != reported_) {
-    log(LogLevel::kWarn, "job",
+    log(LogLevel::kWarn,
+        "job",
         "job '{}': one call of a Python function has been running for more than a second in {}",
-        job_->name(), blocked);
+        job_->name(),
+        blocked);
   }
   reported_ = blocked;
 }
@@ -287,10 +292,13 @@ bool PythonJob::wait(std::int64_t timeout_ms) {
 Ref PythonJob::result() {
   wait(-1);
   const JobResult& result = job_->result();
-  return checked(Py_BuildValue("{s:s,s:L,s:s}", "status",
+  return checked(Py_BuildValue("{s:s,s:L,s:s}",
+                               "status",
                                std::string(job_status_name(result.status)).c_str(),
-                               "net_runtime_ms", static_cast<long long>(result.net_runtime_ms),
-                               "error_location", result.error_location.c_str()));
+                               "net_runtime_ms",
+                               static_cast<long long>(result.net_runtime_ms),
+                               "error_location",
+                               result.error_location.c_str()));
 }
 
 Ref PythonJob::next_collected(CollectState& queue) {
@@ -339,7 +347,8 @@ void shut_down_jobs() {
   }
   std::erase_if(running, [](const auto& job) { return is_terminal(job->status()); });
   for (const auto& job : running) {
-    log(LogLevel::kWarn, "job",
+    log(LogLevel::kWarn,
+        "job",
         "the program ends while job '{}' is still running: it is cancelled. Wait for it with "
         "job_client.get_job_execution_result().result(), or with wait() on the result",
         job->name());
@@ -349,8 +358,7 @@ void shut_down_jobs() {
   for (auto& job : running) {
     const GilRelease released;
     if (!job->wait_for(kPatience)) {
-      const std::string text = "flott: job '" + job->name() +
-                               "' did not end; blocked in a call: " +
+      const std::string text = "flott: job '" + job->name() + "' did not end; blocked in a call: " +
                                joined(job->blocked_operators()) + "\n";
       std::fputs(text.c_str(), stderr);
       std::fflush(nullptr);

@@ -1,18 +1,18 @@
 #pragma once
 
-#include <memory>
-#include <mutex>
-#include <string>
-
 #include "bindings/graph.h"
 #include "bindings/io/collect_sink.h"
 #include "bindings/python_ref.h"
 #include "job/job.h"
 
+#include <memory>
+#include <mutex>
+#include <string>
+
 namespace flott::bindings {
 
-/// A _native.Job. Every call that waits gives up the GIL and handles signals every 50 ms on the main
-/// thread: Ctrl-C cancels the job, joins it and raises KeyboardInterrupt; a second one while
+/// A _native.Job. Every call that waits gives up the GIL and handles signals every 50 ms on the
+/// main thread: Ctrl-C cancels the job, joins it and raises KeyboardInterrupt; a second one while
 /// the job ends ends the process.
 class PythonJob {
  public:
@@ -42,7 +42,8 @@ class PythonJob {
 
 /// `options`: a dict of JobOptions fields by name and job_parameters. Throws what start_job throws.
 std::shared_ptr<PythonJob> start_python_job(const GraphBuilder& builder,
-                                            const std::string& job_name, PyObject* options);
+                                            const std::string& job_name,
+                                            PyObject* options);
 
 /// Cancels and joins what still runs, with a warning; from Python's atexit.
 void shut_down_jobs();

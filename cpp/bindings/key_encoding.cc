@@ -1,12 +1,12 @@
-#include <algorithm>
-#include <vector>
-
 #include "base/bytes.h"
 #include "bindings/convert.h"
 #include "bindings/python_ref.h"
 #include "bindings/row.h"
 #include "bindings/temporal.h"
 #include "types/key.h"
+
+#include <algorithm>
+#include <vector>
 
 namespace flott::bindings {
 namespace {
@@ -36,12 +36,11 @@ void encode_int(PyObject* object, std::string& out) {
   const Ref magnitude = checked(negative ? PyNumber_Negative(object) : Py_NewRef(object));
   const Ref bits = checked(PyObject_CallMethod(magnitude.get(), "bit_length", nullptr));
   const Py_ssize_t size = (PyLong_AsSsize_t(bits.get()) + 7) / 8;
-  const Ref bytes =
-      checked(PyObject_CallMethod(magnitude.get(), "to_bytes", "ns", size, "little"));
-  encode_key_big_int(negative,
-                     {PyBytes_AS_STRING(bytes.get()),
-                      static_cast<std::size_t>(PyBytes_GET_SIZE(bytes.get()))},
-                     out);
+  const Ref bytes = checked(PyObject_CallMethod(magnitude.get(), "to_bytes", "ns", size, "little"));
+  encode_key_big_int(
+      negative,
+      {PyBytes_AS_STRING(bytes.get()), static_cast<std::size_t>(PyBytes_GET_SIZE(bytes.get()))},
+      out);
 }
 
 void encode_decimal(PyObject* object, std::string& out) {
@@ -153,9 +152,8 @@ void encode_key(PyObject* object, std::string& out) {
     return;
   }
   if (PyBytes_Check(object) != 0) {
-    tagged_string('B',
-                  {PyBytes_AS_STRING(object), static_cast<std::size_t>(PyBytes_GET_SIZE(object))},
-                  out);
+    tagged_string(
+        'B', {PyBytes_AS_STRING(object), static_cast<std::size_t>(PyBytes_GET_SIZE(object))}, out);
     return;
   }
   if (PyTuple_Check(object) != 0) {
@@ -216,11 +214,14 @@ void encode_key(PyObject* object, std::string& out) {
     encode_int(integer.get(), out);
     return;
   }
-  throw_error(ErrorKind::kUserCode,
-              "the key {} of type {} has no stable encoding; a key selector returns None, bool, int, "
-              "float, str, bytes, Decimal, a date or time, an enum, a UUID, a frozen dataclass, a Row, or a "
-              "tuple or frozenset of these",
-              short_repr(object), type_name_of(object));
+  throw_error(
+      ErrorKind::kUserCode,
+      "the key {} of type {} has no stable encoding; a key selector returns None, bool, int, "
+      "float, str, bytes, Decimal, a date or time, an enum, a UUID, a frozen dataclass, a Row, or "
+      "a "
+      "tuple or frozenset of these",
+      short_repr(object),
+      type_name_of(object));
 }
 
 }  // namespace flott::bindings

@@ -1,10 +1,7 @@
-// The module pyflink._native. The only file that includes pybind11: it declares the classes that are
-// touched once a job (types, graph, job); what is touched once a record is written against the C API.
+// The module pyflink._native. The only file that includes pybind11: it declares the classes that
+// are touched once a job (types, graph, job); what is touched once a record is written against the
+// C API.
 #define PY_SSIZE_T_CLEAN  // before the first Python header: lengths of "s#" are Py_ssize_t
-#include <pybind11/functional.h>
-#include <pybind11/pybind11.h>
-#include <pybind11/stl.h>
-
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -23,6 +20,10 @@
 #include "bindings/state_objects.h"
 #include "connectors/print/print_sink.h"
 
+#include <pybind11/functional.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
 namespace py = pybind11;
 
 namespace flott::bindings {
@@ -30,12 +31,16 @@ namespace {
 
 /// pybind11 keeps no const: types are immutable all the same.
 using TypeHolder = std::shared_ptr<LogicalType>;
-TypeHolder hold(const LogicalTypePtr& type) { return std::const_pointer_cast<LogicalType>(type); }
+TypeHolder hold(const LogicalTypePtr& type) {
+  return std::const_pointer_cast<LogicalType>(type);
+}
 std::vector<LogicalTypePtr> types_of(const std::vector<TypeHolder>& types) {
   return {types.begin(), types.end()};
 }
 
-py::object take(Ref ref) { return py::reinterpret_steal<py::object>(ref.release()); }
+py::object take(Ref ref) {
+  return py::reinterpret_steal<py::object>(ref.release());
+}
 
 struct NamedKind {
   const char* name;
@@ -95,7 +100,8 @@ StateKind state_kind(const std::string& name) {
     }
   }
   throw_error(ErrorKind::kInvalidArgument,
-              "unknown state kind '{}'; value, list, map, reducing and aggregating are known", name);
+              "unknown state kind '{}'; value, list, map, reducing and aggregating are known",
+              name);
 }
 
 /// Upper- or lower-case, with or without underscores: "OnCreateAndWrite", "ON_CREATE_AND_WRITE".
@@ -123,8 +129,8 @@ StateTtlConfig parse_ttl(const py::tuple& ttl) {
   } else if (update == "onreadandwrite") {
     out.update_type = StateTtlConfig::UpdateType::kOnReadAndWrite;
   } else {
-    throw_error(ErrorKind::kInvalidArgument, "unknown TTL update type '{}'",
-                ttl[1].cast<std::string>());
+    throw_error(
+        ErrorKind::kInvalidArgument, "unknown TTL update type '{}'", ttl[1].cast<std::string>());
   }
   const std::string visibility = plain_name(ttl[2].cast<std::string>());
   if (visibility == "returnexpiredifnotcleanedup") {
@@ -132,13 +138,14 @@ StateTtlConfig parse_ttl(const py::tuple& ttl) {
   } else if (visibility == "neverreturnexpired") {
     out.visibility = StateTtlConfig::Visibility::kNeverReturnExpired;
   } else {
-    throw_error(ErrorKind::kInvalidArgument, "unknown TTL visibility '{}'",
-                ttl[2].cast<std::string>());
+    throw_error(
+        ErrorKind::kInvalidArgument, "unknown TTL visibility '{}'", ttl[2].cast<std::string>());
   }
   return out;
 }
 
-PythonStateDescriptor make_state_descriptor(const std::string& kind, const std::string& name,
+PythonStateDescriptor make_state_descriptor(const std::string& kind,
+                                            const std::string& name,
                                             const TypeHolder& value_type,
                                             const TypeHolder& key_type,
                                             const std::optional<py::tuple>& ttl,
@@ -211,10 +218,13 @@ void set_log_callback(const py::object& callback, int level) {
     // A log line may come while an exception is on its way through this thread.
     PyObject *type = nullptr, *value = nullptr, *traceback = nullptr;
     PyErr_Fetch(&type, &value, &traceback);
-    const Ref result = Ref::steal(PyObject_CallFunction(
-        function->get(), "is#s#", log_level_number(line_level), logger.data(),
-        static_cast<Py_ssize_t>(logger.size()), message.data(),
-        static_cast<Py_ssize_t>(message.size())));
+    const Ref result = Ref::steal(PyObject_CallFunction(function->get(),
+                                                        "is#s#",
+                                                        log_level_number(line_level),
+                                                        logger.data(),
+                                                        static_cast<Py_ssize_t>(logger.size()),
+                                                        message.data(),
+                                                        static_cast<Py_ssize_t>(message.size())));
     if (!result) {
       PyErr_Clear();
     }
@@ -235,58 +245,74 @@ void define_types(py::module_& module) {
           "simple",
           [](const std::string& kind, bool nullable) {
             const TypeKind native = type_kind(kind);
-            return hold(native == TypeKind::kObject && nullable ? LogicalType::object()
-                                                                : LogicalType::of(native, nullable));
+            return hold(native == TypeKind::kObject && nullable
+                            ? LogicalType::object()
+                            : LogicalType::of(native, nullable));
           },
-          py::arg("kind"), py::arg("nullable") = true)
+          py::arg("kind"),
+          py::arg("nullable") = true)
       .def_static(
           "decimal",
           [](int precision, int scale, bool nullable) {
             return hold(LogicalType::decimal(precision, scale, nullable));
           },
-          py::arg("precision"), py::arg("scale"), py::arg("nullable") = true)
+          py::arg("precision"),
+          py::arg("scale"),
+          py::arg("nullable") = true)
       .def_static(
           "temporal",
           [](const std::string& kind, int precision, bool nullable) {
             return hold(LogicalType::temporal(type_kind(kind), precision, nullable));
           },
-          py::arg("kind"), py::arg("precision"), py::arg("nullable") = true)
+          py::arg("kind"),
+          py::arg("precision"),
+          py::arg("nullable") = true)
       .def_static(
           "bounded",
           [](const std::string& kind, std::int64_t length, bool fixed, bool nullable) {
             return hold(LogicalType::bounded(type_kind(kind), length, fixed, nullable));
           },
-          py::arg("kind"), py::arg("length"), py::arg("fixed"), py::arg("nullable") = true)
+          py::arg("kind"),
+          py::arg("length"),
+          py::arg("fixed"),
+          py::arg("nullable") = true)
       .def_static(
           "array",
           [](const TypeHolder& element, bool nullable) {
             return hold(LogicalType::array(element, nullable));
           },
-          py::arg("element"), py::arg("nullable") = true)
+          py::arg("element"),
+          py::arg("nullable") = true)
       .def_static(
           "multiset",
           [](const TypeHolder& element, bool nullable) {
             return hold(LogicalType::multiset(element, nullable));
           },
-          py::arg("element"), py::arg("nullable") = true)
+          py::arg("element"),
+          py::arg("nullable") = true)
       .def_static(
           "map",
           [](const TypeHolder& key, const TypeHolder& value, bool nullable) {
             return hold(LogicalType::map(key, value, nullable));
           },
-          py::arg("key"), py::arg("value"), py::arg("nullable") = true)
+          py::arg("key"),
+          py::arg("value"),
+          py::arg("nullable") = true)
       .def_static(
           "row",
           [](std::vector<std::string> names, const std::vector<TypeHolder>& types, bool nullable) {
             return hold(LogicalType::row(std::move(names), types_of(types), nullable));
           },
-          py::arg("names"), py::arg("types"), py::arg("nullable") = true)
+          py::arg("names"),
+          py::arg("types"),
+          py::arg("nullable") = true)
       .def_static(
           "tuple",
           [](const std::vector<TypeHolder>& types, bool nullable) {
             return hold(LogicalType::tuple(types_of(types), nullable));
           },
-          py::arg("types"), py::arg("nullable") = true)
+          py::arg("types"),
+          py::arg("nullable") = true)
       .def_property_readonly("kind",
                              [](const LogicalType& type) { return type_kind_name(type.kind()); })
       .def_property_readonly("nullable", &LogicalType::nullable)
@@ -331,12 +357,15 @@ void define_types(py::module_& module) {
           }));
 
   py::class_<PythonStateDescriptor>(module, "StateDescriptor")
-      .def(py::init(&make_state_descriptor), py::arg("kind"), py::arg("name"),
-           py::arg("value_type") = py::none(), py::arg("key_type") = py::none(),
-           py::arg("ttl") = py::none(), py::arg("function") = py::none())
-      .def_property_readonly("name", [](const PythonStateDescriptor& self) {
-        return self.native.name;
-      });
+      .def(py::init(&make_state_descriptor),
+           py::arg("kind"),
+           py::arg("name"),
+           py::arg("value_type") = py::none(),
+           py::arg("key_type") = py::none(),
+           py::arg("ttl") = py::none(),
+           py::arg("function") = py::none())
+      .def_property_readonly("name",
+                             [](const PythonStateDescriptor& self) { return self.native.name; });
 }
 
 void define_runtime(py::module_& module) {
@@ -361,8 +390,8 @@ void define_runtime(py::module_& module) {
       .def_property_readonly(
           "attempt_number",
           [](const OperatorHandle& self) { return self.context().attempt_number(); })
-      .def_property_readonly(
-          "job_name", [](const OperatorHandle& self) { return self.context().job_name(); })
+      .def_property_readonly("job_name",
+                             [](const OperatorHandle& self) { return self.context().job_name(); })
       .def_property_readonly("job_id",
                              [](const OperatorHandle& self) { return self.context().job_id(); })
       .def_property_readonly("job_parameters", &OperatorHandle::job_parameters)
@@ -380,7 +409,8 @@ void define_runtime(py::module_& module) {
           [](const OperatorHandle& self, const std::string& name, const py::object& read) {
             self.gauge(name, read.ptr());
           },
-          py::arg("name"), py::arg("read"));
+          py::arg("name"),
+          py::arg("read"));
 }
 
 void define_graph(py::module_& module) {
@@ -394,23 +424,37 @@ void define_graph(py::module_& module) {
            py::arg("capacity") = 65536);
 
   py::class_<EdgeSpec, std::shared_ptr<EdgeSpec>>(module, "Edge")
-      .def(py::init([](int node, const std::string& partitioner, int input, int side,
-                       const py::object& custom, const py::object& key_selector) {
+      .def(py::init([](int node,
+                       const std::string& partitioner,
+                       int input,
+                       int side,
+                       const py::object& custom,
+                       const py::object& key_selector) {
              return std::const_pointer_cast<EdgeSpec>(
                  make_edge(node, partitioner, input, side, custom.ptr(), key_selector.ptr()));
            }),
-           py::arg("node"), py::arg("partitioner") = "forward", py::arg("input") = 0,
-           py::arg("side") = -1, py::arg("custom") = py::none(),
+           py::arg("node"),
+           py::arg("partitioner") = "forward",
+           py::arg("input") = 0,
+           py::arg("side") = -1,
+           py::arg("custom") = py::none(),
            py::arg("key_selector") = py::none());
 
   py::class_<GraphBuilder, std::shared_ptr<GraphBuilder>>(module, "StreamGraph")
       .def(py::init<>())
       .def(
           "add",
-          [](GraphBuilder& self, const std::string& kind, const std::string& name,
-             const std::vector<std::shared_ptr<EdgeSpec>>& inputs, int parallelism,
-             int max_parallelism, const std::string& uid, const std::string& chaining, bool keyed,
-             const TypeHolder& output_type, const std::optional<py::dict>& params) {
+          [](GraphBuilder& self,
+             const std::string& kind,
+             const std::string& name,
+             const std::vector<std::shared_ptr<EdgeSpec>>& inputs,
+             int parallelism,
+             int max_parallelism,
+             const std::string& uid,
+             const std::string& chaining,
+             bool keyed,
+             const TypeHolder& output_type,
+             const std::optional<py::dict>& params) {
             NodeRequest request;
             request.name = name;
             request.inputs.assign(inputs.begin(), inputs.end());
@@ -425,17 +469,24 @@ void define_graph(py::module_& module) {
             }
             return self.add(kind, std::move(request));
           },
-          py::arg("kind"), py::arg("name"), py::kw_only(),
-          py::arg("inputs") = std::vector<std::shared_ptr<EdgeSpec>>(), py::arg("parallelism") = 1,
-          py::arg("max_parallelism") = kDefaultMaxParallelism, py::arg("uid") = "",
-          py::arg("chaining") = "always", py::arg("keyed") = false,
-          py::arg("output_type") = py::none(), py::arg("params") = py::none())
+          py::arg("kind"),
+          py::arg("name"),
+          py::kw_only(),
+          py::arg("inputs") = std::vector<std::shared_ptr<EdgeSpec>>(),
+          py::arg("parallelism") = 1,
+          py::arg("max_parallelism") = kDefaultMaxParallelism,
+          py::arg("uid") = "",
+          py::arg("chaining") = "always",
+          py::arg("keyed") = false,
+          py::arg("output_type") = py::none(),
+          py::arg("params") = py::none())
       .def(
           "start",
           [](const GraphBuilder& self, const std::string& job_name, const py::dict& options) {
             return start_python_job(self, job_name, options.ptr());
           },
-          py::arg("job_name"), py::arg("options"));
+          py::arg("job_name"),
+          py::arg("options"));
 }
 
 void define_job(py::module_& module) {
@@ -518,8 +569,11 @@ LogicalTypePtr logical_type_of(PyObject* object, const char* what) {
   }
   const py::handle handle(object);
   if (!py::isinstance<LogicalType>(handle)) {
-    throw_error(ErrorKind::kInvalidArgument, "{} must be a LogicalType, not {} ({})", what,
-                short_repr(object), type_name_of(object));
+    throw_error(ErrorKind::kInvalidArgument,
+                "{} must be a LogicalType, not {} ({})",
+                what,
+                short_repr(object),
+                type_name_of(object));
   }
   return handle.cast<TypeHolder>();
 }

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <memory>
-
 #include "bindings/operator_scope.h"
 #include "bindings/python_ref.h"
 #include "types/logical_type.h"
+
+#include <memory>
 
 namespace flott::bindings {
 

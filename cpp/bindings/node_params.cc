@@ -1,9 +1,9 @@
 #include "bindings/node_params.h"
 
-#include <utility>
-
 #include "base/error.h"
 #include "bindings/native_types.h"
+
+#include <utility>
 
 namespace flott::bindings {
 namespace {
@@ -29,13 +29,15 @@ PyObject* NodeParams::find(const char* name) const {
 PyObject* NodeParams::get(const char* name) const {
   PyObject* found = find(name);
   if (found == nullptr) {
-    throw_error(ErrorKind::kInvalidArgument, "node '{}' needs the parameter '{}'", node_name_,
-                name);
+    throw_error(
+        ErrorKind::kInvalidArgument, "node '{}' needs the parameter '{}'", node_name_, name);
   }
   return found;
 }
 
-std::string NodeParams::text(const char* name) const { return text_of(get(name), name); }
+std::string NodeParams::text(const char* name) const {
+  return text_of(get(name), name);
+}
 
 std::string NodeParams::text(const char* name, const std::string& default_value) const {
   PyObject* found = find(name);
@@ -64,8 +66,11 @@ Options NodeParams::options(const char* name) const {
     return out;
   }
   if (!PyDict_Check(found)) {
-    throw_error(ErrorKind::kInvalidArgument, "'{}' of node '{}' must be a dict, not {}", name,
-                node_name_, type_name_of(found));
+    throw_error(ErrorKind::kInvalidArgument,
+                "'{}' of node '{}' must be a dict, not {}",
+                name,
+                node_name_,
+                type_name_of(found));
   }
   PyObject* key = nullptr;
   PyObject* value = nullptr;
@@ -84,8 +89,10 @@ std::shared_ptr<const SideOutputs> NodeParams::tags() const {
     return nullptr;
   }
   if (!PyDict_Check(found)) {
-    throw_error(ErrorKind::kInvalidArgument, "'tags' of node '{}' must be a dict, not {}",
-                node_name_, type_name_of(found));
+    throw_error(ErrorKind::kInvalidArgument,
+                "'tags' of node '{}' must be a dict, not {}",
+                node_name_,
+                type_name_of(found));
   }
   auto sides = std::make_shared<SideOutputs>();
   PyObject* key = nullptr;
@@ -96,8 +103,8 @@ std::shared_ptr<const SideOutputs> NodeParams::tags() const {
     if (PyTuple_Check(value) && PyTuple_GET_SIZE(value) == 2) {
       side.id = static_cast<SideOutputId>(int_of(PyTuple_GET_ITEM(value, 0), "a side output"));
       if (PyTuple_GET_ITEM(value, 1) != Py_None) {
-        side.type = coercion_of(
-            logical_type_of(PyTuple_GET_ITEM(value, 1), "the type of a side output"));
+        side.type =
+            coercion_of(logical_type_of(PyTuple_GET_ITEM(value, 1), "the type of a side output"));
       }
     } else {
       side.id = static_cast<SideOutputId>(int_of(value, "a side output"));

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <map>
-#include <memory>
-#include <string>
-
 #include "bindings/functions/emit_results.h"
 #include "bindings/graph.h"
 #include "connectors/options.h"
+
+#include <map>
+#include <memory>
+#include <string>
 
 namespace flott::bindings {
 

@@ -1,11 +1,11 @@
 #include "bindings/operator_handle.h"
 
-#include <limits>
-#include <utility>
-
 #include "base/error.h"
 #include "bindings/errors.h"
 #include "bindings/state_objects.h"
+
+#include <limits>
+#include <utility>
 
 namespace flott::bindings {
 
@@ -26,8 +26,10 @@ std::int64_t PythonCounter::count() const {
 
 std::string OperatorHandle::task_name_with_subtasks() const {
   const OperatorContext& operator_context = context();
-  return fmt::format("{} ({}/{})", operator_context.operator_name(),
-                     operator_context.subtask_index() + 1, operator_context.parallelism());
+  return fmt::format("{} ({}/{})",
+                     operator_context.operator_name(),
+                     operator_context.subtask_index() + 1,
+                     operator_context.parallelism());
 }
 
 const JobParameters& OperatorHandle::job_parameters() const {
@@ -39,13 +41,15 @@ Ref OperatorHandle::get_state(PyObject* descriptor) const {
   OperatorContext& operator_context = context();
   const StateDescriptor native = descriptor_of(descriptor);
   if (!operator_context.is_keyed()) {
-    throw_error(ErrorKind::kInvalidArgument,
-                "state '{}' was asked for in operator '{}', whose stream has no keys: call key_by() "
-                "before it",
-                native.name, operator_context.operator_name());
+    throw_error(
+        ErrorKind::kInvalidArgument,
+        "state '{}' was asked for in operator '{}', whose stream has no keys: call key_by() "
+        "before it",
+        native.name,
+        operator_context.operator_name());
   }
-  return make_state_object(operator_context.keyed_state(), scope_, native, Window{},
-                           StateSharing::kAlone);
+  return make_state_object(
+      operator_context.keyed_state(), scope_, native, Window{}, StateSharing::kAlone);
 }
 
 void OperatorHandle::gauge(const std::string& name, PyObject* read) const {

@@ -1,9 +1,9 @@
 #pragma once
 
+#include "bindings/operator_scope.h"
+
 #include <map>
 #include <string>
-
-#include "bindings/operator_scope.h"
 
 namespace flott::bindings {
 

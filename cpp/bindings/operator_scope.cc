@@ -8,7 +8,8 @@ namespace flott::bindings {
 OperatorContext& OperatorScope::require(const char* what) const {
   if (context == nullptr) {
     throw_error(ErrorKind::kInvalidArgument,
-                "{} was used outside of open() .. close() of its function", what);
+                "{} was used outside of open() .. close() of its function",
+                what);
   }
   return *context;
 }

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <map>
-#include <memory>
-#include <string>
-
 #include "bindings/python_ref.h"
 #include "runtime/operator.h"
 #include "state/state.h"
+
+#include <map>
+#include <memory>
+#include <string>
 
 namespace flott::bindings {
 

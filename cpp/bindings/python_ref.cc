@@ -52,8 +52,8 @@ Ref loaded_attribute(const char* module, const char* name) {
 
 std::string text_of(PyObject* object, const char* what) {
   if (!PyUnicode_Check(object)) {
-    throw_error(ErrorKind::kInvalidArgument, "{} must be a str, not {}", what,
-                type_name_of(object));
+    throw_error(
+        ErrorKind::kInvalidArgument, "{} must be a str, not {}", what, type_name_of(object));
   }
   Py_ssize_t size = 0;
   const char* text = PyUnicode_AsUTF8AndSize(object, &size);
@@ -83,12 +83,17 @@ std::string short_repr(PyObject* object) {
   return out;
 }
 
-std::string type_name_of(PyObject* object) { return Py_TYPE(object)->tp_name; }
+std::string type_name_of(PyObject* object) {
+  return Py_TYPE(object)->tp_name;
+}
 
 std::int64_t int_of(PyObject* object, const char* what) {
   if (!PyLong_Check(object)) {
-    throw_error(ErrorKind::kInvalidArgument, "{} must be an int, not {} ({})", what,
-                short_repr(object), type_name_of(object));
+    throw_error(ErrorKind::kInvalidArgument,
+                "{} must be an int, not {} ({})",
+                what,
+                short_repr(object),
+                type_name_of(object));
   }
   const long long value = PyLong_AsLongLong(object);
   if (value == -1 && PyErr_Occurred() != nullptr) {

@@ -1,12 +1,12 @@
 #pragma once
 
+#include "bindings/convert.h"
+#include "types/host.h"
+
 #include <Python.h>
 
 #include <string>
 #include <utility>
-
-#include "bindings/convert.h"
-#include "types/host.h"
 
 namespace flott::bindings {
 
@@ -103,9 +103,10 @@ bool has_attribute(PyObject* object, const char* name);
 
 /// `module.name`, importing the module when it is not loaded yet.
 Ref import_attribute(const char* module, const char* name);
-/// `module.name` that is looked up at the first get() and kept. For function-local statics: initialised before the
-/// program runs, so without the lock C++ puts around other initialisations. Importing lets go of the GIL, and a thread
-/// that waits for such a lock holding the GIL would stop everything.
+/// `module.name` that is looked up at the first get() and kept. For function-local statics:
+/// initialised before the program runs, so without the lock C++ puts around other initialisations.
+/// Importing lets go of the GIL, and a thread that waits for such a lock holding the GIL would stop
+/// everything.
 class CachedAttribute {
  public:
   constexpr CachedAttribute(const char* module, const char* name) : module_(module), name_(name) {}
@@ -130,6 +131,8 @@ std::string type_name_of(PyObject* object);
 
 /// int of a Python object that must be one (or None when `none` is given).
 std::int64_t int_of(PyObject* object, const char* what);
-inline PyObject* python_int(std::int64_t value) { return PyLong_FromLongLong(value); }
+inline PyObject* python_int(std::int64_t value) {
+  return PyLong_FromLongLong(value);
+}
 
 }  // namespace flott::bindings

@@ -1,21 +1,25 @@
 #include "bindings/row.h"
 
+#include "bindings/convert.h"
+#include "bindings/python_ref.h"
+
 #include <structmember.h>
 
 #include <string>
 #include <unordered_map>
 
-#include "bindings/convert.h"
-#include "bindings/python_ref.h"
-
 namespace flott::bindings {
 namespace {
 
-PyTypeObject* g_row_type = nullptr;   // NOLINT: made once by the module's init
-PyObject* g_new_row = nullptr;        // NOLINT: what pickled rows call
+PyTypeObject* g_row_type = nullptr;  // NOLINT: made once by the module's init
+PyObject* g_new_row = nullptr;       // NOLINT: what pickled rows call
 
-RowObject* as_row(PyObject* object) { return reinterpret_cast<RowObject*>(object); }
-PyObject* as_object(RowObject* row) { return reinterpret_cast<PyObject*>(row); }
+RowObject* as_row(PyObject* object) {
+  return reinterpret_cast<RowObject*>(object);
+}
+PyObject* as_object(RowObject* row) {
+  return reinterpret_cast<PyObject*>(row);
+}
 
 void drop_batch(RowObject* row) {
   if (row->batch != nullptr) {
@@ -47,7 +51,8 @@ bool row_kind_of(PyObject* object, RowKind& out) {
   const long number = value ? PyLong_AsLong(value.get()) : -1;
   if (number < 0 || number > 3) {
     PyErr_Clear();
-    PyErr_Format(PyExc_TypeError, "a row kind is a member of pyflink.common.RowKind, not %R", object);
+    PyErr_Format(
+        PyExc_TypeError, "a row kind is a member of pyflink.common.RowKind, not %R", object);
     return false;
   }
   out = static_cast<RowKind>(number);
@@ -90,8 +95,9 @@ PyObject* tp_new(PyTypeObject* /*type*/, PyObject* args, PyObject* kwargs) {
   const Py_ssize_t positional = PyTuple_GET_SIZE(args);
   const Py_ssize_t named = kwargs == nullptr ? 0 : PyDict_GET_SIZE(kwargs);
   if (positional > 0 && named > 0) {
-    PyErr_SetString(PyExc_ValueError,
-                    "a Row takes positional values or named ones, not both: Row(1, 2) or Row(a=1, b=2)");
+    PyErr_SetString(
+        PyExc_ValueError,
+        "a Row takes positional values or named ones, not both: Row(1, 2) or Row(a=1, b=2)");
     return nullptr;
   }
   if (named == 0) {
@@ -209,7 +215,9 @@ PyObject* safely(Body&& body) {
   return nullptr;
 }
 
-Py_ssize_t length(PyObject* self) { return Py_SIZE(self); }
+Py_ssize_t length(PyObject* self) {
+  return Py_SIZE(self);
+}
 
 PyObject* item(PyObject* self, Py_ssize_t index) {
   if (index < 0 || index >= Py_SIZE(self)) {
@@ -239,7 +247,8 @@ PyObject* subscript(PyObject* self, PyObject* key) {
   if (index < 0) {
     if (index == -1) {
       // Upstream's type of error: ValueError for an unknown name.
-      PyErr_SetObject(as_row(self)->fields == nullptr ? PyExc_AttributeError : PyExc_ValueError, key);
+      PyErr_SetObject(as_row(self)->fields == nullptr ? PyExc_AttributeError : PyExc_ValueError,
+                      key);
     }
     return nullptr;
   }
@@ -260,8 +269,8 @@ int set_subscript(PyObject* self, PyObject* key, PyObject* value) {
     }
     index += index < 0 ? Py_SIZE(self) : 0;
     if (index < 0 || index >= Py_SIZE(self)) {
-      PyErr_Format(PyExc_IndexError, "row index out of range: the row has %zd fields",
-                   Py_SIZE(self));
+      PyErr_Format(
+          PyExc_IndexError, "row index out of range: the row has %zd fields", Py_SIZE(self));
       return -1;
     }
   } else {
@@ -321,9 +330,9 @@ PyObject* repr(PyObject* self) {
         if (value == nullptr) {
           throw_python_error();
         }
-        const Ref part = checked(
-            named ? PyUnicode_FromFormat("%S=%R", PyList_GET_ITEM(names.get(), i), value)
-                  : PyObject_Repr(value));
+        const Ref part =
+            checked(named ? PyUnicode_FromFormat("%S=%R", PyList_GET_ITEM(names.get(), i), value)
+                          : PyObject_Repr(value));
         checked(PyList_Append(parts.get(), part.get()));
       }
       const Ref separator = checked(PyUnicode_FromString(", "));
@@ -399,8 +408,11 @@ PyObject* call_row(PyObject* self, PyObject* args, PyObject* kwargs) {
   RowObject* names = as_row(self);
   const Py_ssize_t given = PyTuple_GET_SIZE(args);
   if (given > Py_SIZE(self)) {
-    PyErr_Format(PyExc_ValueError, "Can not create Row with fields %R, expected %zd values but got %R",
-                 self, Py_SIZE(self), args);
+    PyErr_Format(PyExc_ValueError,
+                 "Can not create Row with fields %R, expected %zd values but got %R",
+                 self,
+                 Py_SIZE(self),
+                 args);
     return nullptr;
   }
   return safely([&]() -> PyObject* {
@@ -549,7 +561,8 @@ PyObject* unpickle(PyObject* /*module*/, PyObject* args) {
   if (PyArg_ParseTuple(args, "OO!i", &fields, &PyTuple_Type, &values, &kind) == 0) {
     return nullptr;
   }
-  RowObject* row = new_row(PyTuple_GET_SIZE(values), fields == Py_None ? nullptr : fields,
+  RowObject* row = new_row(PyTuple_GET_SIZE(values),
+                           fields == Py_None ? nullptr : fields,
                            static_cast<RowKind>(kind & 3));
   for (Py_ssize_t i = 0; row != nullptr && i < PyTuple_GET_SIZE(values); ++i) {
     row->values[i] = Py_NewRef(PyTuple_GET_ITEM(values, i));
@@ -560,8 +573,11 @@ PyObject* unpickle(PyObject* /*module*/, PyObject* args) {
 PyObject* reduce(PyObject* self, PyObject* /*unused*/) {
   return safely([&]() -> PyObject* {
     RowObject* row = as_row(self);
-    return Py_BuildValue("O(ONi)", g_new_row, row->fields == nullptr ? Py_None : row->fields,
-                         values_tuple(row).release(), static_cast<int>(row->kind));
+    return Py_BuildValue("O(ONi)",
+                         g_new_row,
+                         row->fields == nullptr ? Py_None : row->fields,
+                         values_tuple(row).release(),
+                         static_cast<int>(row->kind));
   });
 }
 
@@ -577,23 +593,33 @@ PyObject* get_values(PyObject* self, void* /*closure*/) {
   return safely([&] { return values_list(as_row(self)).release(); });
 }
 
-PyObject* get_kind(PyObject* self, void* /*closure*/) { return get_row_kind(self, nullptr); }
+PyObject* get_kind(PyObject* self, void* /*closure*/) {
+  return get_row_kind(self, nullptr);
+}
 
 PyCFunction with_keywords(PyObject* (*function)(PyObject*, PyObject*, PyObject*)) {
   return reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(function));
 }
 
 PyMethodDef g_methods[] = {  // NOLINT
-    {"as_dict", with_keywords(&as_dict), METH_VARARGS | METH_KEYWORDS,
-     "as_dict(recursive=False)\n--\n\nThe fields of a named row as a dict; with `recursive` nested rows too.\n"
+    {"as_dict",
+     with_keywords(&as_dict),
+     METH_VARARGS | METH_KEYWORDS,
+     "as_dict(recursive=False)\n--\n\nThe fields of a named row as a dict; with `recursive` nested "
+     "rows too.\n"
      "Raises TypeError for a positional row."},
     {"get_row_kind", &get_row_kind, METH_NOARGS, "The row's RowKind; INSERT unless set."},
     {"set_row_kind", &set_row_kind, METH_O, "Sets the row's RowKind."},
     {"set_field_names", &set_field_names, METH_O, "Names the fields of the row."},
-    {"get_fields_by_names", &get_fields_by_names, METH_O,
+    {"get_fields_by_names",
+     &get_fields_by_names,
+     METH_O,
      "The values of the named fields as a list; all values of a positional row."},
-    {"of_kind", with_keywords(&of_kind), METH_VARARGS | METH_KEYWORDS | METH_STATIC,
-     "of_kind(row_kind, *args, **kwargs)\n--\n\nA row as Row(*args, **kwargs) with the given kind."},
+    {"of_kind",
+     with_keywords(&of_kind),
+     METH_VARARGS | METH_KEYWORDS | METH_STATIC,
+     "of_kind(row_kind, *args, **kwargs)\n--\n\nA row as Row(*args, **kwargs) with the given "
+     "kind."},
     {"__reduce__", &reduce, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr}};
 
@@ -607,7 +633,9 @@ PyMethodDef g_unpickle = {"_new_row", &unpickle, METH_VARARGS, nullptr};  // NOL
 
 }  // namespace
 
-PyTypeObject* row_type() { return g_row_type; }
+PyTypeObject* row_type() {
+  return g_row_type;
+}
 
 RowObject* new_row(Py_ssize_t size, PyObject* fields, RowKind kind) {
   auto* row = PyObject_GC_NewVar(RowObject, g_row_type, size);
@@ -628,8 +656,8 @@ RowObject* new_row(Py_ssize_t size, PyObject* fields, RowKind kind) {
 
 PyObject* new_row_view(const Batch& batch, std::uint32_t row_index) {
   PyObject* names = field_names_of(batch.type());
-  RowObject* row = new_row(static_cast<Py_ssize_t>(batch.columns().size()), names,
-                           batch.kind_at(row_index));
+  RowObject* row =
+      new_row(static_cast<Py_ssize_t>(batch.columns().size()), names, batch.kind_at(row_index));
   if (row != nullptr) {
     row->batch = &batch;
     intrusive_ptr_add_ref(&batch);
@@ -664,8 +692,8 @@ PyObject* make_field_names(const LogicalType& type) {
   const auto& names = type.field_names();
   PyObject* tuple = PyTuple_New(static_cast<Py_ssize_t>(names.size()));
   for (std::size_t i = 0; tuple != nullptr && i < names.size(); ++i) {
-    PyObject* name = PyUnicode_FromStringAndSize(names[i].data(),
-                                                 static_cast<Py_ssize_t>(names[i].size()));
+    PyObject* name =
+        PyUnicode_FromStringAndSize(names[i].data(), static_cast<Py_ssize_t>(names[i].size()));
     PyUnicode_InternInPlace(&name);
     PyTuple_SET_ITEM(tuple, static_cast<Py_ssize_t>(i), name);
   }
@@ -714,13 +742,17 @@ int add_row_type(PyObject* module) {
       {Py_mp_ass_subscript, reinterpret_cast<void*>(&set_subscript)},
       {Py_tp_doc,
        const_cast<char*>(
-           "Row(*values) or Row(**named_values): values with a row kind; fields of a named row are\n"
-           "read by attribute, name or position, those of a positional one by position. A positional\n"
+           "Row(*values) or Row(**named_values): values with a row kind; fields of a named row "
+           "are\n"
+           "read by attribute, name or position, those of a positional one by position. A "
+           "positional\n"
            "row of strings is also a factory: Row('a', 'b')(1, 2) is Row(a=1, b=2).")},
       {0, nullptr}};
   static PyType_Spec spec = {"pyflink.common.types.Row",
                              static_cast<int>(sizeof(RowObject) - sizeof(PyObject*)),
-                             sizeof(PyObject*), Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, slots};
+                             sizeof(PyObject*),
+                             Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+                             slots};
   PyObject* type = PyType_FromSpec(&spec);
   if (type == nullptr) {
     return -1;

@@ -1,20 +1,20 @@
 #pragma once
 
-#include <Python.h>
-
 #include "types/batch.h"
 #include "types/logical_type.h"
+
+#include <Python.h>
 
 namespace flott::bindings {
 
 /// pyflink.common.Row as a native type: positional or named values and a row kind.
 ///
 /// A row that came out of a typed batch is a *view*: it holds the batch and decodes a field when it
-/// is first touched, so a function that reads two of twelve fields pays for two. detach_row() decodes
-/// the rest and lets go of the batch.
+/// is first touched, so a function that reads two of twelve fields pays for two. detach_row()
+/// decodes the rest and lets go of the batch.
 struct RowObject {
-  PyObject_VAR_HEAD
-  PyObject* fields;    ///< tuple (or what set_field_names was given) of names; null: positional
+  PyObject_VAR_HEAD PyObject*
+      fields;          ///< tuple (or what set_field_names was given) of names; null: positional
   const Batch* batch;  ///< counted; null once detached
   std::uint32_t row;
   RowKind kind;
@@ -22,7 +22,9 @@ struct RowObject {
 };
 
 PyTypeObject* row_type();
-inline bool is_row(PyObject* object) { return Py_TYPE(object) == row_type(); }
+inline bool is_row(PyObject* object) {
+  return Py_TYPE(object) == row_type();
+}
 
 /// New row with empty slots; `fields` is borrowed and may be null. The caller fills `values`.
 RowObject* new_row(Py_ssize_t size, PyObject* fields, RowKind kind);

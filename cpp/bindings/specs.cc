@@ -1,12 +1,12 @@
 #include "bindings/specs.h"
 
-#include <utility>
-
 #include "base/error.h"
 #include "bindings/functions/simple_functions.h"
 #include "bindings/functions/watermark_generator.h"
 #include "bindings/functions/window_functions.h"
 #include "operators/watermark_generators.h"
+
+#include <utility>
 
 namespace flott::bindings {
 namespace {
@@ -16,8 +16,10 @@ class SpecReader {
  public:
   SpecReader(PyObject* spec, const char* what) : spec_(spec), what_(what) {
     if (!PyTuple_Check(spec) || PyTuple_GET_SIZE(spec) == 0) {
-      throw_error(ErrorKind::kInvalidArgument, "{} must be a tuple whose first item is its name, not {}",
-                  what, short_repr(spec));
+      throw_error(ErrorKind::kInvalidArgument,
+                  "{} must be a tuple whose first item is its name, not {}",
+                  what,
+                  short_repr(spec));
     }
     name_ = text_of(PyTuple_GET_ITEM(spec, 0), what);
   }
@@ -25,7 +27,11 @@ class SpecReader {
   const std::string& name() const { return name_; }
   PyObject* item(Py_ssize_t index) const {
     if (index >= PyTuple_GET_SIZE(spec_)) {
-      throw_error(ErrorKind::kInvalidArgument, "{} '{}' lacks item {}: {}", what_, name_, index,
+      throw_error(ErrorKind::kInvalidArgument,
+                  "{} '{}' lacks item {}: {}",
+                  what_,
+                  name_,
+                  index,
                   short_repr(spec_));
     }
     return PyTuple_GET_ITEM(spec_, index);
@@ -40,8 +46,11 @@ class SpecReader {
     if (text == "processing") {
       return TimeCharacteristic::kProcessingTime;
     }
-    throw_error(ErrorKind::kInvalidArgument, "{} '{}': the time is 'event' or 'processing', not '{}'",
-                what_, name_, text);
+    throw_error(ErrorKind::kInvalidArgument,
+                "{} '{}': the time is 'event' or 'processing', not '{}'",
+                what_,
+                name_,
+                text);
   }
   [[noreturn]] void unknown() const {
     throw_error(ErrorKind::kInvalidArgument, "unknown {} '{}'", what_, name_);
@@ -58,7 +67,8 @@ using AssignerMaker = std::function<std::unique_ptr<WindowAssigner>(const Operat
 /// Makes one at once, so that wrong sizes fail when the graph is built.
 AssignerSpec native_assigner(std::function<std::unique_ptr<WindowAssigner>()> make) {
   const std::unique_ptr<WindowAssigner> probe = make();
-  return {[make = std::move(make)](const OperatorScopePtr&) { return make(); }, false,
+  return {[make = std::move(make)](const OperatorScopePtr&) { return make(); },
+          false,
           probe->is_merging()};
 }
 
@@ -71,7 +81,9 @@ class CountAssigner final : public WindowAssigner {
 
   bool is_event_time() const override { return false; }
 
-  void assign(const Value& /*value*/, Timestamp /*timestamp*/, Timestamp /*now*/,
+  void assign(const Value& /*value*/,
+              Timestamp /*timestamp*/,
+              Timestamp /*now*/,
               std::vector<Window>& out) override {
     if (counts_ == nullptr) {
       StateDescriptor descriptor;
@@ -98,12 +110,16 @@ class CountAssigner final : public WindowAssigner {
 AssignerSpec count_assigner(std::int64_t size, std::int64_t slide) {
   if (size <= 0 || slide <= 0) {
     throw_error(ErrorKind::kInvalidArgument,
-                "a count window needs a size and a slide above 0, not {} and {}", size, slide);
+                "a count window needs a size and a slide above 0, not {} and {}",
+                size,
+                slide);
   }
   return {[=](const OperatorScopePtr& scope) {
             return std::make_unique<CountAssigner>(size, slide, scope);
           },
-          false, false, true};
+          false,
+          false,
+          true};
 }
 
 std::shared_ptr<Handle> shared_handle(PyObject* object) {
@@ -140,7 +156,8 @@ AssignerSpec parse_assigner(PyObject* spec) {
               return make_dynamic_session_windows(time,
                                                   make_session_gap_extractor(extractor->get()));
             },
-            true, true};
+            true,
+            true};
   }
   if (name == "count_tumbling") {
     return count_assigner(reader.integer(1), reader.integer(1));
@@ -157,7 +174,8 @@ AssignerSpec parse_assigner(PyObject* spec) {
     return {[=](const OperatorScopePtr& scope) {
               return make_python_window_assigner(assigner->get(), scope);
             },
-            true, merging};
+            true,
+            merging};
   }
   reader.unknown();
 }
@@ -199,10 +217,9 @@ TriggerSpec parse_trigger(PyObject* spec) {
   }
   if (name == "python") {
     auto trigger = shared_handle(reader.item(1));
-    return {[=](const OperatorScopePtr& scope) {
-              return make_python_trigger(trigger->get(), scope);
-            },
-            true};
+    return {
+        [=](const OperatorScopePtr& scope) { return make_python_trigger(trigger->get(), scope); },
+        true};
   }
   reader.unknown();
 }

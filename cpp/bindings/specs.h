@@ -1,12 +1,12 @@
 #pragma once
 
-#include <functional>
-#include <memory>
-
 #include "bindings/functions/function_object.h"
 #include "graph/stream_graph.h"
 #include "windows/assigner.h"
 #include "windows/trigger.h"
+
+#include <functional>
+#include <memory>
 
 namespace flott::bindings {
 

@@ -1,12 +1,12 @@
 #include "bindings/state_objects.h"
 
-#include <utility>
-#include <vector>
-
 #include "base/error.h"
 #include "bindings/convert.h"
 #include "bindings/errors.h"
 #include "bindings/native_types.h"
+
+#include <utility>
+#include <vector>
 
 namespace flott::bindings {
 namespace {
@@ -14,8 +14,7 @@ namespace {
 /// One layout for the four state types; `state` is the engine's object of that kind, owned by the
 /// backend, alive while the scope is open.
 struct StateObject {
-  PyObject_HEAD
-  OperatorScopePtr scope;
+  PyObject_HEAD OperatorScopePtr scope;
   State* state;
   LogicalTypePtr value_type;  ///< null: objects are kept as they are
   LogicalTypePtr key_type;    ///< maps only; null likewise
@@ -28,7 +27,9 @@ PyTypeObject* g_list_state = nullptr;
 PyTypeObject* g_map_state = nullptr;
 PyTypeObject* g_appending_state = nullptr;
 
-StateObject* cast(PyObject* object) { return reinterpret_cast<StateObject*>(object); }
+StateObject* cast(PyObject* object) {
+  return reinterpret_cast<StateObject*>(object);
+}
 
 template <typename Kind>
 Kind& use(PyObject* object) {
@@ -82,7 +83,8 @@ std::vector<Value> incoming_all(PyObject* values, const LogicalTypePtr& type, co
 PyObject* list_of(std::vector<Value>&& values, const LogicalTypePtr& type) {
   Ref list = checked(PyList_New(static_cast<Py_ssize_t>(values.size())));
   for (std::size_t i = 0; i < values.size(); ++i) {
-    PyList_SET_ITEM(list.get(), static_cast<Py_ssize_t>(i),
+    PyList_SET_ITEM(list.get(),
+                    static_cast<Py_ssize_t>(i),
                     checked(outgoing(std::move(values[i]), type)).release());
   }
   return list.release();
@@ -93,7 +95,9 @@ PyObject* iterator_of(PyObject* owned_list) {
   return PyObject_GetIter(list.get());
 }
 
-PyObject* null_object() { return nullptr; }
+PyObject* null_object() {
+  return nullptr;
+}
 
 PyObject* state_clear(PyObject* self, PyObject* /*unused*/) {
   return guarded(null_object(), [&]() -> PyObject* {
@@ -105,7 +109,8 @@ PyObject* state_clear(PyObject* self, PyObject* /*unused*/) {
 // --- ValueState
 
 PyObject* value_state_value(PyObject* self, PyObject* /*unused*/) {
-  return guarded(null_object(), [&] { return outgoing(use<ValueState>(self).value(), cast(self)->value_type); });
+  return guarded(null_object(),
+                 [&] { return outgoing(use<ValueState>(self).value(), cast(self)->value_type); });
 }
 
 PyObject* value_state_update(PyObject* self, PyObject* value) {
@@ -129,7 +134,9 @@ PyObject* list_state_get(PyObject* self, PyObject* /*unused*/) {
   });
 }
 
-PyObject* list_state_iter(PyObject* self) { return list_state_get(self, nullptr); }
+PyObject* list_state_iter(PyObject* self) {
+  return list_state_get(self, nullptr);
+}
 
 PyObject* list_state_add(PyObject* self, PyObject* value) {
   return guarded(null_object(), [&]() -> PyObject* {
@@ -143,8 +150,8 @@ PyObject* list_state_add(PyObject* self, PyObject* value) {
 
 PyObject* list_state_add_all(PyObject* self, PyObject* values) {
   return guarded(null_object(), [&]() -> PyObject* {
-    std::vector<Value> all = incoming_all(values, cast(self)->value_type,
-                                          "ListState.add_all() takes a list of values");
+    std::vector<Value> all =
+        incoming_all(values, cast(self)->value_type, "ListState.add_all() takes a list of values");
     use<ListState>(self).add_all(std::move(all));
     Py_RETURN_NONE;
   });
@@ -152,8 +159,8 @@ PyObject* list_state_add_all(PyObject* self, PyObject* values) {
 
 PyObject* list_state_update(PyObject* self, PyObject* values) {
   return guarded(null_object(), [&]() -> PyObject* {
-    std::vector<Value> all = incoming_all(values, cast(self)->value_type,
-                                          "ListState.update() takes a list of values");
+    std::vector<Value> all =
+        incoming_all(values, cast(self)->value_type, "ListState.update() takes a list of values");
     use<ListState>(self).update(std::move(all));
     Py_RETURN_NONE;
   });
@@ -217,7 +224,9 @@ PyObject* map_state_contains(PyObject* self, PyObject* key) {
 
 /// `state[key]`: a missing key is a KeyError as in a dict would be surprising after get(); upstream
 /// gives None, and so do we.
-PyObject* map_state_getitem(PyObject* self, PyObject* key) { return map_state_get(self, key); }
+PyObject* map_state_getitem(PyObject* self, PyObject* key) {
+  return map_state_get(self, key);
+}
 
 int map_state_setitem(PyObject* self, PyObject* key, PyObject* value) {
   return guarded(-1, [&] {
@@ -263,7 +272,9 @@ PyObject* map_state_values(PyObject* self, PyObject* /*unused*/) {
 PyObject* map_state_items(PyObject* self, PyObject* /*unused*/) {
   return map_part(self, Part::kItems);
 }
-PyObject* map_state_iter(PyObject* self) { return map_part(self, Part::kKeys); }
+PyObject* map_state_iter(PyObject* self) {
+  return map_part(self, Part::kKeys);
+}
 
 PyObject* map_state_is_empty(PyObject* self, PyObject* /*unused*/) {
   return guarded(null_object(),
@@ -273,9 +284,8 @@ PyObject* map_state_is_empty(PyObject* self, PyObject* /*unused*/) {
 // --- AppendingState
 
 PyObject* appending_state_get(PyObject* self, PyObject* /*unused*/) {
-  return guarded(null_object(), [&] {
-    return outgoing(use<AppendingState>(self).get(), cast(self)->value_type);
-  });
+  return guarded(null_object(),
+                 [&] { return outgoing(use<AppendingState>(self).get(), cast(self)->value_type); });
 }
 
 PyObject* appending_state_add(PyObject* self, PyObject* value) {
@@ -315,7 +325,9 @@ PyMethodDef g_list_methods[] = {{"get", list_state_get, METH_NOARGS, nullptr},
                                 {nullptr, nullptr, 0, nullptr}};
 PyMethodDef g_map_methods[] = {
     {"get", map_state_get, METH_O, nullptr},
-    {"put", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(map_state_put)), METH_FASTCALL,
+    {"put",
+     reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(map_state_put)),
+     METH_FASTCALL,
      nullptr},
     {"put_all", map_state_put_all, METH_O, nullptr},
     {"remove", map_state_remove, METH_O, nullptr},
@@ -331,9 +343,8 @@ PyMethodDef g_appending_methods[] = {{"get", appending_state_get, METH_NOARGS, n
                                      {"clear", state_clear, METH_NOARGS, nullptr},
                                      {nullptr, nullptr, 0, nullptr}};
 
-PyType_Slot g_value_slots[] = {{Py_tp_dealloc, slot(state_dealloc)},
-                               {Py_tp_methods, g_value_methods},
-                               {0, nullptr}};
+PyType_Slot g_value_slots[] = {
+    {Py_tp_dealloc, slot(state_dealloc)}, {Py_tp_methods, g_value_methods}, {0, nullptr}};
 PyType_Slot g_list_slots[] = {{Py_tp_dealloc, slot(state_dealloc)},
                               {Py_tp_methods, g_list_methods},
                               {Py_tp_iter, slot(list_state_iter)},
@@ -345,19 +356,18 @@ PyType_Slot g_map_slots[] = {{Py_tp_dealloc, slot(state_dealloc)},
                              {Py_mp_subscript, slot(map_state_getitem)},
                              {Py_mp_ass_subscript, slot(map_state_setitem)},
                              {0, nullptr}};
-PyType_Slot g_appending_slots[] = {{Py_tp_dealloc, slot(state_dealloc)},
-                                   {Py_tp_methods, g_appending_methods},
-                                   {0, nullptr}};
+PyType_Slot g_appending_slots[] = {
+    {Py_tp_dealloc, slot(state_dealloc)}, {Py_tp_methods, g_appending_methods}, {0, nullptr}};
 
 constexpr unsigned kStateFlags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION;
-PyType_Spec g_value_spec = {"pyflink._native.ValueState", sizeof(StateObject), 0, kStateFlags,
-                            g_value_slots};
-PyType_Spec g_list_spec = {"pyflink._native.ListState", sizeof(StateObject), 0, kStateFlags,
-                           g_list_slots};
-PyType_Spec g_map_spec = {"pyflink._native.MapState", sizeof(StateObject), 0, kStateFlags,
-                          g_map_slots};
-PyType_Spec g_appending_spec = {"pyflink._native.AppendingState", sizeof(StateObject), 0,
-                                kStateFlags, g_appending_slots};
+PyType_Spec g_value_spec = {
+    "pyflink._native.ValueState", sizeof(StateObject), 0, kStateFlags, g_value_slots};
+PyType_Spec g_list_spec = {
+    "pyflink._native.ListState", sizeof(StateObject), 0, kStateFlags, g_list_slots};
+PyType_Spec g_map_spec = {
+    "pyflink._native.MapState", sizeof(StateObject), 0, kStateFlags, g_map_slots};
+PyType_Spec g_appending_spec = {
+    "pyflink._native.AppendingState", sizeof(StateObject), 0, kStateFlags, g_appending_slots};
 
 PyTypeObject* state_type(StateKind kind) {
   switch (kind) {
@@ -401,20 +411,26 @@ StateDescriptor descriptor_of(PyObject* descriptor) {
   }
   const Ref convert = attribute_or_null(descriptor, "_native");
   if (!convert) {
-    throw_error(ErrorKind::kInvalidArgument, "a state descriptor was expected, got {} ({})",
-                short_repr(descriptor), type_name_of(descriptor));
+    throw_error(ErrorKind::kInvalidArgument,
+                "a state descriptor was expected, got {} ({})",
+                short_repr(descriptor),
+                type_name_of(descriptor));
   }
   const Ref native = call(convert.get());
   const PythonStateDescriptor* own = state_descriptor_or_null(native.get());
   if (own == nullptr) {
-    throw_error(ErrorKind::kInvalidArgument, "{}._native() gave no state descriptor but {}",
-                type_name_of(descriptor), short_repr(native.get()));
+    throw_error(ErrorKind::kInvalidArgument,
+                "{}._native() gave no state descriptor but {}",
+                type_name_of(descriptor),
+                short_repr(native.get()));
   }
   return own->native;
 }
 
-Ref make_state_object(KeyedStateBackend& backend, const OperatorScopePtr& scope,
-                      const StateDescriptor& descriptor, const Window& window,
+Ref make_state_object(KeyedStateBackend& backend,
+                      const OperatorScopePtr& scope,
+                      const StateDescriptor& descriptor,
+                      const Window& window,
                       StateSharing sharing) {
   State& state = declare(backend, descriptor);
   PyTypeObject* type = state_type(descriptor.kind);
@@ -423,9 +439,8 @@ Ref make_state_object(KeyedStateBackend& backend, const OperatorScopePtr& scope,
   new (&object->scope) OperatorScopePtr(scope);
   object->state = &state;
   // Values added to an aggregating state are the function's input, not the declared accumulator.
-  new (&object->value_type) LogicalTypePtr(descriptor.kind == StateKind::kAggregating
-                                               ? nullptr
-                                               : native_or_null(descriptor.value_type));
+  new (&object->value_type) LogicalTypePtr(
+      descriptor.kind == StateKind::kAggregating ? nullptr : native_or_null(descriptor.value_type));
   new (&object->key_type) LogicalTypePtr(native_or_null(descriptor.key_type));
   new (&object->window) Window(window);
   object->sets_namespace = sharing == StateSharing::kWithWindows;

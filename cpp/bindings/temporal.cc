@@ -1,9 +1,9 @@
 #include "bindings/temporal.h"
 
-#include <datetime.h>
-
 #include "bindings/convert.h"
 #include "bindings/python_ref.h"
+
+#include <datetime.h>
 
 namespace flott::bindings {
 namespace {
@@ -44,7 +44,8 @@ Civil civil_from_days(std::int64_t z) {
   const unsigned d = doy - (153 * mp + 2) / 5 + 1;
   const unsigned m = mp < 10 ? mp + 3 : mp - 9;
   return {static_cast<int>(static_cast<std::int64_t>(yoe) + era * 400 + (m <= 2 ? 1 : 0)),
-          static_cast<int>(m), static_cast<int>(d)};
+          static_cast<int>(m),
+          static_cast<int>(d)};
 }
 
 struct Split {
@@ -76,8 +77,10 @@ PyObject* date_to_python(std::int64_t days) {
 PyObject* time_to_python(std::int64_t micros) {
   need_datetime();
   const std::int64_t seconds = micros / 1'000'000;
-  return PyTime_FromTime(static_cast<int>(seconds / 3600), static_cast<int>(seconds / 60 % 60),
-                         static_cast<int>(seconds % 60), static_cast<int>(micros % 1'000'000));
+  return PyTime_FromTime(static_cast<int>(seconds / 3600),
+                         static_cast<int>(seconds / 60 % 60),
+                         static_cast<int>(seconds % 60),
+                         static_cast<int>(micros % 1'000'000));
 }
 
 PyObject* timestamp_to_python(std::int64_t micros, bool instant) {
@@ -85,16 +88,22 @@ PyObject* timestamp_to_python(std::int64_t micros, bool instant) {
   const auto [days, rest] = split_days(micros);
   const Civil c = civil_from_days(days);
   const std::int64_t seconds = rest / 1'000'000;
-  return PyDateTimeAPI->DateTime_FromDateAndTime(
-      c.year, c.month, c.day, static_cast<int>(seconds / 3600), static_cast<int>(seconds / 60 % 60),
-      static_cast<int>(seconds % 60), static_cast<int>(rest % 1'000'000),
-      instant ? PyDateTime_TimeZone_UTC : Py_None, PyDateTimeAPI->DateTimeType);
+  return PyDateTimeAPI->DateTime_FromDateAndTime(c.year,
+                                                 c.month,
+                                                 c.day,
+                                                 static_cast<int>(seconds / 3600),
+                                                 static_cast<int>(seconds / 60 % 60),
+                                                 static_cast<int>(seconds % 60),
+                                                 static_cast<int>(rest % 1'000'000),
+                                                 instant ? PyDateTime_TimeZone_UTC : Py_None,
+                                                 PyDateTimeAPI->DateTimeType);
 }
 
 PyObject* interval_to_python(std::int64_t millis) {
   need_datetime();
   const auto [days, rest] = split_days(millis * 1000);
-  return PyDelta_FromDSU(static_cast<int>(days), static_cast<int>(rest / 1'000'000),
+  return PyDelta_FromDSU(static_cast<int>(days),
+                         static_cast<int>(rest / 1'000'000),
                          static_cast<int>(rest % 1'000'000));
 }
 
@@ -137,13 +146,14 @@ Value temporal_to_value(PyObject* object) {
     case TemporalKind::kNone:
       throw_error(ErrorKind::kInternal, "no temporal value: {}", short_repr(object));
   }
-  std::int64_t micros =
-      days_from_civil(PyDateTime_GET_YEAR(object),
-                      static_cast<unsigned>(PyDateTime_GET_MONTH(object)),
-                      static_cast<unsigned>(PyDateTime_GET_DAY(object))) *
-          kMicrosPerDay +
-      micros_of_day(PyDateTime_DATE_GET_HOUR(object), PyDateTime_DATE_GET_MINUTE(object),
-                    PyDateTime_DATE_GET_SECOND(object), PyDateTime_DATE_GET_MICROSECOND(object));
+  std::int64_t micros = days_from_civil(PyDateTime_GET_YEAR(object),
+                                        static_cast<unsigned>(PyDateTime_GET_MONTH(object)),
+                                        static_cast<unsigned>(PyDateTime_GET_DAY(object))) *
+                            kMicrosPerDay +
+                        micros_of_day(PyDateTime_DATE_GET_HOUR(object),
+                                      PyDateTime_DATE_GET_MINUTE(object),
+                                      PyDateTime_DATE_GET_SECOND(object),
+                                      PyDateTime_DATE_GET_MICROSECOND(object));
   const Ref offset = checked(PyObject_CallMethod(object, "utcoffset", nullptr));
   if (offset.get() == Py_None) {
     return Value::timestamp(micros);

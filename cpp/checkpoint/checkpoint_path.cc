@@ -1,11 +1,11 @@
 #include "checkpoint/checkpoint_path.h"
 
+#include "base/error.h"
+#include "base/log.h"
+
 #include <charconv>
 #include <filesystem>
 #include <system_error>
-
-#include "base/error.h"
-#include "base/log.h"
 
 namespace flott {
 
@@ -20,27 +20,36 @@ std::string checkpoint_directory(const std::string& path_or_uri) {
         const std::size_t slash = path.find('/');
         const std::string_view host = path.substr(0, slash);
         path = slash == std::string_view::npos ? "/" : path.substr(slash);
-        log(LogLevel::kWarn, "checkpoint",
-            "'{}' names '{}' as a host, which is ignored: the folder is {}; write file:///... for an absolute path",
-            path_or_uri, host, path);
+        log(LogLevel::kWarn,
+            "checkpoint",
+            "'{}' names '{}' as a host, which is ignored: the folder is {}; write file:///... for "
+            "an absolute path",
+            path_or_uri,
+            host,
+            path);
       }
     }
   } else if (const std::size_t scheme = path.find("://"); scheme != std::string_view::npos) {
     throw_error(ErrorKind::kInvalidArgument,
-                "checkpoint path '{}': file systems of scheme '{}' are not supported; use a local or mounted folder "
+                "checkpoint path '{}': file systems of scheme '{}' are not supported; use a local "
+                "or mounted folder "
                 "(file:///... or a plain path)",
-                path_or_uri, path.substr(0, scheme));
+                path_or_uri,
+                path.substr(0, scheme));
   }
   while (path.size() > 1 && path.back() == '/') {
     path.remove_suffix(1);
   }
   if (path.empty()) {
-    throw_error(ErrorKind::kInvalidArgument, "checkpoint path '{}' is empty; give a folder", path_or_uri);
+    throw_error(
+        ErrorKind::kInvalidArgument, "checkpoint path '{}' is empty; give a folder", path_or_uri);
   }
   return std::string(path);
 }
 
-std::string checkpoint_folder_name(CheckpointId id) { return fmt::format("chk-{}", id); }
+std::string checkpoint_folder_name(CheckpointId id) {
+  return fmt::format("chk-{}", id);
+}
 
 std::optional<CheckpointId> checkpoint_id_of(std::string_view folder_name) {
   constexpr std::string_view kPrefix = "chk-";
@@ -72,8 +81,10 @@ std::optional<std::string> newest_checkpoint_in(const std::string& job_folder) {
   }
   if (error && error != std::errc::no_such_file_or_directory) {
     throw_error(ErrorKind::kExternal,
-                "cannot list the checkpoints in {}: {} ({}); check the path and its permissions", job_folder,
-                error.message(), error.value());
+                "cannot list the checkpoints in {}: {} ({}); check the path and its permissions",
+                job_folder,
+                error.message(),
+                error.value());
   }
   return path;
 }

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "checkpoint/snapshot.h"
+
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "checkpoint/snapshot.h"
 
 namespace flott {
 

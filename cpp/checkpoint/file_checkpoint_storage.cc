@@ -1,10 +1,3 @@
-#include <unistd.h>
-
-#include <filesystem>
-#include <set>
-#include <system_error>
-#include <vector>
-
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -12,6 +5,13 @@
 #include "checkpoint/checkpoint_storage.h"
 #include "checkpoint/files.h"
 #include "checkpoint/format.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <set>
+#include <system_error>
+#include <vector>
 
 namespace flott {
 namespace {
@@ -49,7 +49,8 @@ class FileCheckpointStorage final : public CheckpointStorage {
   std::string write(const CheckpointData& checkpoint) override {
     if (checkpoint.job_id.empty() || checkpoint.job_id.front() == '.' ||
         checkpoint.job_id.find('/') != std::string::npos) {
-      throw_error(ErrorKind::kInvalidArgument, "job id '{}' cannot name a checkpoint folder",
+      throw_error(ErrorKind::kInvalidArgument,
+                  "job id '{}' cannot name a checkpoint folder",
                   checkpoint.job_id);
     }
     const std::string job_folder = root_ + "/" + checkpoint.job_id;
@@ -79,12 +80,14 @@ class FileCheckpointStorage final : public CheckpointStorage {
   void discard(const std::string& path) override {
     const fs::path folder = checkpoint_directory(path);
     if (!checkpoint_id_of(folder.filename().string()).has_value()) {
-      throw_error(ErrorKind::kInvalidArgument, "'{}' is no checkpoint folder (chk-<n>); nothing was removed",
+      throw_error(ErrorKind::kInvalidArgument,
+                  "'{}' is no checkpoint folder (chk-<n>); nothing was removed",
                   path);
     }
     // Renamed first, so that one that is half removed is never taken for a checkpoint.
-    const fs::path hidden = folder.parent_path() / fmt::format("{}{}.removing-{}", kUnfinished,
-                                                              folder.filename().string(), ::getpid());
+    const fs::path hidden =
+        folder.parent_path() /
+        fmt::format("{}{}.removing-{}", kUnfinished, folder.filename().string(), ::getpid());
     std::error_code error;
     fs::rename(folder, hidden, error);
     if (error == std::errc::no_such_file_or_directory) {
@@ -92,14 +95,17 @@ class FileCheckpointStorage final : public CheckpointStorage {
     }
     if (error) {
       throw_error(ErrorKind::kExternal,
-                  "cannot remove checkpoint {}: {} ({}); remove the folder by hand", folder.string(),
-                  error.message(), error.value());
+                  "cannot remove checkpoint {}: {} ({}); remove the folder by hand",
+                  folder.string(),
+                  error.message(),
+                  error.value());
     }
     files::remove_all(hidden.string());
   }
 
  private:
-  static StoredFile write_operator(const std::string& folder, std::size_t index,
+  static StoredFile write_operator(const std::string& folder,
+                                   std::size_t index,
                                    const OperatorCheckpoint& op) {
     StoredFile file;
     bool empty = true;
@@ -128,7 +134,9 @@ class FileCheckpointStorage final : public CheckpointStorage {
     }
     for (const fs::path& path : left) {
       fs::remove_all(path, error);
-      log(LogLevel::kInfo, "checkpoint", "removed {}: an unfinished checkpoint of a process that ended",
+      log(LogLevel::kInfo,
+          "checkpoint",
+          "removed {}: an unfinished checkpoint of a process that ended",
           path.string());
     }
   }
@@ -148,12 +156,15 @@ std::string resolve(const std::string& path) {
   const fs::file_status status = fs::status(folder, error);
   if (!fs::exists(status)) {
     throw_error(ErrorKind::kExternal,
-                "there is no checkpoint at {}: {}; give a chk-<n> folder, its _metadata, or the folder of a job",
-                folder.string(), error ? error.message() : "no such file or folder");
+                "there is no checkpoint at {}: {}; give a chk-<n> folder, its _metadata, or the "
+                "folder of a job",
+                folder.string(),
+                error ? error.message() : "no such file or folder");
   }
   if (!fs::is_directory(status)) {
     throw_error(ErrorKind::kExternal,
-                "{} is no checkpoint; give a chk-<n> folder, its _metadata, or the folder of a job", folder.string());
+                "{} is no checkpoint; give a chk-<n> folder, its _metadata, or the folder of a job",
+                folder.string());
   }
   if (fs::exists(folder / kManifestName, error) ||
       checkpoint_id_of(fs::absolute(folder).filename().string()).has_value()) {
@@ -163,7 +174,8 @@ std::string resolve(const std::string& path) {
     return *newest;
   }
   throw_error(ErrorKind::kExternal,
-              "{} holds no complete checkpoint; give a chk-<n> folder, its _metadata, or the folder of a job",
+              "{} holds no complete checkpoint; give a chk-<n> folder, its _metadata, or the "
+              "folder of a job",
               folder.string());
 }
 
@@ -175,16 +187,23 @@ void read_operator(const std::string& folder, const StoredFile& file, OperatorCh
   const std::string path = folder + "/" + file.name;
   std::error_code error;
   if (!fs::exists(path, error)) {
-    throw_damaged(path, fmt::format("it is missing (state of operator '{}', uid {})", op.name, op.uid));
+    throw_damaged(path,
+                  fmt::format("it is missing (state of operator '{}', uid {})", op.name, op.uid));
   }
   const std::string bytes = files::read_all(path);
   if (bytes.size() != file.size) {
-    throw_damaged(path, fmt::format("it has {} bytes instead of {} (state of operator '{}', uid {})",
-                                    bytes.size(), file.size, op.name, op.uid));
+    throw_damaged(path,
+                  fmt::format("it has {} bytes instead of {} (state of operator '{}', uid {})",
+                              bytes.size(),
+                              file.size,
+                              op.name,
+                              op.uid));
   }
   if (crc32c(bytes) != file.crc) {
-    throw_damaged(path, fmt::format("its checksum does not match (state of operator '{}', uid {})", op.name,
-                                    op.uid));
+    throw_damaged(
+        path,
+        fmt::format(
+            "its checksum does not match (state of operator '{}', uid {})", op.name, op.uid));
   }
   decode_operator_file(path, bytes, op);
 }

@@ -1,5 +1,7 @@
 #include "checkpoint/files.h"
 
+#include "base/error.h"
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,8 +10,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <system_error>
-
-#include "base/error.h"
 
 namespace flott::files {
 namespace {
@@ -21,8 +21,13 @@ namespace {
   } else if (error == ENOENT) {
     advice = "check the path";
   }
-  throw_error(ErrorKind::kExternal, "cannot {} {}: {} ({}); {}", operation, path,
-              std::generic_category().message(error), error, advice);
+  throw_error(ErrorKind::kExternal,
+              "cannot {} {}: {} ({}); {}",
+              operation,
+              path,
+              std::generic_category().message(error),
+              error,
+              advice);
 }
 
 /// A file descriptor that closes itself.
@@ -78,7 +83,7 @@ std::string read_all(const std::string& path) {
   if (file.get() < 0) {
     fail("open", path, errno);
   }
-  struct stat status {};
+  struct stat status{};
   if (::fstat(file.get(), &status) != 0) {
     fail("read", path, errno);
   }
@@ -110,7 +115,8 @@ void sync_folder(const std::string& path) {
   if (folder.get() < 0) {
     fail("open", path, errno);
   }
-  // Some network file systems cannot sync a folder and say EINVAL; there is nothing more to be done then.
+  // Some network file systems cannot sync a folder and say EINVAL; there is nothing more to be done
+  // then.
   if (::fsync(folder.get()) != 0 && errno != EINVAL) {
     fail("sync", path, errno);
   }

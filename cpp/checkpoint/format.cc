@@ -1,21 +1,21 @@
 #include "checkpoint/format.h"
 
-#include <charconv>
-#include <chrono>
-
-#include <date/date.h>
-
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/hash.h"
 
+#include <date/date.h>
+
+#include <charconv>
+#include <chrono>
+
 // Grammar of a checkpoint's files. Numbers little-endian; string, varint: base/bytes.h.
 //
 //   _metadata     := headline '\n' manifest crc32c:u32 (of all bytes before it)
-//   headline      := "flott-checkpoint " version:decimal " | " text for people (`head -1 _metadata`)
-//   manifest      := id:i64  job id:string  job name:string  timestamp_ms:i64  operators:varint operator*
-//   operator      := uid:string  name:string  parallelism:varint  max parallelism:varint  file
-//   file          := name:string (empty: no state)  size:u64  crc32c:u32
+//   headline      := "flott-checkpoint " version:decimal " | " text for people (`head -1
+//   _metadata`) manifest      := id:i64  job id:string  job name:string  timestamp_ms:i64
+//   operators:varint operator* operator      := uid:string  name:string  parallelism:varint  max
+//   parallelism:varint  file file          := name:string (empty: no state)  size:u64  crc32c:u32
 //
 //   op-<n>.state  := "flott-operator-state " version:decimal '\n' subtasks:varint subtask*
 //   subtask       := frames (keyed state)  frames (timers)  lists (split)  lists (union)
@@ -90,9 +90,12 @@ int take_headline(const std::string& path, std::string_view magic, std::string_v
 void require_version(const std::string& path, int version) {
   if (version < 1 || version > kVersion) {
     throw_error(ErrorKind::kExternal,
-                "checkpoint file {} has format version {}, and this version of Flott reads up to {}: restore it with "
+                "checkpoint file {} has format version {}, and this version of Flott reads up to "
+                "{}: restore it with "
                 "the version of Flott that wrote it, or restore another checkpoint",
-                path, version, kVersion);
+                path,
+                version,
+                kVersion);
   }
 }
 
@@ -111,9 +114,11 @@ std::string printable(std::string_view text) {
 
 void throw_damaged(const std::string& path, const std::string& what) {
   throw_error(ErrorKind::kExternal,
-              "checkpoint file {} is damaged: {}. Nothing was restored; put back an intact copy of the file, or "
+              "checkpoint file {} is damaged: {}. Nothing was restored; put back an intact copy of "
+              "the file, or "
               "restore an older checkpoint",
-              path, what);
+              path,
+              what);
 }
 
 std::string encode_operator_file(const OperatorCheckpoint& op) {
@@ -158,13 +163,18 @@ void decode_operator_file(const std::string& path, std::string_view bytes, Opera
   }
 }
 
-std::string encode_manifest(const CheckpointData& checkpoint, const std::vector<StoredFile>& files) {
+std::string encode_manifest(const CheckpointData& checkpoint,
+                            const std::vector<StoredFile>& files) {
   const date::sys_time<std::chrono::milliseconds> time{
       std::chrono::milliseconds(checkpoint.timestamp_ms)};
-  std::string bytes = fmt::format(
-      "{}{} | checkpoint {} of job '{}' ({}), {}, operators: {}\n", kManifestMagic, kVersion,
-      checkpoint.id, printable(checkpoint.job_name), printable(checkpoint.job_id),
-      date::format("%FT%TZ", time), checkpoint.operators.size());
+  std::string bytes = fmt::format("{}{} | checkpoint {} of job '{}' ({}), {}, operators: {}\n",
+                                  kManifestMagic,
+                                  kVersion,
+                                  checkpoint.id,
+                                  printable(checkpoint.job_name),
+                                  printable(checkpoint.job_id),
+                                  date::format("%FT%TZ", time),
+                                  checkpoint.operators.size());
   BytesWriter out(bytes);
   out.i64(checkpoint.id);
   out.string(checkpoint.job_id);
@@ -185,7 +195,8 @@ std::string encode_manifest(const CheckpointData& checkpoint, const std::vector<
   return bytes;
 }
 
-CheckpointData decode_manifest(const std::string& path, std::string_view bytes,
+CheckpointData decode_manifest(const std::string& path,
+                               std::string_view bytes,
                                std::vector<StoredFile>& files) {
   const std::string_view all = bytes;
   const int version = take_headline(path, kManifestMagic, bytes);

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "checkpoint/snapshot.h"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "checkpoint/snapshot.h"
 
 namespace flott {
 
@@ -23,8 +23,10 @@ void decode_operator_file(const std::string& path, std::string_view bytes, Opera
 
 /// Bytes of `_metadata`: everything but the subtasks' snapshots; `files[i]` belongs to operator i.
 std::string encode_manifest(const CheckpointData& checkpoint, const std::vector<StoredFile>& files);
-/// Throws kExternal, naming `path`, when the bytes are no manifest, damaged, or of an unknown version.
-CheckpointData decode_manifest(const std::string& path, std::string_view bytes,
+/// Throws kExternal, naming `path`, when the bytes are no manifest, damaged, or of an unknown
+/// version.
+CheckpointData decode_manifest(const std::string& path,
+                               std::string_view bytes,
                                std::vector<StoredFile>& files);
 
 /// Throws kExternal: file, what is wrong, and what to do.

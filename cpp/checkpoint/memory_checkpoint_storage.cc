@@ -1,15 +1,15 @@
-#include <map>
-#include <mutex>
-
 #include "base/error.h"
 #include "checkpoint/checkpoint_path.h"
 #include "checkpoint/checkpoint_storage.h"
 
+#include <map>
+#include <mutex>
+
 namespace flott {
 namespace {
 
-/// Checkpoints of this process by path; an entry lives until it is discarded, so that a job can be restored after
-/// the coordinator that wrote it is gone.
+/// Checkpoints of this process by path; an entry lives until it is discarded, so that a job can be
+/// restored after the coordinator that wrote it is gone.
 class MemoryCheckpoints {
  public:
   static MemoryCheckpoints& instance() {
@@ -38,8 +38,8 @@ class MemoryCheckpoints {
 class MemoryCheckpointStorage final : public CheckpointStorage {
  public:
   std::string write(const CheckpointData& checkpoint) override {
-    const std::string path = fmt::format("{}{}/{}", kMemoryScheme, checkpoint.job_id,
-                                         checkpoint_folder_name(checkpoint.id));
+    const std::string path = fmt::format(
+        "{}{}/{}", kMemoryScheme, checkpoint.job_id, checkpoint_folder_name(checkpoint.id));
     MemoryCheckpoints::instance().put(path, std::make_shared<const CheckpointData>(checkpoint));
     return path;
   }
@@ -56,7 +56,8 @@ CheckpointData read_memory_checkpoint(const std::string& path) {
   const auto checkpoint = MemoryCheckpoints::instance().get(path);
   if (checkpoint == nullptr) {
     throw_error(ErrorKind::kExternal,
-                "there is no checkpoint at {}: checkpoints without a directory live in the process that wrote them, "
+                "there is no checkpoint at {}: checkpoints without a directory live in the process "
+                "that wrote them, "
                 "until newer ones replace them; set a checkpoint directory to keep them",
                 path);
   }

@@ -1,8 +1,8 @@
-#include <algorithm>
-#include <cstddef>
-
 #include "base/error.h"
 #include "checkpoint/snapshot.h"
+
+#include <algorithm>
+#include <cstddef>
 
 namespace flott {
 namespace {
@@ -10,20 +10,26 @@ namespace {
 using Frames = std::map<KeyGroup, std::string>;
 using NamedEntries = std::map<std::string, std::vector<std::string>>;
 
-void take_frames(const OperatorCheckpoint& from, const Frames& frames, KeyGroupRange range,
+void take_frames(const OperatorCheckpoint& from,
+                 const Frames& frames,
+                 KeyGroupRange range,
                  Frames& out) {
-  for (auto it = frames.lower_bound(range.begin); it != frames.end() && it->first < range.end; ++it) {
+  for (auto it = frames.lower_bound(range.begin); it != frames.end() && it->first < range.end;
+       ++it) {
     if (!out.emplace(*it).second) {
       throw_error(ErrorKind::kExternal,
-                  "operator '{}' (uid {}): two subtasks of the checkpoint hold key group {}; it is damaged, "
+                  "operator '{}' (uid {}): two subtasks of the checkpoint hold key group {}; it is "
+                  "damaged, "
                   "restore an older one",
-                  from.name, from.uid, it->first);
+                  from.name,
+                  from.uid,
+                  it->first);
     }
   }
 }
 
 /// All entries by name, subtask after subtask.
-NamedEntries gather(const OperatorCheckpoint& from, NamedEntries OperatorSnapshot::*part) {
+NamedEntries gather(const OperatorCheckpoint& from, NamedEntries OperatorSnapshot::* part) {
   NamedEntries all;
   for (const OperatorSnapshot& subtask : from.subtasks) {
     for (const auto& [name, entries] : subtask.*part) {
@@ -34,8 +40,9 @@ NamedEntries gather(const OperatorCheckpoint& from, NamedEntries OperatorSnapsho
   return all;
 }
 
-/// The share of one subtask: as in Flink each gets a contiguous run of size n / p, the first n % p one more, and the
-/// subtask that is "first" moves on from name to name so that the odd entries do not pile up on subtask 0.
+/// The share of one subtask: as in Flink each gets a contiguous run of size n / p, the first n % p
+/// one more, and the subtask that is "first" moves on from name to name so that the odd entries do
+/// not pile up on subtask 0.
 NamedEntries split(const NamedEntries& all, int subtask, int parallelism) {
   NamedEntries out;
   const auto count = static_cast<std::size_t>(parallelism);
@@ -58,21 +65,36 @@ NamedEntries split(const NamedEntries& all, int subtask, int parallelism) {
 
 }  // namespace
 
-OperatorSnapshot redistribute(const OperatorCheckpoint& from, int subtask, int parallelism,
+OperatorSnapshot redistribute(const OperatorCheckpoint& from,
+                              int subtask,
+                              int parallelism,
                               int max_parallelism) {
   STREAM_CHECK(parallelism > 0 && subtask >= 0 && subtask < parallelism,
-               "operator '{}': subtask {} of {}", from.name, subtask, parallelism);
+               "operator '{}': subtask {} of {}",
+               from.name,
+               subtask,
+               parallelism);
   if (from.max_parallelism != max_parallelism) {
-    throw_error(ErrorKind::kInvalidArgument,
-                "operator '{}' (uid {}): its state was written with a maximum parallelism of {}, the job has {}; "
-                "set_max_parallelism({}) for it, because keys are assigned to key groups by that number",
-                from.name, from.uid, from.max_parallelism, max_parallelism, from.max_parallelism);
+    throw_error(
+        ErrorKind::kInvalidArgument,
+        "operator '{}' (uid {}): its state was written with a maximum parallelism of {}, the job "
+        "has {}; "
+        "set_max_parallelism({}) for it, because keys are assigned to key groups by that number",
+        from.name,
+        from.uid,
+        from.max_parallelism,
+        max_parallelism,
+        from.max_parallelism);
   }
   if (from.subtasks.size() != static_cast<std::size_t>(from.parallelism)) {
     throw_error(ErrorKind::kExternal,
-                "operator '{}' (uid {}): the checkpoint holds {} of its {} subtasks; it is damaged, restore an "
+                "operator '{}' (uid {}): the checkpoint holds {} of its {} subtasks; it is "
+                "damaged, restore an "
                 "older one",
-                from.name, from.uid, from.subtasks.size(), from.parallelism);
+                from.name,
+                from.uid,
+                from.subtasks.size(),
+                from.parallelism);
   }
   OperatorSnapshot out;
   const KeyGroupRange range = key_group_range_of(subtask, max_parallelism, parallelism);

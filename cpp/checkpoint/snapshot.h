@@ -1,11 +1,11 @@
 #pragma once
 
+#include "types/key.h"
+
 #include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
-
-#include "types/key.h"
 
 namespace flott {
 
@@ -17,7 +17,8 @@ struct OperatorSnapshot {
   std::map<KeyGroup, std::string> keyed_state;
   /// Timers, a frame a key group.
   std::map<KeyGroup, std::string> timers;
-  /// Operator state by name: entries are split over the subtasks on restore (source splits, buffers).
+  /// Operator state by name: entries are split over the subtasks on restore (source splits,
+  /// buffers).
   std::map<std::string, std::vector<std::string>> list_state;
   /// Operator state by name of which every subtask gets all entries.
   std::map<std::string, std::vector<std::string>> union_state;
@@ -51,7 +52,9 @@ struct CheckpointData {
 /// What subtask `subtask` of `parallelism` restores from a checkpoint taken at any parallelism:
 /// key-group frames of its range, an even share of list state, all of union and broadcast state.
 /// Throws kInvalidArgument when max_parallelism differs, naming operator and both numbers.
-OperatorSnapshot redistribute(const OperatorCheckpoint& from, int subtask, int parallelism,
+OperatorSnapshot redistribute(const OperatorCheckpoint& from,
+                              int subtask,
+                              int parallelism,
                               int max_parallelism);
 
 }  // namespace flott

@@ -1,11 +1,11 @@
 #include "connectors/kafka_record.h"
 
+#include "formats/format.h"
+#include "types/host.h"
+
 #include <memory>
 #include <optional>
 #include <utility>
-
-#include "formats/format.h"
-#include "types/host.h"
 
 namespace flott {
 namespace {
@@ -20,8 +20,10 @@ struct SchemaSpec {
   std::vector<std::size_t> fields;
 };
 
-SchemaSpec make_spec(const std::string& role, const Options& options,
-                     const LogicalTypePtr& stream_type, LogicalTypePtr type) {
+SchemaSpec make_spec(const std::string& role,
+                     const Options& options,
+                     const LogicalTypePtr& stream_type,
+                     LogicalTypePtr type) {
   SchemaSpec spec;
   spec.role = role;
   spec.format = options.get(role + ".format");
@@ -33,16 +35,23 @@ SchemaSpec make_spec(const std::string& role, const Options& options,
   spec.type = type ? std::move(type) : stream_type;
   if (match != "position" && match != "name") {
     throw_error(ErrorKind::kInvalidArgument,
-                "the option '{}.match' must be position or name, but is '{}'", role, match);
+                "the option '{}.match' must be position or name, but is '{}'",
+                role,
+                match);
   }
   if (stream_type->is_composite() && spec.type->is_composite()) {
     for (std::size_t i = 0; i < spec.type->children().size(); ++i) {
       const std::string& name = spec.type->field_names()[i];
       const int field = match == "name" ? stream_type->field_index(name) : static_cast<int>(i);
       if (field < 0 || static_cast<std::size_t>(field) >= stream_type->children().size()) {
-        throw_error(ErrorKind::kInvalidArgument,
-                    "the {} schema's field '{}' ({} of {}) has no counterpart in the stream's type {}",
-                    role, name, i + 1, spec.type->children().size(), stream_type->to_string());
+        throw_error(
+            ErrorKind::kInvalidArgument,
+            "the {} schema's field '{}' ({} of {}) has no counterpart in the stream's type {}",
+            role,
+            name,
+            i + 1,
+            spec.type->children().size(),
+            stream_type->to_string());
       }
       spec.fields.push_back(static_cast<std::size_t>(field));
     }
@@ -68,7 +77,10 @@ class HalfSerializer {
         const LogicalTypePtr& wanted = spec_.type->children()[i];
         columns.push_back(same_storage(*column->type, *wanted) ? column : convert(*column, wanted));
       }
-      ready_ = Batch::make(spec_.type, std::move(columns), batch.num_rows(), {},
+      ready_ = Batch::make(spec_.type,
+                           std::move(columns),
+                           batch.num_rows(),
+                           {},
                            std::vector<RowKind>(batch.kinds()));
       return;
     }
@@ -90,9 +102,12 @@ class HalfSerializer {
     try {
       present = encoder_->encode(*ready_, row, bytes_);
     } catch (const Error& error) {
-      throw Error(error.kind(), fmt::format("cannot serialize the {} of record {} as {}: {}",
-                                            spec_.role, ready_->value_at(row).to_string(),
-                                            spec_.format, error.what()));
+      throw Error(error.kind(),
+                  fmt::format("cannot serialize the {} of record {} as {}: {}",
+                              spec_.role,
+                              ready_->value_at(row).to_string(),
+                              spec_.format,
+                              error.what()));
     }
     if (present) {
       column.append_string(bytes_);
@@ -200,7 +215,8 @@ class KafkaSerializer final : public Operator {
     }
     const Column& column = batch.column(static_cast<std::size_t>(spec_->topic_field));
     if (column.is_null(row)) {
-      throw_error(ErrorKind::kUserCode, "the topic selector returned None for the record {}",
+      throw_error(ErrorKind::kUserCode,
+                  "the topic selector returned None for the record {}",
                   batch.value_at(row).to_string());
     }
     builder_.column(0).append_string(column.string_at(row));
@@ -223,15 +239,18 @@ class KafkaSerializer final : public Operator {
 }  // namespace
 
 const LogicalTypePtr& kafka_record_type() {
-  static const LogicalTypePtr type = LogicalType::row(
-      {"topic", "partition", "key", "value", "timestamp"},
-      {LogicalType::of(TypeKind::kString), LogicalType::of(TypeKind::kInt),
-       LogicalType::of(TypeKind::kBytes), LogicalType::of(TypeKind::kBytes),
-       LogicalType::of(TypeKind::kBigInt)});
+  static const LogicalTypePtr type =
+      LogicalType::row({"topic", "partition", "key", "value", "timestamp"},
+                       {LogicalType::of(TypeKind::kString),
+                        LogicalType::of(TypeKind::kInt),
+                        LogicalType::of(TypeKind::kBytes),
+                        LogicalType::of(TypeKind::kBytes),
+                        LogicalType::of(TypeKind::kBigInt)});
   return type;
 }
 
-OperatorFactory make_kafka_serializer(const Options& options, const LogicalTypePtr& stream_type,
+OperatorFactory make_kafka_serializer(const Options& options,
+                                      const LogicalTypePtr& stream_type,
                                       const LogicalTypePtr& key_type,
                                       const LogicalTypePtr& value_type) {
   auto spec = std::make_shared<SerializerSpec>();
@@ -243,9 +262,10 @@ OperatorFactory make_kafka_serializer(const Options& options, const LogicalTypeP
   if (spec->topic_field >= 0 || spec->value_field >= 0) {
     const auto count = static_cast<int>(stream_type->children().size());
     if (!stream_type->is_composite() || spec->topic_field >= count || spec->value_field >= count) {
-      throw_error(ErrorKind::kInvalidArgument,
-                  "'topic.field' and 'value.field' must be fields of the stream's type, but that is {}",
-                  stream_type->to_string());
+      throw_error(
+          ErrorKind::kInvalidArgument,
+          "'topic.field' and 'value.field' must be fields of the stream's type, but that is {}",
+          stream_type->to_string());
     }
     if (spec->value_field >= 0) {
       element = stream_type->children()[static_cast<std::size_t>(spec->value_field)];

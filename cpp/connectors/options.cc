@@ -48,7 +48,9 @@ std::int64_t Options::get_int(const std::string& key, std::int64_t default_value
   std::int64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (text.empty() || error != std::errc{} || end != text.data() + text.size()) {
-    throw_error(ErrorKind::kInvalidArgument, "the option '{}' must be an integer, but is '{}'", key,
+    throw_error(ErrorKind::kInvalidArgument,
+                "the option '{}' must be an integer, but is '{}'",
+                key,
                 it->second);
   }
   return number;
@@ -69,7 +71,9 @@ bool Options::get_bool(const std::string& key, bool default_value) const {
   if (text == "false") {
     return false;
   }
-  throw_error(ErrorKind::kInvalidArgument, "the option '{}' must be true or false, but is '{}'", key,
+  throw_error(ErrorKind::kInvalidArgument,
+              "the option '{}' must be true or false, but is '{}'",
+              key,
               it->second);
 }
 
@@ -106,7 +110,8 @@ Options Options::sub(const std::string& prefix) const {
   const std::string start = prefix + ".";
   std::map<std::string, std::string> below;
   for (auto it = values_.lower_bound(start);
-       it != values_.end() && it->first.compare(0, start.size(), start) == 0; ++it) {
+       it != values_.end() && it->first.compare(0, start.size(), start) == 0;
+       ++it) {
     below.emplace(it->first.substr(start.size()), it->second);
   }
   return Options(std::move(below));

@@ -1,17 +1,17 @@
 #pragma once
 
+#include "base/error.h"
+
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "base/error.h"
-
 namespace flott {
 
-/// Settings of a connector or format by name, as the Python builders, SQL `WITH` and tests give them. Nested
-/// structure is written with dots (`format.fail-on-missing-field`).
+/// Settings of a connector or format by name, as the Python builders, SQL `WITH` and tests give
+/// them. Nested structure is written with dots (`format.fail-on-missing-field`).
 class Options {
  public:
   Options() = default;

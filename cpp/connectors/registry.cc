@@ -1,15 +1,15 @@
 #include "connectors/registry.h"
 
-#include <dlfcn.h>
-
-#include <utility>
-
 #include "connectors/collection/collection_source.h"
 #include "connectors/datagen/datagen_source.h"
 #include "connectors/filesystem/text_line_sink.h"
 #include "connectors/filesystem/text_line_source.h"
 #include "connectors/print/print_sink.h"
 #include "connectors/sequence/number_sequence_source.h"
+
+#include <dlfcn.h>
+
+#include <utility>
 
 namespace flott {
 namespace {
@@ -33,8 +33,7 @@ void add_core_connectors(ConnectorRegistry& registry) {
 /// Folder of the library (or program) that holds this function, with a slash at its end.
 std::string own_folder() {
   Dl_info info{};
-  if (dladdr(reinterpret_cast<const void*>(&own_folder), &info) == 0 ||
-      info.dli_fname == nullptr) {
+  if (dladdr(reinterpret_cast<const void*>(&own_folder), &info) == 0 || info.dli_fname == nullptr) {
     return {};
   }
   const std::string path = info.dli_fname;
@@ -93,8 +92,10 @@ std::unique_ptr<Source> ConnectorRegistry::make_source(const std::string& connec
     const std::lock_guard lock(mutex_);
     const auto it = sources_.find(connector);
     if (it == sources_.end()) {
-      throw_error(ErrorKind::kInvalidArgument, "there is no source connector '{}'; known are: {}",
-                  connector, known_names(sources_));
+      throw_error(ErrorKind::kInvalidArgument,
+                  "there is no source connector '{}'; known are: {}",
+                  connector,
+                  known_names(sources_));
     }
     factory = it->second;
   }
@@ -110,8 +111,10 @@ std::unique_ptr<Sink> ConnectorRegistry::make_sink(const std::string& connector,
     const std::lock_guard lock(mutex_);
     const auto it = sinks_.find(connector);
     if (it == sinks_.end()) {
-      throw_error(ErrorKind::kInvalidArgument, "there is no sink connector '{}'; known are: {}",
-                  connector, known_names(sinks_));
+      throw_error(ErrorKind::kInvalidArgument,
+                  "there is no sink connector '{}'; known are: {}",
+                  connector,
+                  known_names(sinks_));
     }
     factory = it->second;
   }
@@ -139,10 +142,12 @@ void ConnectorRegistry::load(const std::string& connector) {
   void* const handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {
     const char* const reason = dlerror();
-    throw_error(ErrorKind::kExternal,
-                "the connector '{}' could not be loaded: {}. It belongs beside libflott.so; install "
-                "the package again, or build with its option on",
-                connector, reason == nullptr ? path.c_str() : reason);
+    throw_error(
+        ErrorKind::kExternal,
+        "the connector '{}' could not be loaded: {}. It belongs beside libflott.so; install "
+        "the package again, or build with its option on",
+        connector,
+        reason == nullptr ? path.c_str() : reason);
   }
   using Register = void (*)(ConnectorRegistry*);
   const auto enter = reinterpret_cast<Register>(dlsym(handle, "flott_register_connectors"));

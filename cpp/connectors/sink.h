@@ -1,13 +1,13 @@
 #pragma once
 
-#include <functional>
-#include <memory>
-#include <string>
-
 #include "base/clock.h"
 #include "checkpoint/snapshot.h"
 #include "runtime/metrics.h"
 #include "types/batch.h"
+
+#include <functional>
+#include <memory>
+#include <string>
 
 namespace flott {
 
@@ -32,7 +32,8 @@ class SinkWriter {
   virtual void write(const BatchPtr& batch) = 0;
   /// True while buffers or requests in flight are at their limit: the task stops taking input.
   virtual bool busy() const { return false; }
-  /// Starts sending everything buffered (checkpoint, end of input). flushed() tells when it is settled.
+  /// Starts sending everything buffered (checkpoint, end of input). flushed() tells when it is
+  /// settled.
   virtual void start_flush() = 0;
   virtual bool flushed() = 0;
   /// Clock time of the next on_time() wanted (interval flush), or kMaxTimestamp.
@@ -48,7 +49,8 @@ class SinkWriter {
 class Sink {
  public:
   virtual ~Sink() = default;
-  /// The batches write() takes; the graph puts a conversion in front when the stream's type differs.
+  /// The batches write() takes; the graph puts a conversion in front when the stream's type
+  /// differs.
   virtual LogicalTypePtr input_type() const = 0;
   virtual std::unique_ptr<SinkWriter> create_writer(const SinkWriterContext& context) = 0;
 };

@@ -1,9 +1,9 @@
 #include "connectors/sink_operator.h"
 
-#include <utility>
-
 #include "base/error.h"
 #include "types/host.h"
+
+#include <utility>
 
 namespace flott {
 
@@ -60,9 +60,13 @@ bool SinkOperator::flush() {
   return true;
 }
 
-bool SinkOperator::finish(Output& /*out*/) { return flush(); }
+bool SinkOperator::finish(Output& /*out*/) {
+  return flush();
+}
 
-bool SinkOperator::prepare_snapshot(CheckpointId /*id*/, Output& /*out*/) { return flush(); }
+bool SinkOperator::prepare_snapshot(CheckpointId /*id*/, Output& /*out*/) {
+  return flush();
+}
 
 void SinkOperator::snapshot(CheckpointId id, OperatorSnapshot& snapshot) {
   writer_->snapshot(id, snapshot);

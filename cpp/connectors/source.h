@@ -1,16 +1,16 @@
 #pragma once
 
-#include <functional>
-#include <memory>
-#include <string>
-#include <string_view>
-#include <vector>
-
 #include "base/clock.h"
 #include "base/time.h"
 #include "checkpoint/snapshot.h"
 #include "runtime/metrics.h"
 #include "types/batch.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace flott {
 
@@ -54,7 +54,8 @@ class SourceReader {
   virtual void open() {}
   /// More splits to read, each from its position; appended to the ones it has.
   virtual void add_splits(const std::vector<SourceSplit>& splits) = 0;
-  /// Next rows: at most `max_rows`, all of one split, in order. Record timestamps are the source's own (Kafka's).
+  /// Next rows: at most `max_rows`, all of one split, in order. Record timestamps are the source's
+  /// own (Kafka's).
   virtual PollResult poll(SourceBatch& out, std::int64_t max_rows) = 0;
   /// The splits with the position after the last row that poll() returned; finished ones included.
   virtual std::vector<SourceSplit> positions() = 0;
@@ -73,7 +74,8 @@ class Source {
   virtual ~Source() = default;
   virtual Boundedness boundedness() const = 0;
   virtual LogicalTypePtr produced_type() const = 0;
-  /// The splits there are now, with their starting positions. Called by the job's coordinator thread, may block
+  /// The splits there are now, with their starting positions. Called by the job's coordinator
+  /// thread, may block
   /// (`cancelled` says when to give up); throws kExternal naming system, resource and setting.
   virtual std::vector<SourceSplit> discover_splits(const std::function<bool()>& cancelled) = 0;
   /// How often to look for new splits, in ms; 0 = once.
@@ -82,7 +84,8 @@ class Source {
   /// before, so it is read from its beginning. `split` comes from discover_splits().
   virtual SourceSplit as_new_split(SourceSplit split) const { return split; }
   virtual std::unique_ptr<SourceReader> create_reader(const SourceReaderContext& context) = 0;
-  /// Reads host-language objects (collections, Python sources): its task holds the host's lock while polling.
+  /// Reads host-language objects (collections, Python sources): its task holds the host's lock
+  /// while polling.
   virtual bool uses_host() const { return false; }
 };
 

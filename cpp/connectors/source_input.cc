@@ -1,10 +1,10 @@
 #include "connectors/source_input.h"
 
-#include <algorithm>
-#include <utility>
-
 #include "base/bytes.h"
 #include "base/log.h"
+
+#include <algorithm>
+#include <utility>
 
 namespace flott {
 namespace {
@@ -238,8 +238,9 @@ void SourceInput::finish_splits() {
   }
   // When all have finished the end of input follows; idleness in between would be noise.
   const bool all_finished =
-      !splits_.empty() && std::all_of(splits_.begin(), splits_.end(),
-                                      [](const SplitState& split) { return split.finished; });
+      !splits_.empty() && std::all_of(splits_.begin(), splits_.end(), [](const SplitState& split) {
+        return split.finished;
+      });
   if (changed && !(all_finished && no_more_splits_)) {
     update_combined();
   }
@@ -262,6 +263,8 @@ void SourceInput::notify_checkpoint_complete(CheckpointId id) {
   reader_->notify_checkpoint_complete(id);
 }
 
-void SourceInput::close() { reader_->close(); }
+void SourceInput::close() {
+  reader_->close();
+}
 
 }  // namespace flott

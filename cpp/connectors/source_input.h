@@ -1,14 +1,14 @@
 #pragma once
 
+#include "connectors/source.h"
+#include "operators/functions.h"
+#include "runtime/task_input.h"
+
 #include <deque>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "connectors/source.h"
-#include "operators/functions.h"
-#include "runtime/task_input.h"
 
 namespace flott {
 
@@ -22,8 +22,9 @@ struct WatermarkStrategy {
   std::int64_t idle_timeout_ms = 0;
 };
 
-/// The input of a source task: owns the loop around a SourceReader. Timestamps and watermarks per split,
-/// idleness, checkpoint barriers, new splits, end of input. Task's thread only; other threads reach it by letters.
+/// The input of a source task: owns the loop around a SourceReader. Timestamps and watermarks per
+/// split, idleness, checkpoint barriers, new splits, end of input. Task's thread only; other
+/// threads reach it by letters.
 class SourceInput final : public TaskInput {
  public:
   struct Options {
@@ -32,8 +33,9 @@ class SourceInput final : public TaskInput {
     const Clock* clock = nullptr;
     std::int64_t auto_watermark_interval_ms = 200;
     bool batch_mode = false;
-    bool reader_uses_host = false;     ///< the task holds the host's lock while it polls
-    bool watermarks_use_host = false;  ///< the lock is taken around the assigner and the generators only
+    bool reader_uses_host = false;  ///< the task holds the host's lock while it polls
+    bool watermarks_use_host =
+        false;  ///< the lock is taken around the assigner and the generators only
     std::shared_ptr<MetricGroup> metrics;
   };
   explicit SourceInput(Options options);
@@ -58,8 +60,8 @@ class SourceInput final : public TaskInput {
     std::unique_ptr<WatermarkGenerator> generator;
     Timestamp watermark = kMinWatermark;
     Timestamp last_record_at = 0;  ///< clock time
-    bool idle = false;            ///< by the strategy's time-out
-    bool generator_idle = false;  ///< by the generator's own word
+    bool idle = false;             ///< by the strategy's time-out
+    bool generator_idle = false;   ///< by the generator's own word
     bool finished = false;
   };
 

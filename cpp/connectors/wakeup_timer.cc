@@ -1,8 +1,8 @@
 #include "connectors/wakeup_timer.h"
 
-#include <chrono>
-
 #include "base/clock.h"
+
+#include <chrono>
 
 namespace flott {
 

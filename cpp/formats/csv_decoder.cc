@@ -1,9 +1,9 @@
 #include "formats/csv_decoder.h"
 
-#include <utility>
-
 #include "base/error.h"
 #include "formats/scalar_text.h"
+
+#include <utility>
 
 namespace flott {
 
@@ -18,9 +18,11 @@ void check_type(const LogicalType& type, const std::string& path, bool nested) {
   const TypeKind kind = type.kind();
   const bool splits = kind == TypeKind::kArray || type.is_composite();
   if (!is_scalar(kind) && (nested || !splits)) {
-    throw_error(ErrorKind::kInvalidArgument,
-                "csv cannot hold field '{}' of type {}: a cell is a scalar, or an array or row of scalars",
-                path, type.to_string());
+    throw_error(
+        ErrorKind::kInvalidArgument,
+        "csv cannot hold field '{}' of type {}: a cell is a scalar, or an array or row of scalars",
+        path,
+        type.to_string());
   }
   for (const LogicalTypePtr& child : type.children()) {
     check_type(*child, path, true);
@@ -39,7 +41,9 @@ CsvDecoder::CsvDecoder(LogicalTypePtr type, CsvOptions options)
   }
 }
 
-DecodeResult CsvDecoder::decode(std::string_view message, Timestamp timestamp, BatchBuilder& builder) {
+DecodeResult CsvDecoder::decode(std::string_view message,
+                                Timestamp timestamp,
+                                BatchBuilder& builder) {
   if (message.empty()) {
     return DecodeResult::kSkipped;
   }
@@ -58,8 +62,10 @@ DecodeResult CsvDecoder::decode(std::string_view message, Timestamp timestamp, B
   }
   good = good && split_line(message);
   const std::size_t fields = type_->children().size();
-  if (good && cells_.size() != fields && (!options_.ignore_parse_errors || cells_.size() > fields)) {
-    error_ = fmt::format("expected {} fields but found {} in \"{}\"", fields, cells_.size(), excerpt(message));
+  if (good && cells_.size() != fields &&
+      (!options_.ignore_parse_errors || cells_.size() > fields)) {
+    error_ = fmt::format(
+        "expected {} fields but found {} in \"{}\"", fields, cells_.size(), excerpt(message));
     good = false;
   }
   for (std::size_t i = 0; good && i < fields; ++i) {
@@ -111,7 +117,8 @@ bool CsvDecoder::take_cell(std::string_view& rest, bool& last) {
   cell.offset = unescaped_.size();
   std::size_t i = 0;
   const auto ends = [&] {
-    return i >= rest.size() || rest[i] == options_.field_delimiter || rest[i] == '\n' || rest[i] == '\r';
+    return i >= rest.size() || rest[i] == options_.field_delimiter || rest[i] == '\n' ||
+           rest[i] == '\r';
   };
   const char escape = options_.escape_character;
   const char quote = options_.quote_character;
@@ -120,7 +127,8 @@ bool CsvDecoder::take_cell(std::string_view& rest, bool& last) {
     cell.text = rest.substr(1, 0);
     while (true) {
       if (i >= rest.size()) {
-        error_ = fmt::format("missing closing quote in field {} of \"{}\"", cells_.size() + 1, excerpt(rest));
+        error_ = fmt::format(
+            "missing closing quote in field {} of \"{}\"", cells_.size() + 1, excerpt(rest));
         return false;
       }
       const bool doubled = rest[i] == quote && i + 1 < rest.size() && rest[i + 1] == quote;
@@ -147,7 +155,9 @@ bool CsvDecoder::take_cell(std::string_view& rest, bool& last) {
     }
     if (!ends()) {
       error_ = fmt::format("expected '{}' after the closing quote of field {} but found \"{}\"",
-                           options_.field_delimiter, cells_.size() + 1, excerpt(rest.substr(i)));
+                           options_.field_delimiter,
+                           cells_.size() + 1,
+                           excerpt(rest.substr(i)));
       return false;
     }
   } else {
@@ -176,7 +186,9 @@ bool CsvDecoder::take_cell(std::string_view& rest, bool& last) {
   return true;
 }
 
-bool CsvDecoder::append_cell(const LogicalType& type, std::string_view text, const std::string& path,
+bool CsvDecoder::append_cell(const LogicalType& type,
+                             std::string_view text,
+                             const std::string& path,
                              ColumnBuilder& out) {
   if (type.kind() == TypeKind::kNull || (options_.null_literal && text == *options_.null_literal)) {
     return append_null(type, path, out);
@@ -190,9 +202,13 @@ bool CsvDecoder::append_cell(const LogicalType& type, std::string_view text, con
   }
   if (!options_.ignore_parse_errors) {
     error_ = result == TextResult::kOutOfRange
-                 ? fmt::format("numeric value {} is out of range of {} for field '{}'", excerpt(text),
-                               type.to_string(), path)
-                 : fmt::format("expected {} for field '{}' but found \"{}\"", type.to_string(), path,
+                 ? fmt::format("numeric value {} is out of range of {} for field '{}'",
+                               excerpt(text),
+                               type.to_string(),
+                               path)
+                 : fmt::format("expected {} for field '{}' but found \"{}\"",
+                               type.to_string(),
+                               path,
                                excerpt(text));
   }
   return false;
@@ -207,7 +223,9 @@ bool CsvDecoder::append_null(const LogicalType& type, const std::string& path, C
   return true;
 }
 
-bool CsvDecoder::append_parts(const LogicalType& type, std::string_view text, const std::string& path,
+bool CsvDecoder::append_parts(const LogicalType& type,
+                              std::string_view text,
+                              const std::string& path,
                               ColumnBuilder& out) {
   const std::string& delimiter = options_.array_element_delimiter;
   if (text.empty()) {
@@ -225,9 +243,10 @@ bool CsvDecoder::append_parts(const LogicalType& type, std::string_view text, co
     const std::string_view part =
         text.substr(at, end == std::string_view::npos ? std::string_view::npos : end - at);
     if (type.is_composite()) {
-      if (count < fields &&
-          !append_cell(*type.children()[count], part, path + "." + type.field_names()[count],
-                       out.child(count))) {
+      if (count < fields && !append_cell(*type.children()[count],
+                                         part,
+                                         path + "." + type.field_names()[count],
+                                         out.child(count))) {
         return false;
       }
     } else if (!append_cell(*type.children()[0], part, path, out.child(0))) {
@@ -240,8 +259,11 @@ bool CsvDecoder::append_parts(const LogicalType& type, std::string_view text, co
     at = end + delimiter.size();
   }
   if (type.is_composite() && count != fields) {
-    error_ = fmt::format("expected {} fields in the nested row '{}' but found {} in \"{}\"", fields, path,
-                         count, excerpt(text));
+    error_ = fmt::format("expected {} fields in the nested row '{}' but found {} in \"{}\"",
+                         fields,
+                         path,
+                         count,
+                         excerpt(text));
     return false;
   }
   out.close_entry();

@@ -1,12 +1,12 @@
 #include "formats/csv_encoder.h"
 
-#include <algorithm>
-#include <cstring>
-#include <utility>
-
 #include "base/error.h"
 #include "formats/csv_decoder.h"
 #include "formats/scalar_text.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
 
 namespace flott {
 
@@ -18,8 +18,11 @@ CsvEncoder::CsvEncoder(LogicalTypePtr type, CsvOptions options)
     : type_(std::move(type)), options_(std::move(options)) {
   const CsvDecoder same_types_as(type_, options_);
   const auto byte = [](char c) { return static_cast<unsigned char>(c); };
-  smallest_safe_ = static_cast<unsigned char>(
-      std::max({byte(options_.field_delimiter), byte(options_.quote_character), byte('\r'), byte('\n')}) + 1);
+  smallest_safe_ = static_cast<unsigned char>(std::max({byte(options_.field_delimiter),
+                                                        byte(options_.quote_character),
+                                                        byte('\r'),
+                                                        byte('\n')}) +
+                                              1);
 }
 
 bool CsvEncoder::encode(const Batch& batch, std::int64_t row, std::string& out) {
@@ -33,7 +36,9 @@ bool CsvEncoder::encode(const Batch& batch, std::int64_t row, std::string& out) 
   return true;
 }
 
-void CsvEncoder::write_cell(const LogicalType& type, const Column& column, std::int64_t i,
+void CsvEncoder::write_cell(const LogicalType& type,
+                            const Column& column,
+                            std::int64_t i,
                             std::string& out) {
   if (type.kind() == TypeKind::kNull || column.is_null(i)) {
     out += options_.null_literal.value_or("");
@@ -60,7 +65,9 @@ void CsvEncoder::write_cell(const LogicalType& type, const Column& column, std::
   }
 }
 
-void CsvEncoder::write_text(const LogicalType& type, const Column& column, std::int64_t i,
+void CsvEncoder::write_text(const LogicalType& type,
+                            const Column& column,
+                            std::int64_t i,
                             std::string& out) {
   if (type.kind() == TypeKind::kNull || column.is_null(i)) {
     out += options_.null_literal.value_or("");
@@ -147,9 +154,10 @@ void CsvEncoder::write_text(const LogicalType& type, const Column& column, std::
 void CsvEncoder::quote_if_needed(std::string_view text, std::string& out) const {
   const char quote = options_.quote_character;
   const char escape = options_.escape_character;
-  const bool safe = text.size() <= kLongestUnquoted && std::all_of(text.begin(), text.end(), [&](char c) {
-                      return static_cast<unsigned char>(c) >= smallest_safe_ && (escape == 0 || c != escape);
-                    });
+  const bool safe =
+      text.size() <= kLongestUnquoted && std::all_of(text.begin(), text.end(), [&](char c) {
+        return static_cast<unsigned char>(c) >= smallest_safe_ && (escape == 0 || c != escape);
+      });
   if (quote == 0 || safe) {
     out += text;
     return;

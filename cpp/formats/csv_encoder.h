@@ -1,19 +1,21 @@
 #pragma once
 
+#include "formats/csv_options.h"
+#include "formats/format.h"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
 
-#include "formats/csv_options.h"
-#include "formats/format.h"
-
 namespace flott {
 
-/// Rows -> lines of CSV with the texts and the (generous) quoting of Flink's CsvRowSerializationSchema: a cell is quoted when
-/// it is longer than 24 characters or has a character not above delimiter and quote.
+/// Rows -> lines of CSV with the texts and the (generous) quoting of Flink's
+/// CsvRowSerializationSchema: a cell is quoted when it is longer than 24 characters or has a
+/// character not above delimiter and quote.
 class CsvEncoder final : public Encoder {
  public:
-  /// Throws kInvalidArgument when `type` is no row, or names the field whose type a cell cannot hold.
+  /// Throws kInvalidArgument when `type` is no row, or names the field whose type a cell cannot
+  /// hold.
   CsvEncoder(LogicalTypePtr type, CsvOptions options);
 
   bool encode(const Batch& batch, std::int64_t row, std::string& out) override;

@@ -17,7 +17,8 @@ struct CsvOptions {
   /// A cell of the wrong type becomes null, a broken line is skipped.
   bool ignore_parse_errors = false;
   std::string array_element_delimiter = ";";
-  /// A cell with this text is null. Absent: no cell is null when read, nulls are written as nothing.
+  /// A cell with this text is null. Absent: no cell is null when read, nulls are written as
+  /// nothing.
   std::optional<std::string> null_literal;
   /// Decimals as `1E+2` where BigDecimal does so.
   bool decimal_scientific = true;

@@ -1,14 +1,14 @@
 #include "formats/format.h"
 
-#include <initializer_list>
-#include <utility>
-
 #include "base/error.h"
 #include "formats/csv_decoder.h"
 #include "formats/csv_encoder.h"
 #include "formats/json_decoder.h"
 #include "formats/json_encoder.h"
 #include "formats/string_format.h"
+
+#include <initializer_list>
+#include <utility>
 
 namespace flott {
 
@@ -37,7 +37,8 @@ constexpr const char* kLineDelimiter = "line-delimiter";
 /// Reads the options of one format and refuses the ones it does not have.
 class OptionReader {
  public:
-  OptionReader(const std::string& format, const FormatOptions& options,
+  OptionReader(const std::string& format,
+               const FormatOptions& options,
                std::initializer_list<const char*> known)
       : format_(format), options_(options) {
     for (const auto& [name, value] : options) {
@@ -49,8 +50,11 @@ class OptionReader {
         names += k;
       }
       if (!found) {
-        throw_error(ErrorKind::kInvalidArgument, "format '{}' has no option '{}'; it has: {}", format,
-                    name, names.empty() ? std::string("none") : names);
+        throw_error(ErrorKind::kInvalidArgument,
+                    "format '{}' has no option '{}'; it has: {}",
+                    format,
+                    name,
+                    names.empty() ? std::string("none") : names);
       }
     }
   }
@@ -68,10 +72,14 @@ class OptionReader {
     if (found->second == "true" || found->second == "false") {
       return found->second == "true";
     }
-    throw_error(ErrorKind::kInvalidArgument, "option '{}' of format '{}' must be true or false, not '{}'",
-                name, format_, found->second);
+    throw_error(ErrorKind::kInvalidArgument,
+                "option '{}' of format '{}' must be true or false, not '{}'",
+                name,
+                format_,
+                found->second);
   }
-  /// One character; `\t` may be spelt with a backslash. 0 when the option is absent and there is no default.
+  /// One character; `\t` may be spelt with a backslash. 0 when the option is absent and there is no
+  /// default.
   char character(const char* name, char default_value) const {
     const auto found = options_.find(name);
     if (found == options_.end()) {
@@ -81,14 +89,21 @@ class OptionReader {
       return '\t';
     }
     if (found->second.size() != 1) {
-      throw_error(ErrorKind::kInvalidArgument, "option '{}' of format '{}' must be one character, not '{}'",
-                  name, format_, found->second);
+      throw_error(ErrorKind::kInvalidArgument,
+                  "option '{}' of format '{}' must be one character, not '{}'",
+                  name,
+                  format_,
+                  found->second);
     }
     return found->second[0];
   }
   [[noreturn]] void refuse(const char* name, const std::string& value, const char* allowed) const {
-    throw_error(ErrorKind::kInvalidArgument, "option '{}' of format '{}' must be {}, not '{}'", name,
-                format_, allowed, value);
+    throw_error(ErrorKind::kInvalidArgument,
+                "option '{}' of format '{}' must be {}, not '{}'",
+                name,
+                format_,
+                allowed,
+                value);
   }
 
  private:
@@ -128,15 +143,28 @@ MapNullKeyMode map_null_key_mode(const OptionReader& reader) {
 OptionReader json_reader(const std::string& format, const FormatOptions& options) {
   return {format,
           options,
-          {kFailOnMissingField, kIgnoreParseErrors, kTimestampFormat, kMapNullKeyMode,
-           kMapNullKeyLiteral, kDecimalAsPlainNumber, kIgnoreNullFields, kJsonParserEnabled}};
+          {kFailOnMissingField,
+           kIgnoreParseErrors,
+           kTimestampFormat,
+           kMapNullKeyMode,
+           kMapNullKeyLiteral,
+           kDecimalAsPlainNumber,
+           kIgnoreNullFields,
+           kJsonParserEnabled}};
 }
 
 OptionReader csv_reader(const std::string& format, const FormatOptions& options) {
   return {format,
           options,
-          {kFieldDelimiter, kQuoteCharacter, kDisableQuoteCharacter, kAllowComments, kIgnoreParseErrors,
-           kArrayElementDelimiter, kEscapeCharacter, kNullLiteral, kWriteBigDecimalScientific,
+          {kFieldDelimiter,
+           kQuoteCharacter,
+           kDisableQuoteCharacter,
+           kAllowComments,
+           kIgnoreParseErrors,
+           kArrayElementDelimiter,
+           kEscapeCharacter,
+           kNullLiteral,
+           kWriteBigDecimalScientific,
            kLineDelimiter}};
 }
 
@@ -145,8 +173,10 @@ CsvOptions csv_options(const OptionReader& reader) {
   csv.field_delimiter = reader.character(kFieldDelimiter, ',');
   if (reader.flag(kDisableQuoteCharacter)) {
     if (reader.has(kQuoteCharacter)) {
-      throw_error(ErrorKind::kInvalidArgument, "csv: {} and {} exclude each other; set one of them",
-                  kQuoteCharacter, kDisableQuoteCharacter);
+      throw_error(ErrorKind::kInvalidArgument,
+                  "csv: {} and {} exclude each other; set one of them",
+                  kQuoteCharacter,
+                  kDisableQuoteCharacter);
     }
     csv.quote_character = 0;
   } else {
@@ -165,13 +195,15 @@ CsvOptions csv_options(const OptionReader& reader) {
 }
 
 [[noreturn]] void unknown_format(const std::string& format) {
-  throw_error(ErrorKind::kInvalidArgument, "there is no format '{}'; there are: csv, json, raw, string",
+  throw_error(ErrorKind::kInvalidArgument,
+              "there is no format '{}'; there are: csv, json, raw, string",
               format);
 }
 
 }  // namespace
 
-std::unique_ptr<Decoder> make_decoder(const std::string& format, const FormatOptions& options,
+std::unique_ptr<Decoder> make_decoder(const std::string& format,
+                                      const FormatOptions& options,
                                       const LogicalTypePtr& type) {
   if (format == "json") {
     const OptionReader reader = json_reader(format, options);
@@ -192,7 +224,8 @@ std::unique_ptr<Decoder> make_decoder(const std::string& format, const FormatOpt
   unknown_format(format);
 }
 
-std::unique_ptr<Encoder> make_encoder(const std::string& format, const FormatOptions& options,
+std::unique_ptr<Encoder> make_encoder(const std::string& format,
+                                      const FormatOptions& options,
                                       const LogicalTypePtr& type) {
   if (format == "json") {
     const OptionReader reader = json_reader(format, options);

@@ -1,17 +1,18 @@
 #pragma once
 
+#include "types/batch.h"
+#include "types/logical_type.h"
+
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 
-#include "types/batch.h"
-#include "types/logical_type.h"
-
 namespace flott {
 
-/// Settings of a format by name; the same shape as connectors/options.h, which lies below this folder's users.
+/// Settings of a format by name; the same shape as connectors/options.h, which lies below this
+/// folder's users.
 using FormatOptions = std::map<std::string, std::string>;
 
 enum class DecodeResult {
@@ -26,9 +27,11 @@ class Decoder {
   /// Type of the rows (composite), or of the one column (kString for `string`).
   virtual const LogicalTypePtr& type() const = 0;
   /// Decodes one message into `builder` (whose type is type()) and ends the row with `timestamp`.
-  /// Leaves no partial row behind. Throws kExternal whose text is only the reason ("field 'a' is missing", "expected INT
-  /// for field 'n' but found \"x\"", "unexpected end of JSON at byte 17"); the reader adds topic, partition and offset.
-  virtual DecodeResult decode(std::string_view message, Timestamp timestamp,
+  /// Leaves no partial row behind. Throws kExternal whose text is only the reason ("field 'a' is
+  /// missing", "expected INT for field 'n' but found \"x\"", "unexpected end of JSON at byte 17");
+  /// the reader adds topic, partition and offset.
+  virtual DecodeResult decode(std::string_view message,
+                              Timestamp timestamp,
                               BatchBuilder& builder) = 0;
   /// Messages skipped because of ignore-parse-errors, so far.
   virtual std::int64_t ignored() const { return 0; }
@@ -44,13 +47,16 @@ class Encoder {
 
 /// Formats: `string` (SimpleStringSchema: one column), `json`, `csv`, `raw` (bytes). Throws
 /// kInvalidArgument for unknown formats, options or unsupported types, naming them.
-/// JSON options: `fail-on-missing-field`, `ignore-parse-errors` (true/false), `timestamp-format.standard` (SQL, ISO-8601),
-/// `map-null-key.mode` (FAIL, DROP, LITERAL), `map-null-key.literal`, `encode.decimal-as-plain-number`, `encode.ignore-null-fields`.
-/// CSV options: `field-delimiter`, `quote-character`, `disable-quote-character`, `allow-comments`, `ignore-parse-errors`,
-/// `array-element-delimiter`, `escape-character`, `null-literal`.
-std::unique_ptr<Decoder> make_decoder(const std::string& format, const FormatOptions& options,
+/// JSON options: `fail-on-missing-field`, `ignore-parse-errors` (true/false),
+/// `timestamp-format.standard` (SQL, ISO-8601), `map-null-key.mode` (FAIL, DROP, LITERAL),
+/// `map-null-key.literal`, `encode.decimal-as-plain-number`, `encode.ignore-null-fields`. CSV
+/// options: `field-delimiter`, `quote-character`, `disable-quote-character`, `allow-comments`,
+/// `ignore-parse-errors`, `array-element-delimiter`, `escape-character`, `null-literal`.
+std::unique_ptr<Decoder> make_decoder(const std::string& format,
+                                      const FormatOptions& options,
                                       const LogicalTypePtr& type);
-std::unique_ptr<Encoder> make_encoder(const std::string& format, const FormatOptions& options,
+std::unique_ptr<Encoder> make_encoder(const std::string& format,
+                                      const FormatOptions& options,
                                       const LogicalTypePtr& type);
 
 }  // namespace flott

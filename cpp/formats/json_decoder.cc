@@ -1,13 +1,13 @@
 #include "formats/json_decoder.h"
 
+#include "base/error.h"
+
 #include <simdjson.h>
 
 #include <algorithm>
 #include <bit>
 #include <cstring>
 #include <utility>
-
-#include "base/error.h"
 
 namespace flott {
 
@@ -18,8 +18,12 @@ constexpr int kMaxDepth = 1000;
 constexpr std::size_t kFirstCapacity = 4096;
 constexpr int kUnknownField = -1;
 
-bool is_blank(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_blank(char c) {
+  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 /// The grammar of JSON numbers; `integer` tells whether there is neither fraction nor exponent.
 bool is_number(std::string_view text, bool& integer) {
@@ -116,8 +120,9 @@ struct JsonDecoder::Member {
 JsonDecoder::JsonDecoder(LogicalTypePtr type, JsonDecoderOptions options)
     : type_(std::move(type)), options_(options), root_(std::make_unique<Node>()) {
   if (options_.fail_on_missing_field && options_.ignore_parse_errors) {
-    throw Error(ErrorKind::kInvalidArgument,
-                "json: fail-on-missing-field and ignore-parse-errors exclude each other; set one of them");
+    throw Error(
+        ErrorKind::kInvalidArgument,
+        "json: fail-on-missing-field and ignore-parse-errors exclude each other; set one of them");
   }
   build_node(*root_, type_, "");
 }
@@ -130,18 +135,22 @@ void JsonDecoder::build_node(Node& node, const LogicalTypePtr& type, const std::
   node.range = integer_range(node.kind);
   switch (node.kind) {
     case TypeKind::kObject:
-      throw_error(ErrorKind::kInvalidArgument,
-                  "json cannot decode {} of type {}: give it a concrete type such as Types.STRING()",
-                  path.empty() ? std::string("rows") : "field '" + path + "'", type->to_string());
+      throw_error(
+          ErrorKind::kInvalidArgument,
+          "json cannot decode {} of type {}: give it a concrete type such as Types.STRING()",
+          path.empty() ? std::string("rows") : "field '" + path + "'",
+          type->to_string());
     case TypeKind::kMap:
     case TypeKind::kMultiset: {
       const TypeKind key = type->children()[0]->kind();
       if (key == TypeKind::kArray || key == TypeKind::kMap || key == TypeKind::kMultiset ||
           key == TypeKind::kRow || key == TypeKind::kTuple) {
-        throw_error(ErrorKind::kInvalidArgument,
-                    "json cannot decode field '{}' of type {}: keys of JSON objects are text, so the "
-                    "key type must be a scalar",
-                    path, type->to_string());
+        throw_error(
+            ErrorKind::kInvalidArgument,
+            "json cannot decode field '{}' of type {}: keys of JSON objects are text, so the "
+            "key type must be a scalar",
+            path,
+            type->to_string());
       }
       break;
     }
@@ -151,7 +160,8 @@ void JsonDecoder::build_node(Node& node, const LogicalTypePtr& type, const std::
   for (std::size_t i = 0; i < type->children().size(); ++i) {
     auto child = std::make_unique<Node>();
     const bool field = type->is_composite();
-    build_node(*child, type->children()[i], field ? child_path(path, type->field_names()[i]) : path);
+    build_node(
+        *child, type->children()[i], field ? child_path(path, type->field_names()[i]) : path);
     node.children.push_back(std::move(child));
   }
   if (node.kind == TypeKind::kMultiset) {
@@ -173,7 +183,8 @@ void JsonDecoder::build_node(Node& node, const LogicalTypePtr& type, const std::
       slot = (slot + 1) & node.table_mask;
     }
     node.table[slot] = static_cast<std::int32_t>(i);
-    node.any_backslash |= has_backslash(node.names[i]) || node.names[i].find('"') != std::string::npos;
+    node.any_backslash |=
+        has_backslash(node.names[i]) || node.names[i].find('"') != std::string::npos;
   }
 }
 
@@ -187,13 +198,16 @@ bool JsonDecoder::index_message() {
     if (made != simdjson::SUCCESS) {
       index_.reset();
       index_capacity_ = 0;
-      error_before_path_ = fmt::format("a message of {} bytes is too large for JSON", message_.size());
+      error_before_path_ =
+          fmt::format("a message of {} bytes is too large for JSON", message_.size());
       return false;
     }
   }
-  // The first stage copies the end of its input into a block of its own, so that the message needs no padding.
+  // The first stage copies the end of its input into a block of its own, so that the message needs
+  // no padding.
   const simdjson::error_code error =
-      index_->stage1(reinterpret_cast<const std::uint8_t*>(message_.data()), message_.size(),
+      index_->stage1(reinterpret_cast<const std::uint8_t*>(message_.data()),
+                     message_.size(),
                      simdjson::stage1_mode::regular);
   tokens_ = index_->structural_indexes.get();
   token_count_ = index_->n_structural_indexes;
@@ -221,7 +235,8 @@ bool JsonDecoder::index_message() {
   }
 }
 
-DecodeResult JsonDecoder::decode(std::string_view message, Timestamp timestamp,
+DecodeResult JsonDecoder::decode(std::string_view message,
+                                 Timestamp timestamp,
                                  BatchBuilder& builder) {
   message_ = message;
   error_before_path_.clear();
@@ -238,7 +253,8 @@ DecodeResult JsonDecoder::decode(std::string_view message, Timestamp timestamp,
     const char first = peek();
     if (type_->is_composite()) {
       if (first == '{') {
-        status = decode_fields(*root_, [&](std::size_t i) -> ColumnBuilder& { return builder.column(i); });
+        status = decode_fields(*root_,
+                               [&](std::size_t i) -> ColumnBuilder& { return builder.column(i); });
       } else if (first == '[') {
         const std::int64_t before = builder.num_rows();
         status = decode_top_level_array(timestamp, builder);
@@ -272,7 +288,8 @@ DecodeResult JsonDecoder::decode(std::string_view message, Timestamp timestamp,
   throw_error_reason();
 }
 
-JsonDecoder::Status JsonDecoder::decode_top_level_array(Timestamp timestamp, BatchBuilder& builder) {
+JsonDecoder::Status JsonDecoder::decode_top_level_array(Timestamp timestamp,
+                                                        BatchBuilder& builder) {
   // Aside first: rows that were ended in `builder` could not be taken back when a later one is bad.
   BatchBuilder rows(type_);
   next_ = 1;
@@ -283,11 +300,13 @@ JsonDecoder::Status JsonDecoder::decode_top_level_array(Timestamp timestamp, Bat
     const char first = peek();
     Status status = Status::kOk;
     if (first == '{') {
-      status = decode_fields(*root_, [&](std::size_t c) -> ColumnBuilder& { return rows.column(c); });
+      status =
+          decode_fields(*root_, [&](std::size_t c) -> ColumnBuilder& { return rows.column(c); });
     } else {
       status = skip_value();
       if (status == Status::kOk && first != 'n') {
-        value_error(*type_, trim(message_.substr(start, position() - start)), TextResult::kMalformed);
+        value_error(
+            *type_, trim(message_.substr(start, position() - start)), TextResult::kMalformed);
         status = Status::kValue;
       }
     }
@@ -324,7 +343,8 @@ JsonDecoder::Status JsonDecoder::decode_top_level_array(Timestamp timestamp, Bat
 template <typename Columns>
 JsonDecoder::Status JsonDecoder::decode_fields(Node& node, Columns&& columns) {
   if (++depth_ > kMaxDepth) {
-    error_before_path_ = fmt::format("nested deeper than {} levels at byte {}", kMaxDepth, position());
+    error_before_path_ =
+        fmt::format("nested deeper than {} levels at byte {}", kMaxDepth, position());
     return Status::kSyntax;
   }
   ++next_;  // {
@@ -535,7 +555,8 @@ JsonDecoder::Status JsonDecoder::decode_number(const Node& node, ColumnBuilder& 
     const std::optional<double> value = parse_double(text);
     const auto low = static_cast<double>(node.range.min);
     const auto high = static_cast<double>(node.range.max);
-    const bool fits = value && *value >= low && (node.kind == TypeKind::kInt ? *value <= high : *value < high);
+    const bool fits =
+        value && *value >= low && (node.kind == TypeKind::kInt ? *value <= high : *value < high);
     if (!fits) {
       return value_error(*node.type, text, TextResult::kOutOfRange);
     }
@@ -584,7 +605,8 @@ JsonDecoder::Status JsonDecoder::compact_value(std::string& out) {
   if (const Status status = skip_value(); status != Status::kOk) {
     return status;
   }
-  // Token by token drops the blanks between them. Cleared only now: skipping may have used the same scratch.
+  // Token by token drops the blanks between them. Cleared only now: skipping may have used the same
+  // scratch.
   out.clear();
   const std::uint32_t end = next_;
   for (next_ = begin; next_ < end;) {
@@ -604,7 +626,8 @@ JsonDecoder::Status JsonDecoder::compact_value(std::string& out) {
 
 JsonDecoder::Status JsonDecoder::decode_array(Node& node, ColumnBuilder& out) {
   if (++depth_ > kMaxDepth) {
-    error_before_path_ = fmt::format("nested deeper than {} levels at byte {}", kMaxDepth, position());
+    error_before_path_ =
+        fmt::format("nested deeper than {} levels at byte {}", kMaxDepth, position());
     return Status::kSyntax;
   }
   ++next_;  // [
@@ -637,7 +660,8 @@ JsonDecoder::Status JsonDecoder::decode_array(Node& node, ColumnBuilder& out) {
 JsonDecoder::Status JsonDecoder::decode_map(Node& node, ColumnBuilder& out) {
   // First over the members, so that of a repeated key only the last is decoded.
   if (++depth_ > kMaxDepth) {
-    error_before_path_ = fmt::format("nested deeper than {} levels at byte {}", kMaxDepth, position());
+    error_before_path_ =
+        fmt::format("nested deeper than {} levels at byte {}", kMaxDepth, position());
     return Status::kSyntax;
   }
   ++next_;  // {
@@ -694,12 +718,13 @@ JsonDecoder::Status JsonDecoder::decode_map(Node& node, ColumnBuilder& out) {
       }
       key = key_scratch_;
     }
-    const TextResult result = append_text(key, *node.type->children()[0], options_.timestamp_standard,
-                                          scratch_, out.child(0));
+    const TextResult result = append_text(
+        key, *node.type->children()[0], options_.timestamp_standard, scratch_, out.child(0));
     if (result != TextResult::kOk) {
       members_.resize(base);
       return value_error(*node.type->children()[0],
-                         {member.raw_key.data() - 1, member.raw_key.size() + 2}, result);
+                         {member.raw_key.data() - 1, member.raw_key.size() + 2},
+                         result);
     }
     next_ = member.value_token;
     status = decode_value(*node.children[1], out.child(1));
@@ -745,7 +770,8 @@ JsonDecoder::Status JsonDecoder::skip_value() {
 
 JsonDecoder::Status JsonDecoder::skip_container(char open) {
   if (++depth_ > kMaxDepth) {
-    error_before_path_ = fmt::format("nested deeper than {} levels at byte {}", kMaxDepth, position());
+    error_before_path_ =
+        fmt::format("nested deeper than {} levels at byte {}", kMaxDepth, position());
     return Status::kSyntax;
   }
   const char close = open == '{' ? '}' : ']';
@@ -780,7 +806,9 @@ std::uint32_t JsonDecoder::position() const {
   return at_end() ? static_cast<std::uint32_t>(message_.size()) : tokens_[next_];
 }
 
-char JsonDecoder::peek() const { return at_end() ? '\0' : message_[tokens_[next_]]; }
+char JsonDecoder::peek() const {
+  return at_end() ? '\0' : message_[tokens_[next_]];
+}
 
 std::string_view JsonDecoder::take_scalar() {
   const std::uint32_t start = tokens_[next_];
@@ -793,8 +821,8 @@ std::string_view JsonDecoder::take_scalar() {
 }
 
 std::string_view JsonDecoder::take_string() {
-  // Between the opening quote and the next token there is nothing but the string and blanks: the first stage has seen
-  // the closing quote.
+  // Between the opening quote and the next token there is nothing but the string and blanks: the
+  // first stage has seen the closing quote.
   const std::string_view text = take_scalar();
   STREAM_DCHECK(text.size() >= 2 && text.back() == '"', "a closed string, not {}", text);
   return text.substr(1, text.size() - 2);
@@ -804,8 +832,8 @@ bool JsonDecoder::unescape(std::string_view text, std::string& out) {
   out.clear();
   const auto fail = [&](std::size_t at) {
     const auto offset = static_cast<std::size_t>(text.data() - message_.data()) + at;
-    error_before_path_ = fmt::format("bad escape sequence {} at byte {}",
-                                     excerpt(text.substr(at, 6)), offset);
+    error_before_path_ =
+        fmt::format("bad escape sequence {} at byte {}", excerpt(text.substr(at, 6)), offset);
     return false;
   };
   const auto hex4 = [&](std::size_t at, std::uint32_t& value) {
@@ -941,15 +969,16 @@ JsonDecoder::Status JsonDecoder::syntax_error(std::string_view expected) {
   return Status::kSyntax;
 }
 
-JsonDecoder::Status JsonDecoder::value_error(const LogicalType& type, std::string_view found,
+JsonDecoder::Status JsonDecoder::value_error(const LogicalType& type,
+                                             std::string_view found,
                                              TextResult result) {
   error_path_.clear();
   if (options_.ignore_parse_errors) {
     return Status::kValue;  // nobody will read the text
   }
   if (result == TextResult::kOutOfRange) {
-    error_before_path_ = fmt::format("numeric value {} is out of range of {} for field '", excerpt(found),
-                                     type.to_string());
+    error_before_path_ = fmt::format(
+        "numeric value {} is out of range of {} for field '", excerpt(found), type.to_string());
     error_after_path_ = "'";
   } else {
     error_before_path_ = fmt::format("expected {} for field '", type.to_string());

@@ -1,13 +1,13 @@
 #pragma once
 
+#include "formats/format.h"
+#include "formats/scalar_text.h"
+
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "formats/format.h"
-#include "formats/scalar_text.h"
 
 namespace simdjson::internal {
 class dom_parser_implementation;
@@ -17,21 +17,25 @@ namespace flott {
 
 struct JsonDecoderOptions {
   bool fail_on_missing_field = false;
-  /// A value of the wrong type becomes null, a text that is no JSON is skipped (as JsonRowDeserializationSchema).
+  /// A value of the wrong type becomes null, a text that is no JSON is skipped (as
+  /// JsonRowDeserializationSchema).
   bool ignore_parse_errors = false;
   TimestampStandard timestamp_standard = TimestampStandard::kRfc3339;
 };
 
 /// JSON text -> rows, straight into columns.
 ///
-/// simdjson's first stage checks UTF-8 and finds where every token starts; the walk over those tokens is ours, guided by the
-/// row type, so that a value goes from the message into its column without a tree and without an allocation, skipped values are
-/// checked too (Jackson parses them as well), and errors know field and byte. Fields are expected in schema order and
-/// looked up by name when they come otherwise; unknown ones are skipped, of repeated ones the last wins.
+/// simdjson's first stage checks UTF-8 and finds where every token starts; the walk over those
+/// tokens is ours, guided by the row type, so that a value goes from the message into its column
+/// without a tree and without an allocation, skipped values are checked too (Jackson parses them as
+/// well), and errors know field and byte. Fields are expected in schema order and looked up by name
+/// when they come otherwise; unknown ones are skipped, of repeated ones the last wins.
 ///
-/// Conversions follow flink-json's row format: numbers from strings ("12"), BOOLEAN is true only for true or "true", STRING from any
-/// value (numbers keep their digits, objects and arrays their JSON text without blanks), INT and BIGINT from 1.7 cut the
-/// fraction. DECIMAL is exact. What follows the first value of a message is ignored. Beyond it: a top-level array of objects is several rows.
+/// Conversions follow flink-json's row format: numbers from strings ("12"), BOOLEAN is true only
+/// for true or "true", STRING from any value (numbers keep their digits, objects and arrays their
+/// JSON text without blanks), INT and BIGINT from 1.7 cut the fraction. DECIMAL is exact. What
+/// follows the first value of a message is ignored. Beyond it: a top-level array of objects is
+/// several rows.
 class JsonDecoder final : public Decoder {
  public:
   /// Throws kInvalidArgument naming the field whose type JSON cannot hold.
@@ -39,7 +43,9 @@ class JsonDecoder final : public Decoder {
   ~JsonDecoder() override;
 
   const LogicalTypePtr& type() const override { return type_; }
-  DecodeResult decode(std::string_view message, Timestamp timestamp, BatchBuilder& builder) override;
+  DecodeResult decode(std::string_view message,
+                      Timestamp timestamp,
+                      BatchBuilder& builder) override;
   std::int64_t ignored() const override { return ignored_; }
 
  private:

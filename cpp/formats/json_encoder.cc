@@ -1,30 +1,32 @@
 #include "formats/json_encoder.h"
 
+#include "base/error.h"
+
 #include <cmath>
 #include <cstring>
 #include <utility>
-
-#include "base/error.h"
 
 namespace flott {
 
 namespace {
 
-/// High bit set in each byte of `word` that JSON must or we do escape: control characters, '"', '\\' and lead bytes of
-/// characters beyond U+FFFF. Borrows between bytes can only mark bytes above a truly marked one, which a second look sorts out.
+/// High bit set in each byte of `word` that JSON must or we do escape: control characters, '"',
+/// '\\' and lead bytes of characters beyond U+FFFF. Borrows between bytes can only mark bytes above
+/// a truly marked one, which a second look sorts out.
 std::uint64_t suspicious(std::uint64_t word) {
   constexpr std::uint64_t kOnes = 0x0101010101010101ULL;
   constexpr std::uint64_t kHigh = 0x8080808080808080ULL;
   const std::uint64_t control = (word - kOnes * 0x20) & ~word;
   const std::uint64_t quote = word ^ kOnes * 0x22;
   const std::uint64_t slash = word ^ kOnes * 0x5c;
-  const std::uint64_t marked =
-      control | ((quote - kOnes) & ~quote) | ((slash - kOnes) & ~slash) |
-      (word & (word << 1) & (word << 2) & (word << 3));
+  const std::uint64_t marked = control | ((quote - kOnes) & ~quote) | ((slash - kOnes) & ~slash) |
+                               (word & (word << 1) & (word << 2) & (word << 3));
   return marked & kHigh;
 }
 
-bool needs_escape(unsigned char c) { return c < 0x20 || c == '"' || c == '\\' || c >= 0xf0; }
+bool needs_escape(unsigned char c) {
+  return c < 0x20 || c == '"' || c == '\\' || c >= 0xf0;
+}
 
 void append_unicode_escape(std::uint32_t unit, std::string& out) {
   constexpr std::string_view kHex = "0123456789ABCDEF";
@@ -82,7 +84,9 @@ void append_json_string(std::string_view text, std::string& out) {
         if (c < 0x20) {
           append_unicode_escape(c, out);
         } else if (end - p >= 4) {
-          const auto byte = [&](int i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(p[i])); };
+          const auto byte = [&](int i) {
+            return static_cast<std::uint32_t>(static_cast<unsigned char>(p[i]));
+          };
           const std::uint32_t code_point = (byte(0) & 7) << 18 | (byte(1) & 0x3f) << 12 |
                                            (byte(2) & 0x3f) << 6 | (byte(3) & 0x3f);
           append_unicode_escape(0xd800 + ((code_point - 0x10000) >> 10 & 0x3ff), out);
@@ -123,7 +127,8 @@ void JsonEncoder::build_node(Node& node, const LogicalTypePtr& type, const std::
   if (node.kind == TypeKind::kObject) {
     throw_error(ErrorKind::kInvalidArgument,
                 "json cannot encode {} of type {}: give it a concrete type such as Types.STRING()",
-                path.empty() ? std::string("rows") : "field '" + path + "'", type->to_string());
+                path.empty() ? std::string("rows") : "field '" + path + "'",
+                type->to_string());
   }
   for (std::size_t i = 0; i < type->children().size(); ++i) {
     std::string child = path;
@@ -146,8 +151,10 @@ void JsonEncoder::build_node(Node& node, const LogicalTypePtr& type, const std::
 
 bool JsonEncoder::encode(const Batch& batch, std::int64_t row, std::string& out) {
   if (root_->type->is_composite()) {
-    STREAM_DCHECK(batch.columns().size() == root_->children.size(), "{} columns, not {}",
-                  root_->children.size(), batch.columns().size());
+    STREAM_DCHECK(batch.columns().size() == root_->children.size(),
+                  "{} columns, not {}",
+                  root_->children.size(),
+                  batch.columns().size());
     write_fields(*root_, [&](std::size_t i) -> const Column& { return batch.column(i); }, row, out);
   } else {
     write_value(*root_, batch.column(0), row, out);
@@ -156,7 +163,9 @@ bool JsonEncoder::encode(const Batch& batch, std::int64_t row, std::string& out)
 }
 
 template <typename Columns>
-void JsonEncoder::write_fields(const Node& node, Columns&& columns, std::int64_t row,
+void JsonEncoder::write_fields(const Node& node,
+                               Columns&& columns,
+                               std::int64_t row,
                                std::string& out) {
   out.push_back('{');
   bool first = true;
@@ -175,7 +184,9 @@ void JsonEncoder::write_fields(const Node& node, Columns&& columns, std::int64_t
   out.push_back('}');
 }
 
-void JsonEncoder::write_value(const Node& node, const Column& column, std::int64_t i,
+void JsonEncoder::write_value(const Node& node,
+                              const Column& column,
+                              std::int64_t i,
                               std::string& out) {
   if (node.kind == TypeKind::kNull || column.is_null(i)) {
     out += "null";
@@ -277,7 +288,8 @@ void JsonEncoder::write_value(const Node& node, const Column& column, std::int64
       break;
     case TypeKind::kRow:
     case TypeKind::kTuple:
-      write_fields(node, [&](std::size_t c) -> const Column& { return *column.children[c]; }, i, out);
+      write_fields(
+          node, [&](std::size_t c) -> const Column& { return *column.children[c]; }, i, out);
       break;
     case TypeKind::kNull:
     case TypeKind::kObject:
@@ -285,7 +297,9 @@ void JsonEncoder::write_value(const Node& node, const Column& column, std::int64
   }
 }
 
-void JsonEncoder::write_map(const Node& node, const Column& column, std::int64_t i,
+void JsonEncoder::write_map(const Node& node,
+                            const Column& column,
+                            std::int64_t i,
                             std::string& out) {
   const Column& keys = *column.children[0];
   const std::int32_t* const offsets = column.offset_data();
@@ -298,7 +312,8 @@ void JsonEncoder::write_map(const Node& node, const Column& column, std::int64_t
     }
     if (null_key && options_.map_null_key_mode == MapNullKeyMode::kFail) {
       throw_error(ErrorKind::kUserCode,
-                  "json cannot write the null key in map field '{}': set map-null-key.mode to DROP or LITERAL",
+                  "json cannot write the null key in map field '{}': set map-null-key.mode to DROP "
+                  "or LITERAL",
                   node.path);
     }
     if (!first) {
@@ -316,7 +331,9 @@ void JsonEncoder::write_map(const Node& node, const Column& column, std::int64_t
   out.push_back('}');
 }
 
-void JsonEncoder::write_key(const Node& node, const Column& column, std::int64_t i,
+void JsonEncoder::write_key(const Node& node,
+                            const Column& column,
+                            std::int64_t i,
                             std::string& out) {
   scratch_.clear();
   write_value(node, column, i, scratch_);

@@ -1,13 +1,13 @@
 #pragma once
 
+#include "formats/format.h"
+#include "formats/scalar_text.h"
+
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "formats/format.h"
-#include "formats/scalar_text.h"
 
 namespace flott {
 
@@ -25,8 +25,8 @@ struct JsonEncoderOptions {
 };
 
 /// Rows -> JSON objects without blanks, fields in the order of the type. Texts are those of Flink's
-/// JsonRowSerializationSchema: decimals without trailing zeros, bytes as base64, NaN and infinities as strings,
-/// characters beyond U+FFFF as two \u escapes.
+/// JsonRowSerializationSchema: decimals without trailing zeros, bytes as base64, NaN and infinities
+/// as strings, characters beyond U+FFFF as two \u escapes.
 class JsonEncoder final : public Encoder {
  public:
   /// Throws kInvalidArgument naming the field whose type JSON cannot hold.

@@ -15,10 +15,12 @@ namespace {
 constexpr std::int64_t kMicrosPerSecond = 1'000'000;
 constexpr std::int64_t kMicrosPerDay = 86'400 * kMicrosPerSecond;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
-/// Days since the epoch of a civil date and back (proleptic Gregorian), by shifting the year to begin in March so that
-/// the leap day is its last.
+/// Days since the epoch of a civil date and back (proleptic Gregorian), by shifting the year to
+/// begin in March so that the leap day is its last.
 std::int64_t days_from_civil(std::int64_t year, int month, int day) {
   year -= month <= 2 ? 1 : 0;
   const std::int64_t era = (year >= 0 ? year : year - 399) / 400;
@@ -184,7 +186,8 @@ void append_java_floating(Float value, std::string& out) {
   char* const end = buffer.data() + buffer.size();
   if (magnitude >= 1e-3 && magnitude < 1e7) {
     const auto result = std::to_chars(buffer.data(), end, value, std::chars_format::fixed);
-    const std::string_view text(buffer.data(), static_cast<std::size_t>(result.ptr - buffer.data()));
+    const std::string_view text(buffer.data(),
+                                static_cast<std::size_t>(result.ptr - buffer.data()));
     out += text;
     if (text.find('.') == std::string_view::npos) {
       out += ".0";
@@ -253,7 +256,8 @@ constexpr std::array<std::int8_t, 256> make_base64_values() {
 }
 constexpr std::array<std::int8_t, 256> kBase64Values = make_base64_values();
 
-/// Length of the valid sequence at `p`, or 0; `bad` is then how many bytes belong to the broken one.
+/// Length of the valid sequence at `p`, or 0; `bad` is then how many bytes belong to the broken
+/// one.
 std::size_t utf8_sequence(const unsigned char* p, std::size_t n, std::size_t& bad) {
   bad = 1;
   const unsigned char lead = p[0];
@@ -378,8 +382,9 @@ std::optional<double> parse_double(std::string_view text) {
   if (error == std::errc::result_out_of_range) {
     // Too large or too small for a double: as Java, infinity or zero.
     const std::size_t e = magnitude.find_first_of("eE");
-    const bool tiny = e != std::string_view::npos ? e + 1 < magnitude.size() && magnitude[e + 1] == '-'
-                                                  : magnitude.front() == '0' || magnitude.front() == '.';
+    const bool tiny = e != std::string_view::npos
+                          ? e + 1 < magnitude.size() && magnitude[e + 1] == '-'
+                          : magnitude.front() == '0' || magnitude.front() == '.';
     value = tiny ? 0.0 : std::numeric_limits<double>::infinity();
   } else if (error != std::errc()) {
     return std::nullopt;
@@ -487,7 +492,8 @@ std::optional<std::int64_t> parse_time(std::string_view text) {
   return nanos / 1000;
 }
 
-std::optional<std::int64_t> parse_timestamp(std::string_view text, const LogicalType& type,
+std::optional<std::int64_t> parse_timestamp(std::string_view text,
+                                            const LogicalType& type,
                                             TimestampStandard standard) {
   const bool instant = type.kind() == TypeKind::kTimestampLtz;
   const bool lenient = standard == TimestampStandard::kRfc3339;
@@ -541,7 +547,8 @@ bool decode_base64(std::string_view text, std::string& out) {
     text.remove_suffix(1);
     ++padding;
   }
-  if (text.size() % 4 == 1 || (padding > 0 && (text.size() + static_cast<std::size_t>(padding)) % 4 != 0)) {
+  if (text.size() % 4 == 1 ||
+      (padding > 0 && (text.size() + static_cast<std::size_t>(padding)) % 4 != 0)) {
     return false;
   }
   std::uint32_t bits = 0;
@@ -567,9 +574,13 @@ void append_integer(std::int64_t value, std::string& out) {
   out.append(buffer.data(), static_cast<std::size_t>(result.ptr - buffer.data()));
 }
 
-void append_double(double value, std::string& out) { append_java_floating(value, out); }
+void append_double(double value, std::string& out) {
+  append_java_floating(value, out);
+}
 
-void append_float(float value, std::string& out) { append_java_floating(value, out); }
+void append_float(float value, std::string& out) {
+  append_java_floating(value, out);
+}
 
 void append_decimal(__int128 unscaled, int scale, std::string& out) {
   std::array<char, 48> buffer;
@@ -647,8 +658,8 @@ void append_time(std::int64_t micros, std::string& out) {
   append_time_of_day(micros * 1000, /*min_digits=*/0, out);
 }
 
-void append_timestamp(std::int64_t value, const LogicalType& type, char separator, int min_digits,
-                      std::string& out) {
+void append_timestamp(
+    std::int64_t value, const LogicalType& type, char separator, int min_digits, std::string& out) {
   const std::int64_t per_day = type.precision() > 6 ? kMicrosPerDay * 1000 : kMicrosPerDay;
   std::int64_t days = value / per_day;
   std::int64_t rest = value % per_day;
@@ -686,8 +697,11 @@ void append_base64(std::string_view bytes, std::string& out) {
   }
 }
 
-TextResult append_text(std::string_view text, const LogicalType& type, TimestampStandard standard,
-                       std::string& scratch, ColumnBuilder& out) {
+TextResult append_text(std::string_view text,
+                       const LogicalType& type,
+                       TimestampStandard standard,
+                       std::string& scratch,
+                       ColumnBuilder& out) {
   switch (type.kind()) {
     case TypeKind::kString:
       out.append_string(text);
@@ -704,8 +718,9 @@ TextResult append_text(std::string_view text, const LogicalType& type, Timestamp
       const std::string_view digits = trim(text);
       const std::optional<std::int64_t> value = parse_integer(digits);
       if (!value) {
-        const bool number = !digits.empty() && digits.find_first_not_of("0123456789", 1) ==
-                                                   std::string_view::npos && is_digit(digits.back());
+        const bool number = !digits.empty() &&
+                            digits.find_first_not_of("0123456789", 1) == std::string_view::npos &&
+                            is_digit(digits.back());
         return number ? TextResult::kOutOfRange : TextResult::kMalformed;
       }
       const IntegerRange range = integer_range(type.kind());

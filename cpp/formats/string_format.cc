@@ -1,15 +1,16 @@
 #include "formats/string_format.h"
 
-#include <utility>
-
 #include "base/error.h"
 #include "formats/scalar_text.h"
+
+#include <utility>
 
 namespace flott {
 
 namespace {
 
-/// Whether the one column is text; throws when `type` does not have exactly one column that the format takes.
+/// Whether the one column is text; throws when `type` does not have exactly one column that the
+/// format takes.
 bool check_single_column(const std::string& format, const LogicalType& type) {
   const LogicalType& column =
       type.is_composite() && type.children().size() == 1 ? *type.children()[0] : type;
@@ -20,8 +21,10 @@ bool check_single_column(const std::string& format, const LogicalType& type) {
     return false;
   }
   throw_error(ErrorKind::kInvalidArgument,
-              "format '{}' holds one {} per message, not {}: use json or csv for rows", format,
-              format == "raw" ? "BYTES or STRING" : "STRING", type.to_string());
+              "format '{}' holds one {} per message, not {}: use json or csv for rows",
+              format,
+              format == "raw" ? "BYTES or STRING" : "STRING",
+              type.to_string());
 }
 
 }  // namespace
@@ -29,7 +32,8 @@ bool check_single_column(const std::string& format, const LogicalType& type) {
 SingleColumnDecoder::SingleColumnDecoder(const std::string& format, LogicalTypePtr type)
     : type_(std::move(type)), text_(check_single_column(format, *type_)) {}
 
-DecodeResult SingleColumnDecoder::decode(std::string_view message, Timestamp timestamp,
+DecodeResult SingleColumnDecoder::decode(std::string_view message,
+                                         Timestamp timestamp,
                                          BatchBuilder& builder) {
   if (text_ && valid_utf8_prefix(message) != message.size()) [[unlikely]] {
     scratch_.clear();

@@ -24,7 +24,9 @@ struct VertexKind {
   bool heavy_native = false;
 };
 
-bool can_chain(const StreamNode& up, const StreamNode& down, VertexKind vertex,
+bool can_chain(const StreamNode& up,
+               const StreamNode& down,
+               VertexKind vertex,
                const ChainingOptions& options) {
   if (!options.enabled || !strategies_allow(up, down)) {
     return false;
@@ -81,7 +83,9 @@ JobGraph make_job_graph(const StreamGraph& graph, const ChainingOptions& options
       kinds.push_back({node.uses_host, heavy_native(node)});
       for (const StreamEdge& edge : node.inputs) {
         out.edges.push_back({places[static_cast<std::size_t>(edge.source_node)].vertex,
-                             edge.source_node, place.vertex, edge});
+                             edge.source_node,
+                             place.vertex,
+                             edge});
       }
     }
     places.push_back(place);

@@ -1,9 +1,9 @@
 #pragma once
 
+#include "graph/stream_graph.h"
+
 #include <string>
 #include <vector>
-
-#include "graph/stream_graph.h"
 
 namespace flott {
 
@@ -40,11 +40,13 @@ struct ChainingOptions {
   bool batch_mode = false;
 };
 
-/// Chains with Flink's rules (forward edge, equal parallelism, one input, strategies and slot sharing groups allow
-/// it), and two of our own, both about the host's lock:
-/// - a native source or a native batch operator does not share a task with host functions, so that decoding and
+/// Chains with Flink's rules (forward edge, equal parallelism, one input, strategies and slot
+/// sharing groups allow it), and two of our own, both about the host's lock:
+/// - a native source or a native batch operator does not share a task with host functions, so that
+/// decoding and
 ///   encoding run beside them on another core;
-/// - a hash edge between two subtasks of parallelism 1 is chained when the upstream task runs host functions anyway:
+/// - a hash edge between two subtasks of parallelism 1 is chained when the upstream task runs host
+/// functions anyway:
 ///   there is nothing to redistribute and nothing to win by a second thread.
 JobGraph make_job_graph(const StreamGraph& graph, const ChainingOptions& options);
 

@@ -1,11 +1,5 @@
 #pragma once
 
-#include <functional>
-#include <memory>
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "connectors/source.h"
 #include "connectors/source_input.h"
 #include "operators/functions.h"
@@ -13,12 +7,18 @@
 #include "runtime/partitioner.h"
 #include "types/logical_type.h"
 
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
 namespace flott {
 
 struct StreamEdge {
   int source_node = 0;
   PartitionerSpec partitioner;
-  int input = 0;           ///< which input of the target: 0, or 1 for the second stream of a connect
+  int input = 0;  ///< which input of the target: 0, or 1 for the second stream of a connect
   SideOutputId side = -1;  ///< -1: main output
 };
 

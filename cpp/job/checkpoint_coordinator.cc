@@ -1,15 +1,17 @@
 #include "job/checkpoint_coordinator.h"
 
+#include "base/error.h"
+
 #include <algorithm>
 #include <utility>
-
-#include "base/error.h"
 
 namespace flott {
 
 CheckpointCoordinator::CheckpointCoordinator(std::vector<OperatorInfo> operators,
-                                             std::vector<TaskInfo> tasks, std::string job_id,
-                                             std::string job_name, CheckpointId first_id)
+                                             std::vector<TaskInfo> tasks,
+                                             std::string job_id,
+                                             std::string job_name,
+                                             CheckpointId first_id)
     : operators_(std::move(operators)),
       tasks_(std::move(tasks)),
       job_id_(std::move(job_id)),
@@ -76,8 +78,8 @@ CheckpointData CheckpointCoordinator::take() {
   for (std::size_t i = 0; i < tasks_.size(); ++i) {
     const auto part = pending_->parts.find(static_cast<int>(i));
     // A finished task's final state is needed again by later checkpoints: it is copied.
-    TaskSnapshot snapshot = part != pending_->parts.end() ? std::move(part->second)
-                                                          : finished_.at(static_cast<int>(i));
+    TaskSnapshot snapshot =
+        part != pending_->parts.end() ? std::move(part->second) : finished_.at(static_cast<int>(i));
     if (tasks_[i].input_operator >= 0) {
       place(tasks_[i].input_operator, tasks_[i], std::move(snapshot.input));
     }
@@ -89,6 +91,8 @@ CheckpointData CheckpointCoordinator::take() {
   return out;
 }
 
-void CheckpointCoordinator::abort() { pending_.reset(); }
+void CheckpointCoordinator::abort() {
+  pending_.reset();
+}
 
 }  // namespace flott

@@ -1,16 +1,16 @@
 #pragma once
 
+#include "base/clock.h"
+#include "checkpoint/checkpoint_storage.h"
+#include "checkpoint/snapshot.h"
+#include "runtime/task.h"
+
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
-
-#include "base/clock.h"
-#include "checkpoint/checkpoint_storage.h"
-#include "checkpoint/snapshot.h"
-#include "runtime/task.h"
 
 namespace flott {
 
@@ -32,8 +32,11 @@ class CheckpointCoordinator {
     int input_operator = -1;
     std::vector<int> link_operators;
   };
-  CheckpointCoordinator(std::vector<OperatorInfo> operators, std::vector<TaskInfo> tasks,
-                        std::string job_id, std::string job_name, CheckpointId first_id);
+  CheckpointCoordinator(std::vector<OperatorInfo> operators,
+                        std::vector<TaskInfo> tasks,
+                        std::string job_id,
+                        std::string job_name,
+                        CheckpointId first_id);
 
   struct Trigger {
     CheckpointBarrier barrier;

@@ -1,17 +1,19 @@
 #include "job/deployment.h"
 
-#include <algorithm>
-#include <utility>
-
 #include "base/error.h"
 #include "runtime/input_gate.h"
 #include "types/host.h"
+
+#include <algorithm>
+#include <utility>
 
 namespace flott {
 namespace {
 
 /// Which downstream subtasks upstream subtask `up` writes to.
-std::vector<int> targets_of(PartitionStrategy strategy, int up, int up_parallelism,
+std::vector<int> targets_of(PartitionStrategy strategy,
+                            int up,
+                            int up_parallelism,
                             int down_parallelism) {
   std::vector<int> out;
   if (strategy == PartitionStrategy::kForward) {
@@ -36,8 +38,12 @@ std::vector<int> targets_of(PartitionStrategy strategy, int up, int up_paralleli
 
 class Builder {
  public:
-  Builder(const StreamGraph& graph, const JobGraph& job_graph, const JobOptions& options,
-          const std::string& job_id, const Clock& clock, const CheckpointData* restore,
+  Builder(const StreamGraph& graph,
+          const JobGraph& job_graph,
+          const JobOptions& options,
+          const std::string& job_id,
+          const Clock& clock,
+          const CheckpointData* restore,
           const DeploymentCallbacks& callbacks)
       : graph_(graph),
         job_graph_(job_graph),
@@ -76,16 +82,21 @@ class Builder {
       return;
     }
     for (const OperatorCheckpoint& stored : restore_->operators) {
-      const bool known = std::any_of(graph_.nodes().begin(), graph_.nodes().end(),
+      const bool known = std::any_of(graph_.nodes().begin(),
+                                     graph_.nodes().end(),
                                      [&](const StreamNode& n) { return uid_of(n) == stored.uid; });
-      const bool stateless =
-          std::all_of(stored.subtasks.begin(), stored.subtasks.end(),
-                      [](const OperatorSnapshot& snapshot) { return snapshot.empty(); });
+      const bool stateless = std::all_of(
+          stored.subtasks.begin(), stored.subtasks.end(), [](const OperatorSnapshot& snapshot) {
+            return snapshot.empty();
+          });
       if (!known && !stateless) {
-        throw_error(ErrorKind::kInvalidArgument,
-                    "checkpoint {} holds state of operator '{}' (uid '{}'), which this job does not "
-                    "have; give the operator its old uid(), or start without the checkpoint",
-                    restore_->id, stored.name, stored.uid);
+        throw_error(
+            ErrorKind::kInvalidArgument,
+            "checkpoint {} holds state of operator '{}' (uid '{}'), which this job does not "
+            "have; give the operator its old uid(), or start without the checkpoint",
+            restore_->id,
+            stored.name,
+            stored.uid);
       }
     }
   }
@@ -111,20 +122,22 @@ class Builder {
       auto& rows = channels_.emplace_back();
       for (int i = 0; i < up.parallelism; ++i) {
         auto& row = rows.emplace_back();
-        for (const int target : targets_of(edge.edge.partitioner.strategy, i, up.parallelism,
-                                           down.parallelism)) {
+        for (const int target :
+             targets_of(edge.edge.partitioner.strategy, i, up.parallelism, down.parallelism)) {
           row.emplace_back(
-              target, std::make_shared<Channel>(
-                          options_.channel_capacity_bytes,
-                          *signals_[static_cast<std::size_t>(task_of(edge.source_vertex, i))],
-                          *signals_[static_cast<std::size_t>(task_of(edge.target_vertex, target))]));
+              target,
+              std::make_shared<Channel>(
+                  options_.channel_capacity_bytes,
+                  *signals_[static_cast<std::size_t>(task_of(edge.source_vertex, i))],
+                  *signals_[static_cast<std::size_t>(task_of(edge.target_vertex, target))]));
         }
       }
     }
   }
 
   /// The writers of everything that leaves `emitter` in one subtask.
-  std::vector<OperatorChain::LinkSpec::Edge> edges_of(const JobVertex& vertex, int emitter,
+  std::vector<OperatorChain::LinkSpec::Edge> edges_of(const JobVertex& vertex,
+                                                      int emitter,
                                                       int subtask) {
     std::vector<OperatorChain::LinkSpec::Edge> out;
     for (std::size_t e = 0; e < job_graph_.edges.size(); ++e) {
@@ -194,7 +207,9 @@ class Builder {
     }
   }
 
-  void deploy_task(const JobVertex& vertex, int subtask, const std::vector<int>& operator_ids,
+  void deploy_task(const JobVertex& vertex,
+                   int subtask,
+                   const std::vector<int>& operator_ids,
                    DeployedSource* source) {
     const int task_id = task_of(vertex.id, subtask);
     const auto& signal = signals_[static_cast<std::size_t>(task_id)];
@@ -264,11 +279,10 @@ class Builder {
       link.max_parallelism = n.max_parallelism;
       link.keyed = n.keyed;
       link.output_type = n.output_type;
-      link.input_type =
-          n.inputs.empty()
-              ? LogicalType::object()
-              : (n.inputs[0].side < 0 ? node(n.inputs[0].source_node).output_type
-                                      : LogicalType::object());
+      link.input_type = n.inputs.empty()
+                            ? LogicalType::object()
+                            : (n.inputs[0].side < 0 ? node(n.inputs[0].source_node).output_type
+                                                    : LogicalType::object());
       link.op = n.make_operator(subtask);
       link.parent = chained.parent - static_cast<int>(first_link);
       link.parent = std::max(link.parent, -1);
@@ -283,8 +297,8 @@ class Builder {
       info.link_operators.push_back(operator_ids[i]);
       links.push_back(std::move(link));
     }
-    auto chain = std::make_unique<OperatorChain>(environment, std::move(links),
-                                                 std::move(head_edges));
+    auto chain =
+        std::make_unique<OperatorChain>(environment, std::move(links), std::move(head_edges));
     Task::Callbacks callbacks;
     callbacks.acknowledge = [this_callbacks = callbacks_, task_id](CheckpointId id,
                                                                    TaskSnapshot snapshot) {
@@ -295,8 +309,12 @@ class Builder {
     };
     callbacks.thread_start = options_.on_thread_start;
     callbacks.keep_final_state = options_.checkpointing;
-    deployed.task = std::make_unique<Task>(vertex.name, signal, cancelled, clock_,
-                                           std::move(input), std::move(chain),
+    deployed.task = std::make_unique<Task>(vertex.name,
+                                           signal,
+                                           cancelled,
+                                           clock_,
+                                           std::move(input),
+                                           std::move(chain),
                                            std::move(callbacks));
     out_.tasks.push_back(std::move(deployed));
     out_.task_infos.push_back(std::move(info));
@@ -322,8 +340,12 @@ std::string uid_of(const StreamNode& node) {
   return node.uid.empty() ? fmt::format("{}-{}", node.id, node.name) : node.uid;
 }
 
-Deployment deploy(const StreamGraph& graph, const JobGraph& job_graph, const JobOptions& options,
-                  const std::string& job_id, const Clock& clock, const CheckpointData* restore,
+Deployment deploy(const StreamGraph& graph,
+                  const JobGraph& job_graph,
+                  const JobOptions& options,
+                  const std::string& job_id,
+                  const Clock& clock,
+                  const CheckpointData* restore,
                   const DeploymentCallbacks& callbacks) {
   // Factories copy host functions.
   const HostScope scope;
@@ -335,13 +357,16 @@ const OperatorCheckpoint* stored_source(const std::optional<CheckpointData>& che
   if (!checkpoint) {
     return nullptr;
   }
-  const auto found = std::find_if(checkpoint->operators.begin(), checkpoint->operators.end(),
+  const auto found = std::find_if(checkpoint->operators.begin(),
+                                  checkpoint->operators.end(),
                                   [&](const OperatorCheckpoint& op) { return op.uid == uid; });
   return found == checkpoint->operators.end() ? nullptr : &*found;
 }
 
-void assign_splits(const Deployment& deployment, const DeployedSource& source,
-                   SplitAssigner::Shares shares, bool last) {
+void assign_splits(const Deployment& deployment,
+                   const DeployedSource& source,
+                   SplitAssigner::Shares shares,
+                   bool last) {
   for (std::size_t i = 0; i < shares.size(); ++i) {
     Task& task = *deployment.tasks[static_cast<std::size_t>(source.tasks[i])].task;
     task.post([input = source.inputs[i], share = std::move(shares[i]), last] {

@@ -1,18 +1,18 @@
 #pragma once
 
-#include <functional>
-#include <map>
-#include <memory>
-#include <optional>
-#include <string>
-#include <vector>
-
 #include "connectors/source_input.h"
 #include "graph/job_graph.h"
 #include "job/checkpoint_coordinator.h"
 #include "job/job.h"
 #include "job/split_assigner.h"
 #include "runtime/task.h"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace flott {
 
@@ -21,8 +21,8 @@ struct DeployedSource {
   std::shared_ptr<Source> source;
   std::string uid;
   std::string name;
-  std::vector<int> tasks;              ///< by subtask
-  std::vector<SourceInput*> inputs;    ///< by subtask; touched by letters to the tasks only
+  std::vector<int> tasks;            ///< by subtask
+  std::vector<SourceInput*> inputs;  ///< by subtask; touched by letters to the tasks only
 };
 
 /// The tasks of a job, wired by channels, not yet running.
@@ -47,10 +47,14 @@ struct DeploymentCallbacks {
 /// The uid under which a checkpoint stores a node: the user's, or `<node id>-<name>`.
 std::string uid_of(const StreamNode& node);
 
-/// Builds channels, chains and tasks; operators get their share of `restore`. Throws kInvalidArgument when the
-/// checkpoint holds state of an operator that is not in the graph.
-Deployment deploy(const StreamGraph& graph, const JobGraph& job_graph, const JobOptions& options,
-                  const std::string& job_id, const Clock& clock, const CheckpointData* restore,
+/// Builds channels, chains and tasks; operators get their share of `restore`. Throws
+/// kInvalidArgument when the checkpoint holds state of an operator that is not in the graph.
+Deployment deploy(const StreamGraph& graph,
+                  const JobGraph& job_graph,
+                  const JobOptions& options,
+                  const std::string& job_id,
+                  const Clock& clock,
+                  const CheckpointData* restore,
                   const DeploymentCallbacks& callbacks);
 
 /// A source's part of a checkpoint, or null.
@@ -58,7 +62,9 @@ const OperatorCheckpoint* stored_source(const std::optional<CheckpointData>& che
                                         const std::string& uid);
 
 /// Hands splits to the source's subtasks by letters; `last`: no more follow.
-void assign_splits(const Deployment& deployment, const DeployedSource& source,
-                   SplitAssigner::Shares shares, bool last);
+void assign_splits(const Deployment& deployment,
+                   const DeployedSource& source,
+                   SplitAssigner::Shares shares,
+                   bool last);
 
 }  // namespace flott

@@ -1,5 +1,8 @@
 #pragma once
 
+#include "base/clock.h"
+#include "graph/stream_graph.h"
+
 #include <chrono>
 #include <exception>
 #include <functional>
@@ -8,9 +11,6 @@
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "base/clock.h"
-#include "graph/stream_graph.h"
 
 namespace flott {
 
@@ -28,8 +28,8 @@ struct JobOptions {
   std::int64_t buffer_timeout_ms = 100;  ///< accepted; batches close when the source has no more
   std::size_t channel_capacity_bytes = 4 << 20;
   std::int64_t checkpoint_interval_ms = 0;  ///< 0: no periodic checkpoints
-  /// Snapshots may be asked for; an interval or a directory implies it. Off: trigger_checkpoint() is refused, and ended tasks
-  /// do not keep their state.
+  /// Snapshots may be asked for; an interval or a directory implies it. Off: trigger_checkpoint()
+  /// is refused, and ended tasks do not keep their state.
   bool checkpointing = false;
   std::int64_t checkpoint_timeout_ms = 600'000;
   int tolerable_checkpoint_failures = 0;
@@ -39,14 +39,16 @@ struct JobOptions {
   std::string restore_path;  ///< a checkpoint to start from, or empty
   /// Not owned; null: the system clock.
   const Clock* clock = nullptr;
-  /// Copies the caller's context (contextvars) onto each task thread; may be empty. Called with host's lock held.
+  /// Copies the caller's context (contextvars) onto each task thread; may be empty. Called with
+  /// host's lock held.
   std::function<void()> on_thread_start;
 };
 
 struct JobResult {
   JobStatus status = JobStatus::kFinished;
   std::int64_t net_runtime_ms = 0;
-  /// The first failure; a host exception travels inside (bindings' own exception type derived from Error).
+  /// The first failure; a host exception travels inside (bindings' own exception type derived from
+  /// Error).
   std::exception_ptr error;
   /// "operator 'Map', subtask 1/2, record 'abc'": where it happened.
   std::string error_location;
@@ -59,8 +61,8 @@ struct CheckpointStats {
   std::int64_t size_bytes = 0;
 };
 
-/// A running (or ended) job: its tasks' threads and the coordinator's. Every method is thread-safe. The destructor
-/// cancels and joins.
+/// A running (or ended) job: its tasks' threads and the coordinator's. Every method is thread-safe.
+/// The destructor cancels and joins.
 class Job {
  public:
   virtual ~Job() = default;
@@ -69,11 +71,13 @@ class Job {
   virtual JobStatus status() const = 0;
   /// Asks every task to stop; returns at once.
   virtual void cancel() = 0;
-  /// Waits at most `timeout`; true when the job reached a terminal status and all threads are joined.
+  /// Waits at most `timeout`; true when the job reached a terminal status and all threads are
+  /// joined.
   virtual bool wait_for(std::chrono::milliseconds timeout) = 0;
   /// Only after a terminal status.
   virtual const JobResult& result() const = 0;
-  /// Takes a checkpoint now and waits for it; returns its path (or id in memory). Throws if it fails or the job ends first.
+  /// Takes a checkpoint now and waits for it; returns its path (or id in memory). Throws if it
+  /// fails or the job ends first.
   virtual std::string trigger_checkpoint() = 0;
   virtual std::vector<CheckpointStats> checkpoints() const = 0;
   /// "vertex name[subtask] operator metric" -> value; sums are up to the reader.

@@ -1,14 +1,14 @@
 #include "job/local_job.h"
 
+#include "base/error.h"
+#include "base/log.h"
+#include "types/host.h"
+
 #include <pthread.h>
 
 #include <algorithm>
 #include <random>
 #include <utility>
-
-#include "base/error.h"
-#include "base/log.h"
-#include "types/host.h"
 
 namespace flott {
 namespace {
@@ -32,7 +32,9 @@ JobOptions with_checkpointing_implied(JobOptions options) {
   return options;
 }
 
-std::int64_t ms_to_ns(std::int64_t ms) { return ms * 1'000'000; }
+std::int64_t ms_to_ns(std::int64_t ms) {
+  return ms * 1'000'000;
+}
 
 std::string message_of(const std::exception_ptr& error) {
   try {
@@ -118,18 +120,19 @@ LocalJob::LocalJob(const StreamGraph& graph, const JobOptions& options)
     restored_ = read_checkpoint(options_.restore_path);
     first_checkpoint = restored_->id + 1;
   }
-  const JobGraph job_graph =
-      make_job_graph(graph, {options_.chaining, options_.batch_mode});
+  const JobGraph job_graph = make_job_graph(graph, {options_.chaining, options_.batch_mode});
   DeploymentCallbacks callbacks;
   callbacks.acknowledge = [this](int task, CheckpointId checkpoint, TaskSnapshot snapshot) {
     post(Acknowledged{task, checkpoint, std::move(snapshot)});
   };
   callbacks.ended = [this](int task, TaskResult result) { post(Ended{task, std::move(result)}); };
-  deployment_ = deploy(graph, job_graph, options_, id_, clock_,
-                       restored_ ? &*restored_ : nullptr, callbacks);
-  checkpoints_ = std::make_unique<CheckpointCoordinator>(
-      std::move(deployment_.operators), std::move(deployment_.task_infos), id_, options_.name,
-      first_checkpoint);
+  deployment_ =
+      deploy(graph, job_graph, options_, id_, clock_, restored_ ? &*restored_ : nullptr, callbacks);
+  checkpoints_ = std::make_unique<CheckpointCoordinator>(std::move(deployment_.operators),
+                                                         std::move(deployment_.task_infos),
+                                                         id_,
+                                                         options_.name,
+                                                         first_checkpoint);
   storage_ = options_.checkpoint_directory.empty()
                  ? make_memory_checkpoint_storage()
                  : make_file_checkpoint_storage(options_.checkpoint_directory);
@@ -253,9 +256,8 @@ void LocalJob::handle(Ended& event) {
     case TaskResult::Status::kFailed: {
       const std::string op = event.result.failed_operator.empty() ? deployed.task->name()
                                                                   : event.result.failed_operator;
-      std::string location =
-          fmt::format("operator '{}', subtask {}/{}", op, deployed.subtask + 1,
-                      deployed.parallelism);
+      std::string location = fmt::format(
+          "operator '{}', subtask {}/{}", op, deployed.subtask + 1, deployed.parallelism);
       if (!event.result.failed_record.empty()) {
         location += fmt::format(", record {}", event.result.failed_record);
       }
@@ -269,17 +271,19 @@ void LocalJob::handle(TriggerRequest& event) {
   if (stopping() || checkpoints_->sources_finished()) {
     event.reply->set_exception(std::make_exception_ptr(
         Error(ErrorKind::kInvalidArgument,
-              fmt::format("job '{}' is {}{}: no checkpoint can be taken", options_.name,
+              fmt::format("job '{}' is {}{}: no checkpoint can be taken",
+                          options_.name,
                           job_status_name(status_),
                           checkpoints_->sources_finished() ? " and its sources have ended" : ""))));
     return;
   }
   if (!options_.checkpointing) {
-    event.reply->set_exception(std::make_exception_ptr(
-        Error(ErrorKind::kInvalidArgument,
-              fmt::format("job '{}' runs without checkpoints; call env.enable_checkpointing(interval) or set "
-                          "execution.checkpointing.dir before it starts",
-                          options_.name))));
+    event.reply->set_exception(std::make_exception_ptr(Error(
+        ErrorKind::kInvalidArgument,
+        fmt::format(
+            "job '{}' runs without checkpoints; call env.enable_checkpointing(interval) or set "
+            "execution.checkpointing.dir before it starts",
+            options_.name))));
     return;
   }
   waiting_.push_back(std::move(event.reply));
@@ -295,7 +299,12 @@ void LocalJob::fail(std::exception_ptr error, std::string location) {
   if (result_.error) {
     return;  // the first failure is the cause; the others follow from it
   }
-  log(LogLevel::kInfo, "flott.job", "job '{}' ({}) failed in {}: {}", options_.name, id_, location,
+  log(LogLevel::kInfo,
+      "flott.job",
+      "job '{}' ({}) failed in {}: {}",
+      options_.name,
+      id_,
+      location,
       message_of(error));
   result_.error = std::move(error);
   result_.error_location = std::move(location);
@@ -308,7 +317,8 @@ void LocalJob::discover(std::size_t index, bool initial) {
   SourceState& state = sources_[index];
   const auto cancelled = [this] { return stopping(); };
   try {
-    assign_splits(deployment_, source,
+    assign_splits(deployment_,
+                  source,
                   initial ? state.assigner.first(stored_source(restored_, source.uid), cancelled)
                           : state.assigner.later(cancelled),
                   state.assigner.bounded());
@@ -318,10 +328,9 @@ void LocalJob::discover(std::size_t index, bool initial) {
     }
     return;
   }
-  state.next_discovery_ns =
-      state.assigner.bounded()
-          ? kNever
-          : monotonic_ns() + ms_to_ns(source.source->discovery_interval_ms());
+  state.next_discovery_ns = state.assigner.bounded()
+                                ? kNever
+                                : monotonic_ns() + ms_to_ns(source.source->discovery_interval_ms());
 }
 
 std::int64_t LocalJob::next_deadline_ns() const {
@@ -333,8 +342,8 @@ std::int64_t LocalJob::next_deadline_ns() const {
     next = std::min(next, source.next_discovery_ns);
   }
   if (checkpoints_->pending()) {
-    next = std::min(next,
-                    checkpoints_->pending_since_ns() + ms_to_ns(options_.checkpoint_timeout_ms));
+    next =
+        std::min(next, checkpoints_->pending_since_ns() + ms_to_ns(options_.checkpoint_timeout_ms));
   } else if (options_.checkpoint_interval_ms > 0) {
     next = std::min(next, next_checkpoint_ns_);
   }
@@ -381,8 +390,14 @@ void LocalJob::complete_checkpoint() {
     return;
   }
   const std::int64_t duration_ms = (monotonic_ns() - since_ns) / 1'000'000;
-  log(LogLevel::kInfo, "flott.checkpoint", "checkpoint {} of job '{}' completed: {} bytes in {} ms, {}",
-      id, options_.name, bytes, duration_ms, path);
+  log(LogLevel::kInfo,
+      "flott.checkpoint",
+      "checkpoint {} of job '{}' completed: {} bytes in {} ms, {}",
+      id,
+      options_.name,
+      bytes,
+      duration_ms,
+      path);
   {
     const std::lock_guard lock(mutex_);
     checkpoint_stats_.push_back({id, path, duration_ms, static_cast<std::int64_t>(bytes)});
@@ -429,10 +444,10 @@ void LocalJob::finish() {
   for (std::thread& thread : task_threads_) {
     thread.join();
   }
-  reply_all({}, std::make_exception_ptr(
-                    Error(ErrorKind::kExternal,
-                          fmt::format("job '{}' ended before the checkpoint was complete",
-                                      options_.name))));
+  reply_all({},
+            std::make_exception_ptr(Error(
+                ErrorKind::kExternal,
+                fmt::format("job '{}' ended before the checkpoint was complete", options_.name))));
   JobStatus final_status = JobStatus::kFinished;
   if (result_.error) {
     final_status = JobStatus::kFailed;
@@ -468,7 +483,8 @@ std::string LocalJob::trigger_checkpoint() {
   {
     const std::lock_guard lock(mutex_);
     if (terminal_) {
-      throw_error(ErrorKind::kInvalidArgument, "job '{}' has ended: no checkpoint can be taken",
+      throw_error(ErrorKind::kInvalidArgument,
+                  "job '{}' has ended: no checkpoint can be taken",
                   options_.name);
     }
     events_.push_back(TriggerRequest{reply});
@@ -500,8 +516,10 @@ std::vector<std::string> LocalJob::blocked_operators() const {
   for (const Deployment::DeployedTask& deployed : deployment_.tasks) {
     const std::int64_t since_ns = deployed.task->slice_started_ns();
     if (since_ns != 0 && now_ns - since_ns > kBlockedNs) {
-      out.push_back(fmt::format("{} (subtask {}/{}), for {} s", deployed.task->name(),
-                                deployed.subtask + 1, deployed.parallelism,
+      out.push_back(fmt::format("{} (subtask {}/{}), for {} s",
+                                deployed.task->name(),
+                                deployed.subtask + 1,
+                                deployed.parallelism,
                                 (now_ns - since_ns) / 1'000'000'000));
     }
   }

@@ -1,14 +1,14 @@
 #pragma once
 
+#include "job/deployment.h"
+#include "job/job.h"
+#include "job/split_assigner.h"
+
 #include <condition_variable>
 #include <deque>
 #include <future>
 #include <mutex>
 #include <thread>
-
-#include "job/deployment.h"
-#include "job/job.h"
-#include "job/split_assigner.h"
 
 namespace flott {
 

@@ -1,8 +1,8 @@
 #include "job/split_assigner.h"
 
-#include <utility>
-
 #include "connectors/source_input.h"
+
+#include <utility>
 
 namespace flott {
 

@@ -1,12 +1,13 @@
 #include "job/step_executor.h"
 
-#include <utility>
-
 #include "base/error.h"
+
+#include <utility>
 
 namespace flott {
 
-StepExecutor::StepExecutor(const StreamGraph& graph, JobOptions options,
+StepExecutor::StepExecutor(const StreamGraph& graph,
+                           JobOptions options,
                            std::optional<CheckpointData> restore)
     : options_(std::move(options)), restored_(std::move(restore)) {
   if (!restored_ && !options_.restore_path.empty()) {
@@ -23,26 +24,34 @@ StepExecutor::StepExecutor(const StreamGraph& graph, JobOptions options,
   callbacks.ended = [this](int task, TaskResult result) {
     ++ended_;
     if (result.status == TaskResult::Status::kFinished) {
-      checkpoint_complete_ =
-          coordinator_->task_finished(task, std::move(result.final_snapshot)) ||
-          checkpoint_complete_;
+      checkpoint_complete_ = coordinator_->task_finished(task, std::move(result.final_snapshot)) ||
+                             checkpoint_complete_;
     } else if (result.status == TaskResult::Status::kFailed && !error_) {
-      const Deployment::DeployedTask& deployed =
-          deployment_.tasks[static_cast<std::size_t>(task)];
+      const Deployment::DeployedTask& deployed = deployment_.tasks[static_cast<std::size_t>(task)];
       error_ = result.error;
-      error_location_ = fmt::format("operator '{}', subtask {}/{}", result.failed_operator,
-                                    deployed.subtask + 1, deployed.parallelism);
+      error_location_ = fmt::format("operator '{}', subtask {}/{}",
+                                    result.failed_operator,
+                                    deployed.subtask + 1,
+                                    deployed.parallelism);
     }
   };
-  deployment_ = deploy(graph, make_job_graph(graph, {options_.chaining, options_.batch_mode}),
-                       options_, job_id, clock_, restored_ ? &*restored_ : nullptr, callbacks);
-  coordinator_ = std::make_unique<CheckpointCoordinator>(
-      std::move(deployment_.operators), std::move(deployment_.task_infos), job_id, options_.name,
-      first_checkpoint);
+  deployment_ = deploy(graph,
+                       make_job_graph(graph, {options_.chaining, options_.batch_mode}),
+                       options_,
+                       job_id,
+                       clock_,
+                       restored_ ? &*restored_ : nullptr,
+                       callbacks);
+  coordinator_ = std::make_unique<CheckpointCoordinator>(std::move(deployment_.operators),
+                                                         std::move(deployment_.task_infos),
+                                                         job_id,
+                                                         options_.name,
+                                                         first_checkpoint);
   task_ended_.resize(deployment_.tasks.size());
   for (const DeployedSource& source : deployment_.sources) {
     SplitAssigner assigner(*source.source, source.tasks.size());
-    assign_splits(deployment_, source,
+    assign_splits(deployment_,
+                  source,
                   assigner.first(stored_source(restored_, source.uid), [] { return false; }),
                   assigner.bounded());
   }

@@ -1,23 +1,25 @@
 #pragma once
 
+#include "base/clock.h"
+#include "job/deployment.h"
+#include "job/job.h"
+
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
-#include "job/deployment.h"
-#include "job/job.h"
-
 namespace flott {
 
-/// Runs a whole job on the calling thread, step by step, under a clock that moves only when told to: for tests
-/// that need no sleep and always run in the same order. The same tasks, channels and checkpoints as
-/// LocalJob, without its threads. Not for sources that need threads of their own.
+/// Runs a whole job on the calling thread, step by step, under a clock that moves only when told
+/// to: for tests that need no sleep and always run in the same order. The same tasks, channels and
+/// checkpoints as LocalJob, without its threads. Not for sources that need threads of their own.
 class StepExecutor {
  public:
-  /// `options.clock` is ignored; `restore` takes the place of `options.restore_path`. Throws as start_job().
-  explicit StepExecutor(const StreamGraph& graph, JobOptions options = {},
+  /// `options.clock` is ignored; `restore` takes the place of `options.restore_path`. Throws as
+  /// start_job().
+  explicit StepExecutor(const StreamGraph& graph,
+                        JobOptions options = {},
                         std::optional<CheckpointData> restore = std::nullopt);
   /// Cancels and closes what still runs.
   ~StepExecutor();
@@ -25,7 +27,8 @@ class StepExecutor {
   ManualClock& clock() { return clock_; }
   /// One slice of every task that is not done. True when any of them did something.
   bool step();
-  /// Steps until nothing is left to do at the present time, or every task has ended. Throws the first failure.
+  /// Steps until nothing is left to do at the present time, or every task has ended. Throws the
+  /// first failure.
   void run_until_idle();
   /// Moves the clock, then runs until idle.
   void advance(Timestamp by_ms);

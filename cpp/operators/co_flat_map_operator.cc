@@ -1,8 +1,8 @@
 #include "operators/co_flat_map_operator.h"
 
-#include <utility>
-
 #include "operators/output_collector.h"
+
+#include <utility>
 
 namespace flott {
 namespace {

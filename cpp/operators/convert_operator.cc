@@ -1,9 +1,9 @@
 #include "operators/convert_operator.h"
 
-#include <utility>
-
 #include "types/batch.h"
 #include "types/host.h"
+
+#include <utility>
 
 namespace flott {
 namespace {
@@ -34,8 +34,10 @@ class ConvertOperator final : public Operator {
       if (keys != nullptr) {
         key = keys->at(static_cast<std::size_t>(row));
       }
-      builder.append(convert(batch->value_at(row), *batch->type()), batch->timestamp_at(row),
-                     batch->kind_at(row), keys != nullptr ? &key : nullptr);
+      builder.append(convert(batch->value_at(row), *batch->type()),
+                     batch->timestamp_at(row),
+                     batch->kind_at(row),
+                     keys != nullptr ? &key : nullptr);
     }
     if (BatchPtr converted = builder.finish()) {
       out.emit_batch(std::move(converted));

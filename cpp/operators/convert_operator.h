@@ -1,9 +1,9 @@
 #pragma once
 
-#include <memory>
-
 #include "runtime/operator.h"
 #include "types/logical_type.h"
+
+#include <memory>
 
 namespace flott {
 

@@ -1,12 +1,12 @@
 #include "operators/field_aggregation.h"
 
+#include "base/error.h"
+#include "types/batch.h"
+
 #include <algorithm>
 #include <cstdint>
 #include <utility>
 #include <vector>
-
-#include "base/error.h"
-#include "types/batch.h"
 
 namespace flott {
 namespace {
@@ -109,7 +109,10 @@ class FieldAggregation final : public ReduceFunction {
  private:
   /// `replace` makes the result record out of a new field.
   template <typename Replace>
-  Value combine(const Value& accumulated, const Value& value, const Value& a, const Value& b,
+  Value combine(const Value& accumulated,
+                const Value& value,
+                const Value& a,
+                const Value& b,
                 Replace replace) const {
     switch (aggregation_) {
       case Aggregation::kSum:
@@ -130,11 +133,15 @@ class FieldAggregation final : public ReduceFunction {
     if (value.is_object()) {
       throw_error(ErrorKind::kUserCode,
                   "{}() cannot look into the value {}; declare the stream's type, or use reduce()",
-                  name_of(aggregation_), value.to_string());
+                  name_of(aggregation_),
+                  value.to_string());
     }
     if (field_.index != 0 || !field_.name.empty()) {
-      throw_error(ErrorKind::kUserCode, "{}() of field {}: the value {} has no fields",
-                  name_of(aggregation_), field_text(), value.to_string());
+      throw_error(ErrorKind::kUserCode,
+                  "{}() of field {}: the value {} has no fields",
+                  name_of(aggregation_),
+                  field_text(),
+                  value.to_string());
     }
   }
 
@@ -158,13 +165,15 @@ class FieldAggregation final : public ReduceFunction {
   }
 
   [[noreturn]] void no_such_field(const Value& record) const {
-    throw_error(ErrorKind::kUserCode, "{}() of field {}: the record {} has no such field",
-                name_of(aggregation_), field_text(), record.to_string());
+    throw_error(ErrorKind::kUserCode,
+                "{}() of field {}: the record {} has no such field",
+                name_of(aggregation_),
+                field_text(),
+                record.to_string());
   }
 
   std::string field_text() const {
-    return field_.name.empty() ? fmt::format("{}", field_.index)
-                               : fmt::format("'{}'", field_.name);
+    return field_.name.empty() ? fmt::format("{}", field_.index) : fmt::format("'{}'", field_.name);
   }
 
   Aggregation aggregation_;
@@ -177,8 +186,7 @@ Value add_values(const Value& a, const Value& b) {
   if (a.kind() == ValueKind::kString && b.kind() == ValueKind::kString) {
     return Value::string(a.as_string() + b.as_string());
   }
-  const bool decimals =
-      a.kind() == ValueKind::kDecimal || b.kind() == ValueKind::kDecimal;
+  const bool decimals = a.kind() == ValueKind::kDecimal || b.kind() == ValueKind::kDecimal;
   const auto exact = [](const Value& v) {
     return v.kind() == ValueKind::kDecimal || v.kind() == ValueKind::kInt;
   };

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <memory>
-#include <string>
-
 #include "state/state.h"
 #include "types/value.h"
+
+#include <memory>
+#include <string>
 
 namespace flott {
 

@@ -1,18 +1,19 @@
 #pragma once
 
-#include <memory>
-#include <string>
-#include <vector>
-
 #include "runtime/operator.h"
 #include "state/state.h"
 #include "types/value.h"
 #include "types/window.h"
 
+#include <memory>
+#include <string>
+#include <vector>
+
 namespace flott {
 
 /// User functions as the engine sees them. `bindings/` implements them over Python callables; C++
-/// tests over lambdas. One instance per subtask, called on the task's thread with the host's lock held.
+/// tests over lambdas. One instance per subtask, called on the task's thread with the host's lock
+/// held.
 
 /// Life cycle shared by all. `context` gives subtask, state and metrics.
 class UserFunction {
@@ -69,7 +70,9 @@ class ProcessContext {
 /// broadcast variants: `input` tells the stream.
 class ProcessFunction : public UserFunction {
  public:
-  virtual void process_element(Value&& value, int input, ProcessContext& context,
+  virtual void process_element(Value&& value,
+                               int input,
+                               ProcessContext& context,
                                Collector& out) = 0;
   virtual void on_timer(Timestamp time, ProcessContext& context, Collector& out) = 0;
 };
@@ -116,7 +119,8 @@ class WindowFunctionContext {
   virtual ~WindowFunctionContext() = default;
   virtual const Value& current_key() const = 0;
   virtual const Window& window() const = 0;
-  /// Session-like windows: per-window state is not allowed, since the window may still become another one.
+  /// Session-like windows: per-window state is not allowed, since the window may still become
+  /// another one.
   virtual bool is_merging() const { return false; }
   virtual Timestamp current_watermark() const = 0;
   virtual Timestamp current_processing_time() const = 0;
@@ -127,7 +131,8 @@ class WindowFunctionContext {
 /// ProcessWindowFunction, WindowFunction and their window_all forms.
 class WindowFunction : public UserFunction {
  public:
-  virtual void process(WindowFunctionContext& context, std::vector<Value> elements,
+  virtual void process(WindowFunctionContext& context,
+                       std::vector<Value> elements,
                        Collector& out) = 0;
   /// The window is being removed: clear what `window_state` holds.
   virtual void clear(WindowFunctionContext& /*context*/) {}

@@ -1,12 +1,12 @@
 #include "operators/key_by_operator.h"
 
-#include <memory>
-#include <string>
-#include <utility>
-
 #include "base/bytes.h"
 #include "base/error.h"
 #include "types/key.h"
+
+#include <memory>
+#include <string>
+#include <utility>
 
 namespace flott {
 namespace {
@@ -101,7 +101,9 @@ class KeyByOperator final : public Operator {
     const int field = selector_->field_index();
     if (field >= 0 && batch->type()->is_composite()) {
       STREAM_CHECK(static_cast<std::size_t>(field) < batch->columns().size(),
-                   "key field {} of a row of {} fields", field, batch->columns().size());
+                   "key field {} of a row of {} fields",
+                   field,
+                   batch->columns().size());
       append_keys(batch->column(static_cast<std::size_t>(field)), *keys);
     } else {
       for (std::int64_t row = 0; row < batch->num_rows(); ++row) {

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <memory>
-
 #include "operators/functions.h"
 #include "runtime/operator.h"
+
+#include <memory>
 
 namespace flott {
 

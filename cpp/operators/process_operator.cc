@@ -1,10 +1,10 @@
 #include "operators/process_operator.h"
 
-#include <algorithm>
-#include <utility>
-
 #include "base/error.h"
 #include "operators/output_collector.h"
+
+#include <algorithm>
+#include <utility>
 
 namespace flott {
 namespace {
@@ -39,9 +39,7 @@ class Context final : public ProcessContext {
     return timers_ != nullptr ? timers_->current_watermark() : watermark_;
   }
   Timestamp current_processing_time() const override { return operator_->clock().now_ms(); }
-  const Value& current_key() const override {
-    return has_key_ ? state_->current_key() : no_key_;
-  }
+  const Value& current_key() const override { return has_key_ ? state_->current_key() : no_key_; }
   TimeDomain time_domain() const override { return domain_; }
   void register_timer(TimeDomain domain, Timestamp time) override {
     timers("registered").register_timer(domain, Window{}, time);
@@ -56,13 +54,15 @@ class Context final : public ProcessContext {
       throw_error(ErrorKind::kInvalidArgument,
                   "a timer was {} on a stream without keys; timers belong to a key: call key_by() "
                   "before process() (operator '{}')",
-                  done, operator_->operator_name());
+                  done,
+                  operator_->operator_name());
     }
     if (!has_key_) {
       throw_error(ErrorKind::kInvalidArgument,
                   "a timer was {} while a broadcast element was handled; it has no key: use "
                   "timers in process_element() of the keyed side (operator '{}')",
-                  done, operator_->operator_name());
+                  done,
+                  operator_->operator_name());
     }
     return *timers_;
   }
@@ -103,8 +103,7 @@ class ProcessOperator final : public Operator {
     return true;
   }
 
-  void on_timer(TimeDomain domain, Timestamp time, const Window& /*window*/,
-                Output& out) override {
+  void on_timer(TimeDomain domain, Timestamp time, const Window& /*window*/, Output& out) override {
     context_of_function_.enter_timer(domain, time);
     OutputCollector collector(out, domain == TimeDomain::kEventTime ? time : kNoTimestamp);
     function_->on_timer(time, context_of_function_, collector);

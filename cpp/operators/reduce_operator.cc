@@ -1,8 +1,8 @@
 #include "operators/reduce_operator.h"
 
-#include <utility>
-
 #include "base/error.h"
+
+#include <utility>
 
 namespace flott {
 namespace {
@@ -11,7 +11,8 @@ constexpr const char* kStateName = "_reduce_state";
 
 class ReduceOperator final : public Operator {
  public:
-  ReduceOperator(std::shared_ptr<ReduceFunction> function, UserFunction* life_cycle,
+  ReduceOperator(std::shared_ptr<ReduceFunction> function,
+                 UserFunction* life_cycle,
                  LogicalTypePtr value_type)
       : function_(std::move(function)),
         life_cycle_(life_cycle),

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <memory>
-
 #include "operators/functions.h"
 #include "runtime/operator.h"
 #include "state/state.h"
+
+#include <memory>
 
 namespace flott {
 
@@ -14,8 +14,8 @@ namespace flott {
 ///
 /// `function` is also opened and closed when it is a UserFunction given as `life_cycle` (borrowed,
 /// may be null; usually the same object).
-std::unique_ptr<Operator> make_reduce_operator(
-    std::shared_ptr<ReduceFunction> function, UserFunction* life_cycle = nullptr,
-    LogicalTypePtr value_type = LogicalType::object());
+std::unique_ptr<Operator> make_reduce_operator(std::shared_ptr<ReduceFunction> function,
+                                               UserFunction* life_cycle = nullptr,
+                                               LogicalTypePtr value_type = LogicalType::object());
 
 }  // namespace flott

@@ -1,10 +1,10 @@
 #include "operators/timestamps_and_watermarks_operator.h"
 
+#include "operators/watermark_generators.h"
+
 #include <algorithm>
 #include <utility>
 #include <vector>
-
-#include "operators/watermark_generators.h"
 
 namespace flott {
 namespace {
@@ -63,8 +63,7 @@ class TimestampsAndWatermarksOperator final : public Operator {
     for (std::int64_t row = 0; row < rows; ++row) {
       const Timestamp given = batch->timestamp_at(row);
       timestamps[static_cast<std::size_t>(row)] =
-          assigner_ == nullptr ? given
-                               : assigner_->extract_timestamp(batch->value_at(row), given);
+          assigner_ == nullptr ? given : assigner_->extract_timestamp(batch->value_at(row), given);
     }
     note_activity();
     if (generator_->is_periodic_only()) {
@@ -74,12 +73,11 @@ class TimestampsAndWatermarksOperator final : public Operator {
       out.emit_batch(assigner_ == nullptr ? batch : batch->with_timestamps(std::move(timestamps)));
       return;
     }
-    const BatchPtr stamped =
-        assigner_ == nullptr ? batch : batch->with_timestamps(timestamps);
+    const BatchPtr stamped = assigner_ == nullptr ? batch : batch->with_timestamps(timestamps);
     std::int64_t begin = 0;
     for (std::int64_t row = 0; row < rows; ++row) {
-      const Timestamp watermark = generator_->on_event(
-          batch->value_at(row), timestamps[static_cast<std::size_t>(row)]);
+      const Timestamp watermark =
+          generator_->on_event(batch->value_at(row), timestamps[static_cast<std::size_t>(row)]);
       if (watermark > current_watermark_ || generator_->is_idle() != generator_idle_) {
         out.emit_batch(stamped->slice(begin, row + 1));
         begin = row + 1;
@@ -173,8 +171,8 @@ class TimestampsAndWatermarksOperator final : public Operator {
   std::int64_t interval_ms_ = 0;
   Timestamp next_periodic_ms_ = 0;
   Timestamp current_watermark_ = kMinWatermark;
-  bool idle_reported_ = false;  ///< of the idleness wrapper: reset by any record
-  bool is_idle_ = false;        ///< of the output: reset by a watermark
+  bool idle_reported_ = false;   ///< of the idleness wrapper: reset by any record
+  bool is_idle_ = false;         ///< of the output: reset by a watermark
   bool generator_idle_ = false;  ///< the generator's own word
 };
 

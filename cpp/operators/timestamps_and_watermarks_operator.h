@@ -1,10 +1,10 @@
 #pragma once
 
-#include <cstdint>
-#include <memory>
-
 #include "operators/functions.h"
 #include "runtime/operator.h"
+
+#include <cstdint>
+#include <memory>
 
 namespace flott {
 

@@ -1,8 +1,8 @@
 #include "operators/watermark_generators.h"
 
-#include <algorithm>
-
 #include "base/error.h"
+
+#include <algorithm>
 
 namespace flott {
 namespace {
@@ -41,9 +41,10 @@ class NoWatermarks final : public WatermarkGenerator {
 std::unique_ptr<WatermarkGenerator> make_bounded_out_of_orderness_watermarks(
     std::int64_t delay_ms) {
   if (delay_ms < 0) {
-    throw_error(ErrorKind::kInvalidArgument,
-                "the out-of-orderness bound of a watermark strategy must not be negative, got {} ms",
-                delay_ms);
+    throw_error(
+        ErrorKind::kInvalidArgument,
+        "the out-of-orderness bound of a watermark strategy must not be negative, got {} ms",
+        delay_ms);
   }
   return std::make_unique<BoundedOutOfOrderness>(delay_ms);
 }

@@ -1,9 +1,9 @@
 #pragma once
 
+#include "operators/functions.h"
+
 #include <cstdint>
 #include <memory>
-
-#include "operators/functions.h"
 
 namespace flott {
 

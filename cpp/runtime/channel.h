@@ -1,20 +1,20 @@
 #pragma once
 
+#include "runtime/element.h"
+#include "runtime/task_signal.h"
+
 #include <atomic>
 #include <deque>
 #include <mutex>
 #include <optional>
-
-#include "runtime/element.h"
-#include "runtime/task_signal.h"
 
 namespace flott {
 
 /// A bounded in-memory connection from one upstream subtask to one downstream subtask.
 ///
 /// Bounded in bytes with a soft limit: push() always succeeds and the producer asks has_room()
-/// between slices, so one large batch never dead-locks. One producer thread, one consumer thread; the lock is held for a deque
-/// operation only.
+/// between slices, so one large batch never dead-locks. One producer thread, one consumer thread;
+/// the lock is held for a deque operation only.
 class Channel {
  public:
   Channel(std::size_t capacity_bytes, TaskSignal& producer, TaskSignal& consumer)

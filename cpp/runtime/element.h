@@ -1,10 +1,10 @@
 #pragma once
 
-#include <variant>
-
 #include "base/time.h"
 #include "checkpoint/snapshot.h"
 #include "types/batch.h"
+
+#include <variant>
 
 namespace flott {
 

@@ -1,9 +1,9 @@
 #include "runtime/input_gate.h"
 
+#include "base/log.h"
+
 #include <algorithm>
 #include <utility>
-
-#include "base/log.h"
 
 namespace flott {
 
@@ -95,8 +95,11 @@ bool InputGate::on_barrier(std::size_t index, CheckpointBarrier barrier, Item& o
   }
   if (!aligning_ || barrier.id > aligning_->id) {
     if (aligning_) {
-      log(LogLevel::kInfo, "flott.checkpoint",
-          "checkpoint {} overtaken by {} before it was aligned", aligning_->id, barrier.id);
+      log(LogLevel::kInfo,
+          "flott.checkpoint",
+          "checkpoint {} overtaken by {} before it was aligned",
+          aligning_->id,
+          barrier.id);
       for (State& state : channels_) {
         state.blocked = false;
       }

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <memory>
-#include <vector>
-
 #include "runtime/channel.h"
 #include "runtime/task_input.h"
 #include "runtime/watermark_valve.h"
+
+#include <memory>
+#include <vector>
 
 namespace flott {
 
@@ -40,7 +40,7 @@ class InputGate final : public TaskInput {
   std::size_t cursor_ = 0;
   std::optional<CheckpointBarrier> aligning_;
   CheckpointId last_barrier_ = -1;
-  bool unblocked_ = false;  ///< channels were unblocked in the middle of a round
+  bool unblocked_ = false;    ///< channels were unblocked in the middle of a round
   std::vector<Item> queued_;  ///< a channel's end may yield several items
 };
 

@@ -1,16 +1,16 @@
 #pragma once
 
+#include "runtime/task_signal.h"
+
 #include <atomic>
 #include <functional>
 #include <mutex>
 #include <vector>
 
-#include "runtime/task_signal.h"
-
 namespace flott {
 
-/// Letters for a task from other threads: checkpoint triggers, new splits, notifications. post() from
-/// any thread, drain() by the task between slices. After close() letters are dropped.
+/// Letters for a task from other threads: checkpoint triggers, new splits, notifications. post()
+/// from any thread, drain() by the task between slices. After close() letters are dropped.
 class Mailbox {
  public:
   using Letter = std::function<void()>;

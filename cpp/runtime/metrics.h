@@ -24,7 +24,8 @@ class Counter {
 };
 
 /// Named metrics of one operator in one subtask, with Flink's names (numRecordsIn, numRecordsOut,
-/// numLateRecordsDropped, currentInputWatermark, ...). Registering is thread-safe; counters live as long as the group.
+/// numLateRecordsDropped, currentInputWatermark, ...). Registering is thread-safe; counters live as
+/// long as the group.
 class MetricGroup {
  public:
   /// The counter of that name; made on first use.

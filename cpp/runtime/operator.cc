@@ -7,8 +7,8 @@ namespace flott {
 void Operator::process_batch(const BatchPtr& batch, int input, Output& out) {
   const std::int64_t rows = batch->num_rows();
   const KeyColumn* keys = batch->keys().get();
-  KeyedStateBackend* keyed = context_ != nullptr && context_->is_keyed() ? &context_->keyed_state()
-                                                                         : nullptr;
+  KeyedStateBackend* keyed =
+      context_ != nullptr && context_->is_keyed() ? &context_->keyed_state() : nullptr;
   for (std::int64_t row = 0; row < rows; ++row) {
     Key key;
     Record record{batch->value_at(row), batch->timestamp_at(row), batch->kind_at(row), nullptr};
@@ -28,16 +28,21 @@ bool Operator::process_watermark(Timestamp watermark, std::int64_t deadline_ns, 
     return true;
   }
   return context().timers().advance_watermark(
-      watermark, deadline_ns,
+      watermark,
+      deadline_ns,
       [this, &out](TimeDomain domain, Timestamp time, const Window& window) {
         on_timer(domain, time, window, out);
       });
 }
 
-void Operator::on_timer(TimeDomain /*domain*/, Timestamp time, const Window& /*window*/,
+void Operator::on_timer(TimeDomain /*domain*/,
+                        Timestamp time,
+                        const Window& /*window*/,
                         Output& /*out*/) {
-  throw_error(ErrorKind::kInternal, "operator '{}' has a timer at {} but no on_timer",
-              context().operator_name(), time);
+  throw_error(ErrorKind::kInternal,
+              "operator '{}' has a timer at {} but no on_timer",
+              context().operator_name(),
+              time);
 }
 
 }  // namespace flott

@@ -1,10 +1,5 @@
 #pragma once
 
-#include <functional>
-#include <memory>
-#include <string>
-#include <vector>
-
 #include "base/clock.h"
 #include "checkpoint/snapshot.h"
 #include "runtime/element.h"
@@ -12,6 +7,11 @@
 #include "state/keyed_state_backend.h"
 #include "state/timer_service.h"
 #include "types/batch.h"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace flott {
 
@@ -72,7 +72,8 @@ class OperatorContext {
   virtual MetricGroup& metrics() = 0;
 
   /// Asks the task to call on_wakeup() at the first slice after the clock reaches `time_ms`
-  /// (periodic watermarks, flush intervals). One pending wake-up per operator: a later call replaces it.
+  /// (periodic watermarks, flush intervals). One pending wake-up per operator: a later call
+  /// replaces it.
   virtual void schedule_wakeup(Timestamp time_ms) = 0;
   /// As schedule_wakeup, from any thread, as soon as possible (I/O completions).
   virtual std::function<void()> async_wakeup() = 0;
@@ -88,11 +89,13 @@ enum class Granularity {
 /// The contract every operator implements.
 ///
 /// Calls come from one thread, in this order:
-///   open, { process | process_batch | process_watermark | process_status | on_wakeup | snapshot | notify_* }*,
-///   end_input (once an input, when all its channels have ended; the maximum watermark comes first), finish, close.
-/// close() is called exactly once after open() was tried, also after failure or cancellation, and must not throw
-/// for a resource that was never acquired. After it returns, nothing else is called. Nothing may block for long:
-/// I/O goes to threads of the connector, and what cannot proceed says so through busy().
+///   open, { process | process_batch | process_watermark | process_status | on_wakeup | snapshot |
+///   notify_* }*, end_input (once an input, when all its channels have ended; the maximum watermark
+///   comes first), finish, close.
+/// close() is called exactly once after open() was tried, also after failure or cancellation, and
+/// must not throw for a resource that was never acquired. After it returns, nothing else is called.
+/// Nothing may block for long: I/O goes to threads of the connector, and what cannot proceed says
+/// so through busy().
 class Operator {
  public:
   virtual ~Operator() = default;
@@ -108,9 +111,10 @@ class Operator {
   /// kBatch; the default walks the rows through process().
   virtual void process_batch(const BatchPtr& batch, int input, Output& out);
 
-  /// The combined watermark of all inputs rose to `watermark`. Works until `deadline_ns` (monotonic_ns) and returns true when
-  /// done; false asks to be called again with the same value. The chain passes the watermark on afterwards
-  /// (unless forwards_watermarks() is false). The default fires the operator's event timers, if it has any, by on_timer().
+  /// The combined watermark of all inputs rose to `watermark`. Works until `deadline_ns`
+  /// (monotonic_ns) and returns true when done; false asks to be called again with the same value.
+  /// The chain passes the watermark on afterwards (unless forwards_watermarks() is false). The
+  /// default fires the operator's event timers, if it has any, by on_timer().
   virtual bool process_watermark(Timestamp watermark, std::int64_t deadline_ns, Output& out);
   virtual bool forwards_watermarks() const { return true; }
   virtual void process_status(WatermarkStatus /*status*/, Output& /*out*/) {}
@@ -126,12 +130,12 @@ class Operator {
   virtual bool can_be_busy() const { return false; }
 
   virtual void end_input(int /*input*/, Output& /*out*/) {}
-  /// All inputs ended, all timers fired: flush what is buffered. Returns false while work is still in flight (called
-  /// again after a wake-up).
+  /// All inputs ended, all timers fired: flush what is buffered. Returns false while work is still
+  /// in flight (called again after a wake-up).
   virtual bool finish(Output& /*out*/) { return true; }
 
-  /// Before the barrier goes on: bring in-flight work to a state that snapshot() can store (flush for
-  /// at-least-once sinks). Returns false while still in flight.
+  /// Before the barrier goes on: bring in-flight work to a state that snapshot() can store (flush
+  /// for at-least-once sinks). Returns false while still in flight.
   virtual bool prepare_snapshot(CheckpointId /*id*/, Output& /*out*/) { return true; }
   /// Adds operator state; keyed state and timers are added by the engine.
   virtual void snapshot(CheckpointId /*id*/, OperatorSnapshot& /*snapshot*/) {}

@@ -1,11 +1,11 @@
 #include "runtime/operator_chain.h"
 
+#include "base/error.h"
+#include "base/log.h"
+
 #include <algorithm>
 #include <limits>
 #include <utility>
-
-#include "base/error.h"
-#include "base/log.h"
 
 namespace flott {
 namespace {
@@ -102,7 +102,8 @@ class OperatorChain::LinkContext final : public OperatorContext {
     if (!keyed_) {
       throw_error(ErrorKind::kInvalidArgument,
                   "operator '{}' uses {} but its stream has no keys; call key_by(...) before it",
-                  name_, what);
+                  name_,
+                  what);
     }
   }
 
@@ -156,12 +157,12 @@ class OperatorChain::LinkOutput final : public Output {
     }
   }
   bool has_room() const {
-    return std::all_of(writers_.begin(), writers_.end(),
-                       [](const auto& writer) { return writer->has_room(); });
+    return std::all_of(
+        writers_.begin(), writers_.end(), [](const auto& writer) { return writer->has_room(); });
   }
   bool uses_host() const {
-    return std::any_of(writers_.begin(), writers_.end(),
-                       [](const auto& writer) { return writer->uses_host(); });
+    return std::any_of(
+        writers_.begin(), writers_.end(), [](const auto& writer) { return writer->uses_host(); });
   }
 
  private:
@@ -234,10 +235,10 @@ struct OperatorChain::Link {
         op->process(std::move(record), input, output);
         return;
       }
-      Value value = chain.environment_.object_reuse ? std::move(record.value)
-                                                    : record.value.isolated();
-      if (BatchPtr before = buffer.append(std::move(value), record.timestamp, record.kind,
-                                          record.key)) {
+      Value value =
+          chain.environment_.object_reuse ? std::move(record.value) : record.value.isolated();
+      if (BatchPtr before =
+              buffer.append(std::move(value), record.timestamp, record.kind, record.key)) {
         op->process_batch(before, input, output);
       }
       if (buffer.num_rows() >= kMaxBufferedRows) {
@@ -310,7 +311,9 @@ void OperatorChain::LinkOutput::deliver(Target& target, Record&& record) {
       return;
     }
     Record copy{chain_.environment_.object_reuse ? record.value : record.value.isolated(),
-                record.timestamp, record.kind, record.key};
+                record.timestamp,
+                record.kind,
+                record.key};
     link->process(std::move(copy), 0);
   }
   for (RecordWriter* writer : target.writers) {
@@ -375,7 +378,8 @@ void OperatorChain::LinkOutput::emit_status(WatermarkStatus status) {
   broadcast(status);
 }
 
-OperatorChain::OperatorChain(const TaskEnvironment& environment, std::vector<LinkSpec> links,
+OperatorChain::OperatorChain(const TaskEnvironment& environment,
+                             std::vector<LinkSpec> links,
                              std::vector<LinkSpec::Edge> head_edges)
     : environment_(environment), head_output_(std::make_unique<LinkOutput>(*this)) {
   for (LinkSpec& spec : links) {
@@ -390,8 +394,7 @@ OperatorChain::OperatorChain(const TaskEnvironment& environment, std::vector<Lin
     if (spec.parent >= 0) {
       Link& parent = *links_[static_cast<std::size_t>(spec.parent)];
       parent.output.add_link(spec.side, &link);
-      link.sees_input_watermark =
-          parent.sees_input_watermark && parent.op->forwards_watermarks();
+      link.sees_input_watermark = parent.sees_input_watermark && parent.op->forwards_watermarks();
     } else {
       head_output_->add_link(spec.side, &link);
     }
@@ -404,8 +407,8 @@ OperatorChain::OperatorChain(const TaskEnvironment& environment, std::vector<Lin
     head_output_->add_edge(edge.side, std::move(edge.writer));
   }
   uses_host_ = uses_host_ || head_output_->uses_host();
-  const auto heads = std::count_if(links.begin(), links.end(),
-                                   [](const LinkSpec& spec) { return spec.parent < 0; });
+  const auto heads = std::count_if(
+      links.begin(), links.end(), [](const LinkSpec& spec) { return spec.parent < 0; });
   single_head_ = heads == 1 && head_edges.empty();
   row_head_ = single_head_ && links_[0]->granularity == Granularity::kRow;
 }
@@ -420,7 +423,9 @@ void OperatorChain::open() {
   }
 }
 
-std::int64_t OperatorChain::process(const BatchPtr& batch, std::int64_t row, int input,
+std::int64_t OperatorChain::process(const BatchPtr& batch,
+                                    std::int64_t row,
+                                    int input,
                                     std::int64_t deadline_ns) {
   current_batch_ = batch;
   current_row_ = row;
@@ -490,7 +495,9 @@ bool OperatorChain::process_watermark(Timestamp watermark, std::int64_t deadline
   return true;
 }
 
-void OperatorChain::process_status(WatermarkStatus status) { head_output_->emit_status(status); }
+void OperatorChain::process_status(WatermarkStatus status) {
+  head_output_->emit_status(status);
+}
 
 bool OperatorChain::fire_timers(std::int64_t deadline_ns) {
   const Timestamp now = environment_.clock->now_ms();
@@ -529,7 +536,8 @@ Timestamp OperatorChain::next_time() const {
 }
 
 bool OperatorChain::has_async_wakeup() const {
-  return std::any_of(links_.begin() + static_cast<std::ptrdiff_t>(first_due_link()), links_.end(),
+  return std::any_of(links_.begin() + static_cast<std::ptrdiff_t>(first_due_link()),
+                     links_.end(),
                      [](const auto& link) { return link->context.async_pending(); });
 }
 
@@ -559,7 +567,8 @@ bool OperatorChain::finish() {
     if (!done) {
       return false;
     }
-    // What waits for the clock is dropped at the end of input, as in Flink; it must not be in the final snapshot.
+    // What waits for the clock is dropped at the end of input, as in Flink; it must not be in the
+    // final snapshot.
     if (TimerService* timers = link.context.timer_service()) {
       timers->drop_processing_timers();
     }
@@ -639,7 +648,8 @@ std::exception_ptr OperatorChain::close() {
 }
 
 bool OperatorChain::any_busy() const {
-  return std::any_of(busy_row_operators_.begin(), busy_row_operators_.end(),
+  return std::any_of(busy_row_operators_.begin(),
+                     busy_row_operators_.end(),
                      [](const Operator* op) { return op->busy(); });
 }
 
@@ -650,7 +660,9 @@ bool OperatorChain::ready() const {
          });
 }
 
-const std::string& OperatorChain::uid(std::size_t link) const { return links_[link]->uid; }
+const std::string& OperatorChain::uid(std::size_t link) const {
+  return links_[link]->uid;
+}
 
 const std::string& OperatorChain::failed_operator() const {
   static const std::string kNone;

@@ -1,5 +1,8 @@
 #pragma once
 
+#include "runtime/operator.h"
+#include "runtime/record_writer.h"
+
 #include <algorithm>
 #include <atomic>
 #include <exception>
@@ -7,9 +10,6 @@
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "runtime/operator.h"
-#include "runtime/record_writer.h"
 
 namespace flott {
 
@@ -33,9 +33,9 @@ struct TaskEnvironment {
 struct CancelledException {};
 
 /// The operators of one task, connected by calls: the first gets the task's input, each emits into
-/// the next ones and into the edges that leave the task. A tree in topological order (an operator may feed two). Rows run
-/// depth-first through row operators; a batch operator after a row operator gets what was collected until flush().
-/// Owned by the task, used on its thread only.
+/// the next ones and into the edges that leave the task. A tree in topological order (an operator
+/// may feed two). Rows run depth-first through row operators; a batch operator after a row operator
+/// gets what was collected until flush(). Owned by the task, used on its thread only.
 class OperatorChain {
  public:
   struct LinkSpec {
@@ -43,7 +43,7 @@ class OperatorChain {
     std::string uid;
     int max_parallelism = kDefaultMaxParallelism;
     bool keyed = false;
-    LogicalTypePtr input_type;   ///< of what a batch operator gets collected
+    LogicalTypePtr input_type;  ///< of what a batch operator gets collected
     LogicalTypePtr output_type;
     std::unique_ptr<Operator> op;
     int parent = -1;         ///< index of the link that feeds this one; -1: the task's input
@@ -59,20 +59,24 @@ class OperatorChain {
   };
 
   /// `head_edges`: edges that leave directly from the task's input (a source without operators).
-  OperatorChain(const TaskEnvironment& environment, std::vector<LinkSpec> links,
+  OperatorChain(const TaskEnvironment& environment,
+                std::vector<LinkSpec> links,
                 std::vector<LinkSpec::Edge> head_edges);
   ~OperatorChain();
 
   /// Opens from the last operator to the first, so that an operator may emit while it opens.
   void open();
   /// Rows [row, num_rows) of a batch from `input`, until `deadline_ns`; returns the next row.
-  std::int64_t process(const BatchPtr& batch, std::int64_t row, int input,
+  std::int64_t process(const BatchPtr& batch,
+                       std::int64_t row,
+                       int input,
                        std::int64_t deadline_ns);
   /// The watermark of the task's input, in bounded steps; true when it has passed the whole chain.
   bool process_watermark(Timestamp watermark, std::int64_t deadline_ns);
   void process_status(WatermarkStatus status);
-  /// Due processing-time timers and wake-ups; true when none is left. Operators that already prepared the running
-  /// checkpoint, or have finished, are left alone: what they would emit came behind the flush of those after them.
+  /// Due processing-time timers and wake-ups; true when none is left. Operators that already
+  /// prepared the running checkpoint, or have finished, are left alone: what they would emit came
+  /// behind the flush of those after them.
   bool fire_timers(std::int64_t deadline_ns);
   /// Clock time of the next timer or wake-up of those operators.
   Timestamp next_time() const;

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "runtime/operator.h"
+
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
-
-#include "runtime/operator.h"
 
 namespace flott {
 

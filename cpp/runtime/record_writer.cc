@@ -1,8 +1,8 @@
 #include "runtime/record_writer.h"
 
-#include <utility>
-
 #include "base/error.h"
+
+#include <utility>
 
 namespace flott {
 namespace {
@@ -45,7 +45,9 @@ BatchPtr isolate_batch(const BatchPtr& batch) {
       key = batch->keys()->at(static_cast<std::size_t>(row));
       key_pointer = &key;
     }
-    builder.append(batch->value_at(row).isolated(), batch->timestamp_at(row), batch->kind_at(row),
+    builder.append(batch->value_at(row).isolated(),
+                   batch->timestamp_at(row),
+                   batch->kind_at(row),
                    key_pointer);
   }
   return builder.finish();
@@ -95,7 +97,9 @@ std::size_t RecordWriter::choose(const Value& value, const Key* key) {
         throw_error(ErrorKind::kUserCode,
                     "the partitioner returned {} for {}; it must be in [0, {}), the parallelism of "
                     "the operator after partition_custom",
-                    chosen, value.to_string(), n);
+                    chosen,
+                    value.to_string(),
+                    n);
       }
       return static_cast<std::size_t>(chosen);
     }
@@ -110,10 +114,9 @@ void RecordWriter::emit(Record&& record) {
     }
     return;
   }
-  const std::size_t channel =
-      channels_.size() == 1 && strategy_ != PartitionStrategy::kCustom
-          ? 0
-          : choose(record.value, record.key);
+  const std::size_t channel = channels_.size() == 1 && strategy_ != PartitionStrategy::kCustom
+                                  ? 0
+                                  : choose(record.value, record.key);
   append(channel, object_reuse_ ? std::move(record.value) : record.value.isolated(), record);
 }
 

@@ -1,21 +1,21 @@
 #pragma once
 
-#include <memory>
-#include <random>
-#include <vector>
-
 #include "runtime/channel.h"
 #include "runtime/operator.h"
 #include "runtime/partitioner.h"
 #include "runtime/row_buffer.h"
+
+#include <memory>
+#include <random>
+#include <vector>
 
 namespace flott {
 
 /// Writes one output edge of one subtask: chooses channels and packs rows into batches. Called on
 /// the task's thread.
 ///
-/// What it takes over outlives the pass, so values are isolated here (DESIGN, "Values behave as in Flink") unless
-/// object reuse is on.
+/// What it takes over outlives the pass, so values are isolated here (DESIGN, "Values behave as in
+/// Flink") unless object reuse is on.
 class RecordWriter {
  public:
   struct Options {

@@ -1,10 +1,10 @@
 #include "runtime/task.h"
 
-#include <algorithm>
-#include <utility>
-
 #include "base/error.h"
 #include "types/host.h"
+
+#include <algorithm>
+#include <utility>
 
 namespace flott {
 namespace {
@@ -15,9 +15,12 @@ constexpr std::int64_t kLongestWaitMs = 1'000;
 
 }  // namespace
 
-Task::Task(std::string name, std::shared_ptr<TaskSignal> signal,
-           std::shared_ptr<std::atomic<bool>> cancelled, const Clock& clock,
-           std::unique_ptr<TaskInput> input, std::unique_ptr<OperatorChain> chain,
+Task::Task(std::string name,
+           std::shared_ptr<TaskSignal> signal,
+           std::shared_ptr<std::atomic<bool>> cancelled,
+           const Clock& clock,
+           std::unique_ptr<TaskInput> input,
+           std::unique_ptr<OperatorChain> chain,
            Callbacks callbacks)
     : name_(std::move(name)),
       signal_(std::move(signal)),
@@ -252,7 +255,8 @@ void Task::wait() {
   const bool ready = chain_->ready();
   Timestamp next = chain_->next_time();
   if (phase_ == Phase::kTakeInput && ready) {
-    // Otherwise the input is not asked, and what it has to do at its time would only keep this awake.
+    // Otherwise the input is not asked, and what it has to do at its time would only keep this
+    // awake.
     next = std::min(next, input_->next_time());
   }
   std::int64_t wait_ms = kLongestWaitMs;

@@ -1,5 +1,10 @@
 #pragma once
 
+#include "runtime/mailbox.h"
+#include "runtime/operator_chain.h"
+#include "runtime/task_input.h"
+#include "runtime/task_signal.h"
+
 #include <atomic>
 #include <exception>
 #include <functional>
@@ -7,11 +12,6 @@
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "runtime/mailbox.h"
-#include "runtime/operator_chain.h"
-#include "runtime/task_input.h"
-#include "runtime/task_signal.h"
 
 namespace flott {
 
@@ -35,12 +35,13 @@ struct TaskResult {
   TaskSnapshot final_snapshot;
 };
 
-/// One subtask of one chain: a thread's whole life. It runs slices of at most 10 ms - a piece of a batch, of a
-/// watermark's timers, one step of a checkpoint - and between slices reads its mailbox, looks whether
-/// its outputs have room and waits when there is nothing to do. The host's lock is held during a slice only.
+/// One subtask of one chain: a thread's whole life. It runs slices of at most 10 ms - a piece of a
+/// batch, of a watermark's timers, one step of a checkpoint - and between slices reads its mailbox,
+/// looks whether its outputs have room and waits when there is nothing to do. The host's lock is
+/// held during a slice only.
 ///
-/// run() is called once, on the task's thread; a single-step executor calls start(), run_slice() and end() instead, all on
-/// one thread. cancel(), post() and the getters are thread-safe.
+/// run() is called once, on the task's thread; a single-step executor calls start(), run_slice()
+/// and end() instead, all on one thread. cancel(), post() and the getters are thread-safe.
 class Task {
  public:
   /// What the task tells its job.
@@ -51,9 +52,12 @@ class Task {
     bool keep_final_state = true;           ///< take TaskResult::final_snapshot
   };
 
-  Task(std::string name, std::shared_ptr<TaskSignal> signal,
-       std::shared_ptr<std::atomic<bool>> cancelled, const Clock& clock,
-       std::unique_ptr<TaskInput> input, std::unique_ptr<OperatorChain> chain,
+  Task(std::string name,
+       std::shared_ptr<TaskSignal> signal,
+       std::shared_ptr<std::atomic<bool>> cancelled,
+       const Clock& clock,
+       std::unique_ptr<TaskInput> input,
+       std::unique_ptr<OperatorChain> chain,
        Callbacks callbacks);
   ~Task();
 
@@ -73,7 +77,9 @@ class Task {
   const std::string& name() const { return name_; }
   TaskInput& input() { return *input_; }
   /// monotonic_ns() at which the running slice began, 0 between slices.
-  std::int64_t slice_started_ns() const { return slice_started_ns_.load(std::memory_order_relaxed); }
+  std::int64_t slice_started_ns() const {
+    return slice_started_ns_.load(std::memory_order_relaxed);
+  }
 
  private:
   enum class Phase { kTakeInput, kBatch, kWatermark, kBarrier, kFinishing, kDone };

@@ -7,7 +7,8 @@
 namespace flott {
 
 /// Wakes one task: channels notify it of data and room, anyone of letters, connectors of I/O.
-/// A notification that comes while nobody waits is kept, so none is lost. Thread-safe; only the task waits.
+/// A notification that comes while nobody waits is kept, so none is lost. Thread-safe; only the
+/// task waits.
 class TaskSignal {
  public:
   void notify() {

@@ -1,21 +1,21 @@
 #pragma once
 
+#include "runtime/element.h"
+
 #include <optional>
 #include <vector>
 
-#include "runtime/element.h"
-
 namespace flott {
 
-/// Combines the watermarks of several channels: the minimum over the active ones, never falling. A plain object without
-/// threads; Flink's StatusWatermarkValve.
+/// Combines the watermarks of several channels: the minimum over the active ones, never falling. A
+/// plain object without threads; Flink's StatusWatermarkValve.
 class WatermarkValve {
  public:
   explicit WatermarkValve(std::size_t channels) : channels_(channels) {}
 
   struct Change {
-    std::optional<Timestamp> watermark;       ///< rose to this
-    std::optional<WatermarkStatus> status;    ///< all channels idle, or active again
+    std::optional<Timestamp> watermark;     ///< rose to this
+    std::optional<WatermarkStatus> status;  ///< all channels idle, or active again
   };
   Change input_watermark(std::size_t channel, Timestamp watermark);
   Change input_status(std::size_t channel, WatermarkStatus status);

@@ -1,21 +1,22 @@
 #pragma once
 
+#include "base/clock.h"
+#include "state/state.h"
+#include "types/key.h"
+
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 
-#include "base/clock.h"
-#include "state/state.h"
-#include "types/key.h"
-
 namespace flott {
 
 /// Keyed state of one operator in one subtask, for its range of key groups. One thread: the task's.
 ///
-/// Life: made, optionally restore()d, states declared (any time; declaring twice by the same name returns the same
-/// state, with another kind or incompatible type throws kInvalidArgument naming both), then used under a current key.
+/// Life: made, optionally restore()d, states declared (any time; declaring twice by the same name
+/// returns the same state, with another kind or incompatible type throws kInvalidArgument naming
+/// both), then used under a current key.
 class KeyedStateBackend {
  public:
   virtual ~KeyedStateBackend() = default;

@@ -1,14 +1,15 @@
 #pragma once
 
-#include <string>
-
 #include "base/bytes.h"
 #include "types/window.h"
+
+#include <string>
 
 namespace flott {
 
 /// Bytes of a namespace in snapshots of state and timers:
-///   namespace := 0 (void) | 1 start:i64 end:i64 (time, count or global window) | 2 start:i64 end:i64 custom:string
+///   namespace := 0 (void) | 1 start:i64 end:i64 (time, count or global window) | 2 start:i64
+///   end:i64 custom:string
 inline void encode_namespace(const Window& window, BytesWriter& out) {
   const std::uint8_t tag = window.is_void() ? 0 : window.custom.empty() ? 1 : 2;
   out.u8(tag);

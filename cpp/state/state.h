@@ -1,16 +1,16 @@
 #pragma once
 
+#include "types/key.h"
+#include "types/logical_type.h"
+#include "types/value.h"
+#include "types/window.h"
+
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "types/key.h"
-#include "types/logical_type.h"
-#include "types/value.h"
-#include "types/window.h"
 
 namespace flott {
 

@@ -1,5 +1,11 @@
 #include "state/timer_service.h"
 
+#include "base/bytes.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "state/namespace_codec.h"
+#include "types/host.h"
+
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
 
@@ -10,18 +16,14 @@
 #include <utility>
 #include <vector>
 
-#include "base/bytes.h"
-#include "base/error.h"
-#include "base/hash.h"
-#include "state/namespace_codec.h"
-#include "types/host.h"
-
-// Grammar of a frame: the timers of one key group. Numbers little-endian; string, varint: base/bytes.h.
+// Grammar of a frame: the timers of one key group. Numbers little-endian; string, varint:
+// base/bytes.h.
 //
 //   frame  := version:u8 (1)  keys:varint key*  event timers  processing timers
 //   key    := canonical bytes:string  value:string (Value::encode)
 //   timers := count:varint timer*        in firing order
-//   timer  := key:varint (position above)  time:i64  sequence:varint  namespace (state/namespace_codec.h)
+//   timer  := key:varint (position above)  time:i64  sequence:varint  namespace
+//   (state/namespace_codec.h)
 //
 // `sequence` orders timers of one time over all key groups of a subtask.
 
@@ -106,15 +108,19 @@ class TimerKeys {
   boost::unordered_flat_set<Ref, Hash, Equal> keys_;
 };
 
-std::uint64_t identity_hash(std::uint64_t key_hash, Timestamp time, std::int64_t start,
-                            std::int64_t end, std::string_view custom) {
+std::uint64_t identity_hash(std::uint64_t key_hash,
+                            Timestamp time,
+                            std::int64_t start,
+                            std::int64_t end,
+                            std::string_view custom) {
   std::uint64_t h = mix64(key_hash ^ static_cast<std::uint64_t>(time));
   h = mix64(h ^ static_cast<std::uint64_t>(start) ^
             static_cast<std::uint64_t>(end) * 0x9e3779b97f4a7c15ULL);
   return custom.empty() ? h : mix64(h ^ hash_bytes(custom));
 }
 
-/// Timers of one domain: a 4-ary heap by (time, sequence), and a set by identity for duplicates and deletion.
+/// Timers of one domain: a 4-ary heap by (time, sequence), and a set by identity for duplicates and
+/// deletion.
 class TimerQueue {
  public:
   ~TimerQueue() {
@@ -221,8 +227,10 @@ class TimerQueue {
         break;
       }
       const auto begin = heap_.begin() + static_cast<std::ptrdiff_t>(child);
-      const auto end = heap_.begin() + static_cast<std::ptrdiff_t>(std::min(child + 4, heap_.size()));
-      const auto least = static_cast<std::size_t>(std::min_element(begin, end, before) - heap_.begin());
+      const auto end =
+          heap_.begin() + static_cast<std::ptrdiff_t>(std::min(child + 4, heap_.size()));
+      const auto least =
+          static_cast<std::size_t>(std::min_element(begin, end, before) - heap_.begin());
       if (!before(heap_[least], item)) {
         break;
       }
@@ -265,7 +273,8 @@ class HeapTimerService final : public TimerService {
     return options_.clock->now_ms();
   }
 
-  bool advance_watermark(Timestamp watermark, std::int64_t deadline_ns,
+  bool advance_watermark(Timestamp watermark,
+                         std::int64_t deadline_ns,
                          const OnTimer& on_timer) override {
     watermark_ = std::max(watermark_, watermark);
     return fire(TimeDomain::kEventTime, watermark_, deadline_ns, on_timer);
@@ -309,12 +318,16 @@ class HeapTimerService final : public TimerService {
     const Key current = backend_.current();
     if (current.bytes.empty()) {  // no key encodes to nothing
       throw Error(ErrorKind::kInvalidArgument,
-                  "a timer is registered or deleted while there is no current key: use timers only while a record or "
+                  "a timer is registered or deleted while there is no current key: use timers only "
+                  "while a record or "
                   "timer of a keyed stream is processed");
     }
     return current;
   }
-  void insert(TimeDomain domain, TimerKey& key, const Window& window, Timestamp time,
+  void insert(TimeDomain domain,
+              TimerKey& key,
+              const Window& window,
+              Timestamp time,
               std::uint64_t sequence) {
     TimerQueue& queue = queue_of(domain);
     if (key.timers > 0 && queue.find(key, window, time) != nullptr) {
@@ -335,7 +348,8 @@ class HeapTimerService final : public TimerService {
   bool fire(TimeDomain domain, Timestamp up_to, std::int64_t deadline_ns, const OnTimer& on_timer) {
     TimerQueue& queue = queue_of(domain);
     while (!queue.empty() && queue.first_time() <= up_to) {
-      // Out of the queue first: the callback may register the same timer again, which is then a new one.
+      // Out of the queue first: the callback may register the same timer again, which is then a new
+      // one.
       const std::unique_ptr<TimerNode> timer = queue.pop();
       const TimerKey& key = *timer->key;
       backend_.set_current_key({key.bytes, key.hash, &key.value});
@@ -417,25 +431,31 @@ void HeapTimerService::restore(const std::map<KeyGroup, std::string>& frames) {
         throw;
       }
       throw_error(ErrorKind::kExternal,
-                  "timers of key group {} cannot be restored: {}; restore an older checkpoint", group, error.what());
+                  "timers of key group {} cannot be restored: {}; restore an older checkpoint",
+                  group,
+                  error.what());
     }
   }
   // Frames of several subtasks may use the same sequence numbers: number anew in the old order.
-  std::stable_sort(timers.begin(), timers.end(),
-                   [](const Restored& a, const Restored& b) { return a.sequence < b.sequence; });
+  std::stable_sort(timers.begin(), timers.end(), [](const Restored& a, const Restored& b) {
+    return a.sequence < b.sequence;
+  });
   for (const Restored& timer : timers) {
     insert(timer.domain, *timer.key, timer.window, timer.time, next_sequence_++);
   }
 }
 
-void HeapTimerService::restore_frame(KeyGroup group, std::string_view frame,
+void HeapTimerService::restore_frame(KeyGroup group,
+                                     std::string_view frame,
                                      std::vector<Restored>& out) {
   BytesReader in(frame);
   const std::uint8_t version = in.u8();
   if (version != kFrameVersion) {
     throw_error(ErrorKind::kExternal,
-                "its format version is {}, and this version of Flott reads {} (was it written by a newer one?)",
-                version, kFrameVersion);
+                "its format version is {}, and this version of Flott reads {} (was it written by a "
+                "newer one?)",
+                version,
+                kFrameVersion);
   }
   std::vector<TimerKey*> keys;
   for (std::uint64_t left = in.varint(); left > 0; --left) {
@@ -453,7 +473,8 @@ void HeapTimerService::restore_frame(KeyGroup group, std::string_view frame,
     for (std::uint64_t left = in.varint(); left > 0; --left) {
       const std::uint64_t key = in.varint();
       if (key >= keys.size()) {
-        throw_error(ErrorKind::kExternal, "stored bytes are damaged: key {} of {}", key, keys.size());
+        throw_error(
+            ErrorKind::kExternal, "stored bytes are damaged: key {} of {}", key, keys.size());
       }
       const Timestamp time = in.i64();
       const std::uint64_t sequence = in.varint();

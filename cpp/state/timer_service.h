@@ -1,13 +1,13 @@
 #pragma once
 
+#include "base/clock.h"
+#include "state/keyed_state_backend.h"
+#include "types/window.h"
+
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
-
-#include "base/clock.h"
-#include "state/keyed_state_backend.h"
-#include "types/window.h"
 
 namespace flott {
 
@@ -29,10 +29,12 @@ class TimerService {
   virtual Timestamp current_watermark() const = 0;
   virtual Timestamp current_processing_time() const = 0;
 
-  /// Fires event timers with time <= watermark in time order (ties by insertion) until `deadline_ns` (monotonic_ns) has
-  /// passed; true when none is left, and then current_watermark() is `watermark`. While timers fire,
-  /// current_watermark() is already `watermark`, as in Flink. At least one timer a call.
-  virtual bool advance_watermark(Timestamp watermark, std::int64_t deadline_ns,
+  /// Fires event timers with time <= watermark in time order (ties by insertion) until
+  /// `deadline_ns` (monotonic_ns) has passed; true when none is left, and then current_watermark()
+  /// is `watermark`. While timers fire, current_watermark() is already `watermark`, as in Flink. At
+  /// least one timer a call.
+  virtual bool advance_watermark(Timestamp watermark,
+                                 std::int64_t deadline_ns,
                                  const OnTimer& on_timer) = 0;
   /// Fires processing timers due at the clock's now, likewise.
   virtual bool fire_processing_timers(std::int64_t deadline_ns, const OnTimer& on_timer) = 0;

@@ -1,12 +1,12 @@
 #include "types/arrow.h"
 
+#include "base/error.h"
+#include "types/decimal.h"
+
 #include <bit>
 #include <charconv>
 #include <cmath>
 #include <limits>
-
-#include "base/error.h"
-#include "types/decimal.h"
 
 namespace flott {
 
@@ -102,9 +102,10 @@ std::string format_of(const LogicalType& type) {
     case TypeKind::kObject:
       break;
   }
-  throw_error(ErrorKind::kInvalidArgument,
-              "{} has no Arrow form: its values are opaque Python objects; declare a type for the stream",
-              type.to_string());
+  throw_error(
+      ErrorKind::kInvalidArgument,
+      "{} has no Arrow form: its values are opaque Python objects; declare a type for the stream",
+      type.to_string());
 }
 
 struct Child {
@@ -113,8 +114,12 @@ struct Child {
 };
 
 /// Fills `out`, which owns what was filled so far when an exception leaves.
-void fill_schema(std::string name, std::string format, bool nullable, std::int64_t more_flags,
-                 const std::vector<Child>& children, ArrowSchema* out);
+void fill_schema(std::string name,
+                 std::string format,
+                 bool nullable,
+                 std::int64_t more_flags,
+                 const std::vector<Child>& children,
+                 ArrowSchema* out);
 
 void fill_schema_of(std::string name, const LogicalType& type, ArrowSchema* out) {
   std::string format = format_of(type);
@@ -129,9 +134,10 @@ void fill_schema_of(std::string name, const LogicalType& type, ArrowSchema* out)
                                        ? type.children()[1]
                                        : LogicalType::of(TypeKind::kBigInt, false);
       // Arrow's map keys are never null.
-      children.push_back({"entries",
-                          LogicalType::row({"key", "value"},
-                                           {type.children()[0]->with_nullable(false), value}, false)});
+      children.push_back(
+          {"entries",
+           LogicalType::row(
+               {"key", "value"}, {type.children()[0]->with_nullable(false), value}, false)});
       break;
     }
     case TypeKind::kRow:
@@ -146,8 +152,12 @@ void fill_schema_of(std::string name, const LogicalType& type, ArrowSchema* out)
   fill_schema(std::move(name), std::move(format), type.nullable(), 0, children, out);
 }
 
-void fill_schema(std::string name, std::string format, bool nullable, std::int64_t more_flags,
-                 const std::vector<Child>& children, ArrowSchema* out) {
+void fill_schema(std::string name,
+                 std::string format,
+                 bool nullable,
+                 std::int64_t more_flags,
+                 const std::vector<Child>& children,
+                 ArrowSchema* out) {
   auto owner = std::make_unique<ExportedSchema>();
   owner->name = std::move(name);
   owner->format = std::move(format);
@@ -175,7 +185,7 @@ void fill_schema(std::string name, std::string format, bool nullable, std::int64
 }
 
 struct ExportedArray {
-  ColumnPtr column;   ///< keeps the buffers; null for the struct of a batch and of map entries
+  ColumnPtr column;  ///< keeps the buffers; null for the struct of a batch and of map entries
   Buffer converted;
   std::vector<const void*> buffers;
   std::vector<ArrowArray> children;
@@ -190,8 +200,11 @@ void release_array(ArrowArray* array) {
 
 void fill_struct(std::int64_t length, const std::vector<ColumnPtr>& fields, ArrowArray* out);
 
-void finish_array(std::unique_ptr<ExportedArray> owner, std::int64_t length, std::int64_t null_count,
-                  std::size_t children, ArrowArray* out) {
+void finish_array(std::unique_ptr<ExportedArray> owner,
+                  std::int64_t length,
+                  std::int64_t null_count,
+                  std::size_t children,
+                  ArrowArray* out) {
   owner->children.resize(children, ArrowArray{});
   for (ArrowArray& child : owner->children) {
     owner->child_pointers.push_back(&child);
@@ -236,7 +249,8 @@ void fill_column(const ColumnPtr& column, ArrowArray* out) {
         const std::int64_t v = column->data<std::int64_t>()[i];
         if (v != static_cast<std::int32_t>(v)) {
           throw_error(ErrorKind::kInvalidArgument,
-                      "an interval of {} months does not fit Arrow's 32 bits", v);
+                      "an interval of {} months does not fit Arrow's 32 bits",
+                      v);
         }
         months.push(static_cast<std::int32_t>(v));
       }
@@ -248,8 +262,8 @@ void fill_column(const ColumnPtr& column, ArrowArray* out) {
       owner->buffers.push_back(column->values.data());
   }
   const bool map = kind == TypeKind::kMap || kind == TypeKind::kMultiset;
-  finish_array(std::move(owner), column->length, column->null_count,
-               map ? 1 : column->children.size(), out);
+  finish_array(
+      std::move(owner), column->length, column->null_count, map ? 1 : column->children.size(), out);
   Guard<ArrowArray> guard(out);
   if (map) {
     fill_struct(column->children[0]->length, column->children, out->children[0]);
@@ -304,7 +318,8 @@ DecimalFormat parse_decimal_format(std::string_view format) {
   }
   if (out.bits != 32 && out.bits != 64 && out.bits != 128) {
     throw_error(ErrorKind::kInvalidArgument,
-                "Arrow type '{}': decimals have at most 128 bits here; cast the column", format);
+                "Arrow type '{}': decimals have at most 128 bits here; cast the column",
+                format);
   }
   return out;
 }
@@ -377,7 +392,8 @@ LogicalTypePtr type_of(const ArrowSchema& schema) {
     return simple(TypeKind::kBytes);
   }
   if (starts_with(format, "w:")) {
-    return LogicalType::bounded(TypeKind::kBytes, parse_int(format.substr(2), format), true, nullable);
+    return LogicalType::bounded(
+        TypeKind::kBytes, parse_int(format.substr(2), format), true, nullable);
   }
   if (starts_with(format, "d:")) {
     const DecimalFormat d = parse_decimal_format(format);
@@ -412,7 +428,8 @@ LogicalTypePtr type_of(const ArrowSchema& schema) {
     return row_of(schema, nullable);
   }
   throw_error(ErrorKind::kInvalidArgument,
-              "Arrow type '{}' has no counterpart here; cast the column first", format);
+              "Arrow type '{}' has no counterpart here; cast the column first",
+              format);
 }
 
 using Owner = std::shared_ptr<const void>;
@@ -427,23 +444,26 @@ struct Source {
   const Owner& owner;
 
   const std::uint8_t* buffer(std::int64_t i) const {
-    const auto* const data = i < array.n_buffers ? static_cast<const std::uint8_t*>(array.buffers[i])
-                                                 : nullptr;
+    const auto* const data =
+        i < array.n_buffers ? static_cast<const std::uint8_t*>(array.buffers[i]) : nullptr;
     if (data == nullptr && length > 0) {
-      throw_error(ErrorKind::kInvalidArgument, "the Arrow array of type '{}' lacks its buffer {}",
-                  schema.format, i);
+      throw_error(ErrorKind::kInvalidArgument,
+                  "the Arrow array of type '{}' lacks its buffer {}",
+                  schema.format,
+                  i);
     }
     return data;
   }
   template <typename T>
   T at(std::int64_t buffer_index, std::int64_t row) const {
     T v;
-    std::memcpy(&v, buffer(buffer_index) + static_cast<std::size_t>(offset + row) * sizeof v, sizeof v);
+    std::memcpy(
+        &v, buffer(buffer_index) + static_cast<std::size_t>(offset + row) * sizeof v, sizeof v);
     return v;
   }
   bool valid(std::int64_t row) const {
-    const auto* const bits = array.n_buffers > 0 ? static_cast<const std::uint8_t*>(array.buffers[0])
-                                                 : nullptr;
+    const auto* const bits =
+        array.n_buffers > 0 ? static_cast<const std::uint8_t*>(array.buffers[0]) : nullptr;
     const std::int64_t i = offset + row;
     return bits == nullptr || (bits[i >> 3] >> (i & 7) & 1) != 0;
   }
@@ -471,7 +491,10 @@ Buffer import_bits(const Source& in, std::int64_t buffer_index) {
 }
 
 /// Shares fixed-width values, or copies them when they are not aligned for their type.
-Buffer import_fixed(const Source& in, std::int64_t buffer_index, std::size_t width, std::int64_t count) {
+Buffer import_fixed(const Source& in,
+                    std::int64_t buffer_index,
+                    std::size_t width,
+                    std::int64_t count) {
   if (count == 0) {
     return {nullptr, 0, in.owner};
   }
@@ -500,7 +523,8 @@ Buffer import_converted(const Source& in, Convert&& convert) {
 std::int64_t scaled(std::int64_t v, std::int64_t factor) {
   std::int64_t out = 0;
   if (__builtin_mul_overflow(v, factor, &out)) {
-    throw_error(ErrorKind::kInvalidArgument, "the time {} lies beyond what microseconds can say", v);
+    throw_error(
+        ErrorKind::kInvalidArgument, "the time {} lies beyond what microseconds can say", v);
   }
   return out;
 }
@@ -517,7 +541,8 @@ float half_to_float(std::uint16_t bits) {
   if (exponent == 0) {
     v = std::ldexp(static_cast<float>(fraction), -24);
   } else if (exponent == 31) {
-    v = fraction == 0 ? std::numeric_limits<float>::infinity() : std::numeric_limits<float>::quiet_NaN();
+    v = fraction == 0 ? std::numeric_limits<float>::infinity()
+                      : std::numeric_limits<float>::quiet_NaN();
   } else {
     v = std::ldexp(static_cast<float>(fraction + 1024), exponent - 25);
   }
@@ -563,7 +588,8 @@ void import_text(const Source& in, Column& out) {
     offsets.push<std::int32_t>(0);
     for (std::int64_t i = 0; i < in.length; ++i) {
       if (in.valid(i)) {
-        const std::uint8_t* const view = in.buffer(1) + static_cast<std::size_t>(in.offset + i) * 16;
+        const std::uint8_t* const view =
+            in.buffer(1) + static_cast<std::size_t>(in.offset + i) * 16;
         std::int32_t head[4];
         std::memcpy(head, view, sizeof head);
         const auto size = static_cast<std::size_t>(head[0]);
@@ -588,7 +614,8 @@ void import_text(const Source& in, Column& out) {
     out.values = in.length == 0 || width == 0
                      ? Buffer{nullptr, 0, in.owner}
                      : Buffer{in.buffer(1) + static_cast<std::size_t>(in.offset) * bytes,
-                              static_cast<std::size_t>(in.length) * bytes, in.owner};
+                              static_cast<std::size_t>(in.length) * bytes,
+                              in.owner};
     return;
   }
   if (in.length == 0) {
@@ -604,7 +631,9 @@ void import_text(const Source& in, Column& out) {
     std::int64_t last = 0;
     out.offsets = import_large_offsets(in, first, last);
     const std::uint8_t* const bytes = data(last);
-    out.values = {bytes == nullptr ? nullptr : bytes + first, static_cast<std::size_t>(last - first), in.owner};
+    out.values = {bytes == nullptr ? nullptr : bytes + first,
+                  static_cast<std::size_t>(last - first),
+                  in.owner};
     return;
   }
   out.offsets = import_fixed(in, 1, sizeof(std::int32_t), in.length + 1);
@@ -613,7 +642,10 @@ void import_text(const Source& in, Column& out) {
 }
 
 Source child_of(const Source& in, std::int64_t i, std::int64_t offset, std::int64_t length) {
-  return {*in.schema.children[i], *in.array.children[i], in.array.children[i]->offset + offset, length,
+  return {*in.schema.children[i],
+          *in.array.children[i],
+          in.array.children[i]->offset + offset,
+          length,
           in.owner};
 }
 
@@ -671,7 +703,8 @@ std::int64_t dictionary_index(const Source& in, std::int64_t row) {
     case 'L':
       return in.at<std::int64_t>(1, row);
     default:
-      throw_error(ErrorKind::kInvalidArgument, "an Arrow dictionary with indices of type '{}'",
+      throw_error(ErrorKind::kInvalidArgument,
+                  "an Arrow dictionary with indices of type '{}'",
                   in.schema.format);
   }
 }
@@ -688,7 +721,9 @@ ColumnPtr import_dictionary(const Source& in, const LogicalTypePtr& type) {
     }
     const std::int64_t index = dictionary_index(in, i);
     if (index < 0 || index >= entries->length) {
-      throw_error(ErrorKind::kInvalidArgument, "index {} into an Arrow dictionary of {} entries", index,
+      throw_error(ErrorKind::kInvalidArgument,
+                  "index {} into an Arrow dictionary of {} entries",
+                  index,
                   entries->length);
     }
     out.append_from(*entries, index);
@@ -732,8 +767,10 @@ Buffer import_values(const Source& in) {
       case 'L':
         return import_converted<std::uint64_t, std::int64_t>(in, [](std::uint64_t v) {
           if (v > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
-            throw_error(ErrorKind::kInvalidArgument,
-                        "the unsigned number {} does not fit BIGINT; cast the column to DECIMAL(20, 0)", v);
+            throw_error(
+                ErrorKind::kInvalidArgument,
+                "the unsigned number {} does not fit BIGINT; cast the column to DECIMAL(20, 0)",
+                v);
           }
           return static_cast<std::int64_t>(v);
         });
@@ -761,16 +798,19 @@ Buffer import_values(const Source& in) {
         in, [](std::int64_t v) { return static_cast<std::int32_t>(floored(v, 86'400'000)); });
   }
   if (format == "tts") {
-    return import_converted<std::int32_t, std::int64_t>(in, [](std::int64_t v) { return v * 1'000'000; });
+    return import_converted<std::int32_t, std::int64_t>(
+        in, [](std::int64_t v) { return v * 1'000'000; });
   }
   if (format == "ttm") {
-    return import_converted<std::int32_t, std::int64_t>(in, [](std::int64_t v) { return v * 1000; });
+    return import_converted<std::int32_t, std::int64_t>(in,
+                                                        [](std::int64_t v) { return v * 1000; });
   }
   if (format == "ttu") {
     return import_fixed(in, 1, 8, in.length);
   }
   if (format == "ttn") {
-    return import_converted<std::int64_t, std::int64_t>(in, [](std::int64_t v) { return floored(v, 1000); });
+    return import_converted<std::int64_t, std::int64_t>(
+        in, [](std::int64_t v) { return floored(v, 1000); });
   }
   if (starts_with(format, "ts")) {
     return import_timestamps(in);
@@ -780,14 +820,16 @@ Buffer import_values(const Source& in) {
   }
   switch (format[2]) {  // durations: tDs, tDm, tDu, tDn
     case 's':
-      return import_converted<std::int64_t, std::int64_t>(in, [](std::int64_t v) { return scaled(v, 1000); });
+      return import_converted<std::int64_t, std::int64_t>(
+          in, [](std::int64_t v) { return scaled(v, 1000); });
     case 'm':
       return import_fixed(in, 1, 8, in.length);
     case 'u':
-      return import_converted<std::int64_t, std::int64_t>(in, [](std::int64_t v) { return floored(v, 1000); });
+      return import_converted<std::int64_t, std::int64_t>(
+          in, [](std::int64_t v) { return floored(v, 1000); });
     default:
-      return import_converted<std::int64_t, std::int64_t>(in,
-                                                          [](std::int64_t v) { return floored(v, 1'000'000); });
+      return import_converted<std::int64_t, std::int64_t>(
+          in, [](std::int64_t v) { return floored(v, 1'000'000); });
   }
 }
 
@@ -833,8 +875,8 @@ ColumnPtr import_column(const Source& in, const LogicalTypePtr& type) {
       break;
     case TypeKind::kRow:
       for (std::size_t i = 0; i < type->children().size(); ++i) {
-        out->children.push_back(
-            import_column(child_of(in, static_cast<std::int64_t>(i), in.offset, in.length), type->children()[i]));
+        out->children.push_back(import_column(
+            child_of(in, static_cast<std::int64_t>(i), in.offset, in.length), type->children()[i]));
       }
       break;
     default:
@@ -863,7 +905,8 @@ void export_batch(const Batch& batch, ArrowArray* array, ArrowSchema* schema) {
 LogicalTypePtr import_schema(const ArrowSchema& schema) {
   if (std::string_view(schema.format) != "+s") {
     throw_error(ErrorKind::kInvalidArgument,
-                "an Arrow record batch is expected (a struct), not an array of type '{}'", schema.format);
+                "an Arrow record batch is expected (a struct), not an array of type '{}'",
+                schema.format);
   }
   return row_of(schema, true);
 }
@@ -881,14 +924,18 @@ BatchPtr import_batch(ArrowArray* array, ArrowSchema* schema) {
   });
   const LogicalTypePtr type = import_schema(*schema);
   if (moved->n_children != schema->n_children) {
-    throw_error(ErrorKind::kInvalidArgument, "an Arrow batch of {} columns came with a schema of {}",
-                moved->n_children, schema->n_children);
+    throw_error(ErrorKind::kInvalidArgument,
+                "an Arrow batch of {} columns came with a schema of {}",
+                moved->n_children,
+                schema->n_children);
   }
   const Owner shared_owner = owner;
   const Source rows{*schema, *moved, moved->offset, moved->length, shared_owner};
   for (std::int64_t i = 0; moved->null_count != 0 && i < rows.length; ++i) {
     if (!rows.valid(i)) {
-      throw_error(ErrorKind::kInvalidArgument, "row {} of the Arrow batch is null; a stream of rows has no null rows", i);
+      throw_error(ErrorKind::kInvalidArgument,
+                  "row {} of the Arrow batch is null; a stream of rows has no null rows",
+                  i);
     }
   }
   std::vector<ColumnPtr> columns;
@@ -897,7 +944,8 @@ BatchPtr import_batch(ArrowArray* array, ArrowSchema* schema) {
       columns.push_back(import_column(child_of(rows, i, rows.offset, rows.length),
                                       type->children()[static_cast<std::size_t>(i)]));
     } catch (const Error& e) {
-      throw_error(e.kind(), "column '{}': {}", type->field_names()[static_cast<std::size_t>(i)], e.what());
+      throw_error(
+          e.kind(), "column '{}': {}", type->field_names()[static_cast<std::size_t>(i)], e.what());
     }
   }
   return Batch::make(type, std::move(columns), moved->length);

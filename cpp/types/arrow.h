@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cstdint>
-
 #include "types/batch.h"
+
+#include <cstdint>
 
 // The two structures of Arrow's C data interface, with the layout and the include guard that its
 // specification fixes, so that this header may meet another one that defines them.
@@ -40,9 +40,10 @@ struct ArrowArray {
 
 namespace flott {
 
-/// Fills `schema` with a batch's type as a struct; the consumer calls its release. A type that is no
-/// row is a struct with the one field `f0`. Lengths of CHAR / VARCHAR are not carried; a MULTISET is
-/// a map to BIGINT, a tuple a struct. Throws kInvalidArgument for a type with opaque values.
+/// Fills `schema` with a batch's type as a struct; the consumer calls its release. A type that is
+/// no row is a struct with the one field `f0`. Lengths of CHAR / VARCHAR are not carried; a
+/// MULTISET is a map to BIGINT, a tuple a struct. Throws kInvalidArgument for a type with opaque
+/// values.
 void export_schema(const LogicalType& type, ArrowSchema* schema);
 
 /// Exports the rows (without timestamps, kinds and keys) as a struct array. No buffer is copied but
@@ -54,8 +55,8 @@ void export_batch(const Batch& batch, ArrowArray* array, ArrowSchema* schema);
 LogicalTypePtr import_schema(const ArrowSchema& schema);
 
 /// Takes over both structures, also on an error, and makes a batch of a struct array. Buffers whose
-/// layout is ours are shared, others converted: timestamps of s and ms, date64, time32 and ns times,
-/// unsigned integers, half floats, 64-bit offsets, string views, dictionaries. Throws
+/// layout is ours are shared, others converted: timestamps of s and ms, date64, time32 and ns
+/// times, unsigned integers, half floats, 64-bit offsets, string views, dictionaries. Throws
 /// kInvalidArgument for what has no type here or does not fit (uint64 beyond int64, decimal256),
 /// with the column's name. The producer's memory is trusted, as the interface demands.
 BatchPtr import_batch(ArrowArray* array, ArrowSchema* schema);

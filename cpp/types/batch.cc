@@ -1,9 +1,9 @@
 #include "types/batch.h"
 
-#include <limits>
-
 #include "base/error.h"
 #include "types/coerce.h"
+
+#include <limits>
 
 namespace flott {
 
@@ -23,7 +23,8 @@ std::vector<T> taken(const std::vector<T>& values, std::span<const std::uint32_t
 
 template <typename T>
 std::vector<T> sliced(const std::vector<T>& values, std::int64_t begin, std::int64_t end) {
-  return values.empty() ? std::vector<T>() : std::vector<T>(values.begin() + begin, values.begin() + end);
+  return values.empty() ? std::vector<T>()
+                        : std::vector<T>(values.begin() + begin, values.begin() + end);
 }
 
 /// The keys of some rows. The host's lock is taken once, and only when a key is an opaque value.
@@ -44,22 +45,34 @@ std::shared_ptr<const KeyColumn> copy_keys(const KeyColumn& keys, const Rows& fo
 
 // ---- Batch ----
 
-BatchPtr Batch::make(LogicalTypePtr type, std::vector<ColumnPtr> columns, std::int64_t num_rows,
-                     std::vector<Timestamp> timestamps, std::vector<RowKind> kinds,
+BatchPtr Batch::make(LogicalTypePtr type,
+                     std::vector<ColumnPtr> columns,
+                     std::int64_t num_rows,
+                     std::vector<Timestamp> timestamps,
+                     std::vector<RowKind> kinds,
                      std::shared_ptr<const KeyColumn> keys) {
   const std::size_t wanted = type->is_composite() ? type->children().size() : 1;
-  STREAM_CHECK(columns.size() == wanted, "a batch of {} needs {} columns, not {}", type->to_string(),
-               wanted, columns.size());
+  STREAM_CHECK(columns.size() == wanted,
+               "a batch of {} needs {} columns, not {}",
+               type->to_string(),
+               wanted,
+               columns.size());
   for (std::size_t i = 0; i < columns.size(); ++i) {
     STREAM_CHECK(columns[i] != nullptr && columns[i]->length == num_rows,
-                 "column {} of a batch of {} rows has another length", i, num_rows);
+                 "column {} of a batch of {} rows has another length",
+                 i,
+                 num_rows);
   }
   const auto rows = static_cast<std::size_t>(num_rows);
   STREAM_CHECK(num_rows >= 0 && num_rows <= std::numeric_limits<std::uint32_t>::max(),
-               "a batch of {} rows", num_rows);
-  STREAM_CHECK(timestamps.empty() || timestamps.size() == rows, "{} timestamps for {} rows",
-               timestamps.size(), rows);
-  STREAM_CHECK(kinds.empty() || kinds.size() == rows, "{} row kinds for {} rows", kinds.size(), rows);
+               "a batch of {} rows",
+               num_rows);
+  STREAM_CHECK(timestamps.empty() || timestamps.size() == rows,
+               "{} timestamps for {} rows",
+               timestamps.size(),
+               rows);
+  STREAM_CHECK(
+      kinds.empty() || kinds.size() == rows, "{} row kinds for {} rows", kinds.size(), rows);
   STREAM_CHECK(keys == nullptr || keys->size() == rows, "{} keys for {} rows", keys->size(), rows);
   auto* const batch = new Batch;
   BatchPtr out(batch);
@@ -69,7 +82,8 @@ BatchPtr Batch::make(LogicalTypePtr type, std::vector<ColumnPtr> columns, std::i
   batch->timestamps_ = std::move(timestamps);
   batch->kinds_ = std::move(kinds);
   batch->keys_ = std::move(keys);
-  std::size_t bytes = sizeof(Batch) + batch->timestamps_.size() * sizeof(Timestamp) + batch->kinds_.size();
+  std::size_t bytes =
+      sizeof(Batch) + batch->timestamps_.size() * sizeof(Timestamp) + batch->kinds_.size();
   for (const ColumnPtr& column : batch->columns_) {
     bytes += column->size_bytes();
   }
@@ -113,13 +127,20 @@ BatchPtr Batch::take(std::span<const std::uint32_t> rows) const {
       }
     });
   }
-  return make(type_, std::move(columns), static_cast<std::int64_t>(rows.size()),
-              taken(timestamps_, rows), taken(kinds_, rows), std::move(keys));
+  return make(type_,
+              std::move(columns),
+              static_cast<std::int64_t>(rows.size()),
+              taken(timestamps_, rows),
+              taken(kinds_, rows),
+              std::move(keys));
 }
 
 BatchPtr Batch::slice(std::int64_t begin, std::int64_t end) const {
-  STREAM_CHECK(begin >= 0 && begin <= end && end <= num_rows_, "rows {} to {} of a batch of {}", begin,
-               end, num_rows_);
+  STREAM_CHECK(begin >= 0 && begin <= end && end <= num_rows_,
+               "rows {} to {} of a batch of {}",
+               begin,
+               end,
+               num_rows_);
   if (begin == 0 && end == num_rows_) {
     return BatchPtr(this);
   }
@@ -136,8 +157,12 @@ BatchPtr Batch::slice(std::int64_t begin, std::int64_t end) const {
       }
     });
   }
-  return make(type_, std::move(columns), end - begin, sliced(timestamps_, begin, end),
-              sliced(kinds_, begin, end), std::move(keys));
+  return make(type_,
+              std::move(columns),
+              end - begin,
+              sliced(timestamps_, begin, end),
+              sliced(kinds_, begin, end),
+              std::move(keys));
 }
 
 std::string Batch::to_string() const {
@@ -201,7 +226,8 @@ void BatchBuilder::append(const Value& value, Timestamp timestamp, RowKind kind,
       columns_[0].append(value);
     } else if (value.is_object()) {
       const Value native = require_host().to_native(value.as_object(), *type_);
-      STREAM_CHECK(!native.is_object(), "the host did not convert a value to {}", type_->to_string());
+      STREAM_CHECK(
+          !native.is_object(), "the host did not convert a value to {}", type_->to_string());
       append_fields(native);
       if (kind == RowKind::kInsert && native.kind() == ValueKind::kRow) {
         kind = native.as_row().kind;
@@ -257,8 +283,10 @@ void BatchBuilder::append_fields(const Value& value) {
 void BatchBuilder::end_row(Timestamp timestamp, RowKind kind, const Key* key) {
 #ifdef FLOTT_DEBUG_CHECKS
   for (const ColumnBuilder& column : columns_) {
-    STREAM_CHECK(column.length() == num_rows_ + 1, "a row ended with a column of {} instead of {} entries",
-                 column.length(), num_rows_ + 1);
+    STREAM_CHECK(column.length() == num_rows_ + 1,
+                 "a row ended with a column of {} instead of {} entries",
+                 column.length(),
+                 num_rows_ + 1);
   }
 #endif
   if (timestamp != kNoTimestamp || any_timestamp_) {
@@ -280,7 +308,9 @@ void BatchBuilder::end_row(Timestamp timestamp, RowKind kind, const Key* key) {
       keys_ = std::make_shared<KeyColumn>();
     }
     STREAM_CHECK(static_cast<std::int64_t>(keys_->size()) == num_rows_,
-                 "a row with a key after {} rows, {} of them with keys", num_rows_, keys_->size());
+                 "a row with a key after {} rows, {} of them with keys",
+                 num_rows_,
+                 keys_->size());
     keys_->append(*key);
   }
   ++num_rows_;
@@ -302,8 +332,12 @@ BatchPtr BatchBuilder::finish() {
   for (ColumnBuilder& column : columns_) {
     columns.push_back(column.finish());
   }
-  BatchPtr out = Batch::make(type_, std::move(columns), num_rows_, std::exchange(timestamps_, {}),
-                             std::exchange(kinds_, {}), std::exchange(keys_, nullptr));
+  BatchPtr out = Batch::make(type_,
+                             std::move(columns),
+                             num_rows_,
+                             std::exchange(timestamps_, {}),
+                             std::exchange(kinds_, {}),
+                             std::exchange(keys_, nullptr));
   num_rows_ = 0;
   any_timestamp_ = false;
   any_kind_ = false;

@@ -1,5 +1,11 @@
 #pragma once
 
+#include "base/time.h"
+#include "types/buffer.h"
+#include "types/key.h"
+#include "types/logical_type.h"
+#include "types/value.h"
+
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 
 #include <atomic>
@@ -9,12 +15,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/time.h"
-#include "types/buffer.h"
-#include "types/key.h"
-#include "types/logical_type.h"
-#include "types/value.h"
 
 namespace flott {
 
@@ -63,7 +63,8 @@ struct Column {
 };
 using ColumnPtr = std::shared_ptr<const Column>;
 
-/// The given rows in the given order, copied. Takes the host's lock itself where objects are copied.
+/// The given rows in the given order, copied. Takes the host's lock itself where objects are
+/// copied.
 ColumnPtr take_column(const Column& column, std::span<const std::uint32_t> rows);
 /// Rows [begin, end); shares the buffers.
 ColumnPtr slice_column(const ColumnPtr& column, std::int64_t begin, std::int64_t end);
@@ -136,8 +137,11 @@ class ColumnBuilder {
 class Batch {
  public:
   /// `columns`: one a field for a composite `type`, else exactly one.
-  static BatchPtr make(LogicalTypePtr type, std::vector<ColumnPtr> columns, std::int64_t num_rows,
-                       std::vector<Timestamp> timestamps = {}, std::vector<RowKind> kinds = {},
+  static BatchPtr make(LogicalTypePtr type,
+                       std::vector<ColumnPtr> columns,
+                       std::int64_t num_rows,
+                       std::vector<Timestamp> timestamps = {},
+                       std::vector<RowKind> kinds = {},
                        std::shared_ptr<const KeyColumn> keys = nullptr);
 
   const LogicalTypePtr& type() const { return type_; }
@@ -204,15 +208,18 @@ class BatchBuilder {
   /// One row; `value` is coerced to the type. A kRow with a kind of its own keeps it when `kind` is
   /// kInsert. `key` may be null, for all rows or none. Either all rows have timestamps
   /// or none (kNoTimestamp).
-  void append(const Value& value, Timestamp timestamp = kNoTimestamp,
-              RowKind kind = RowKind::kInsert, const Key* key = nullptr);
+  void append(const Value& value,
+              Timestamp timestamp = kNoTimestamp,
+              RowKind kind = RowKind::kInsert,
+              const Key* key = nullptr);
   /// As append, giving the value away: an opaque value costs no reference count.
   void append(Value&& value, Timestamp timestamp, RowKind kind, const Key* key);
 
   /// Decoders fill columns directly, then call end_row() once a row.
   ColumnBuilder& column(std::size_t i) { return columns_[i]; }
   std::size_t column_count() const { return columns_.size(); }
-  void end_row(Timestamp timestamp = kNoTimestamp, RowKind kind = RowKind::kInsert,
+  void end_row(Timestamp timestamp = kNoTimestamp,
+               RowKind kind = RowKind::kInsert,
                const Key* key = nullptr);
   /// Removes what a failed row left in the columns since the last end_row(). append() does it
   /// itself before it throws.

@@ -1,9 +1,9 @@
 #include "types/coerce.h"
 
+#include "types/batch.h"
+
 #include <algorithm>
 #include <cmath>
-
-#include "types/batch.h"
 
 namespace flott {
 
@@ -43,15 +43,20 @@ std::int64_t pow10_int64(int n) {
 }  // namespace
 
 void throw_does_not_fit(const Value& value, const LogicalType& type, std::string_view hint) {
-  throw_error(ErrorKind::kUserCode, "value {} does not fit the type {}{}{}", shown(value),
-              type.to_string(), hint.empty() ? "" : ": ", hint);
+  throw_error(ErrorKind::kUserCode,
+              "value {} does not fit the type {}{}{}",
+              shown(value),
+              type.to_string(),
+              hint.empty() ? "" : ": ",
+              hint);
 }
 
 void rethrow_for_field(const Error& error, const LogicalType& row, std::size_t field) {
   // Nested rows read like a path: "field 'a': field 'b': value ...".
-  const std::string name = field < row.field_names().size() ? row.field_names()[field]
-                                                            : std::to_string(field);
-  throw Error(error.kind(), fmt::format("field '{}': {}", name, error.what()),
+  const std::string name =
+      field < row.field_names().size() ? row.field_names()[field] : std::to_string(field);
+  throw Error(error.kind(),
+              fmt::format("field '{}': {}", name, error.what()),
               error.retryable() ? Retryable::kYes : Retryable::kNo);
 }
 
@@ -92,7 +97,8 @@ std::int64_t coerce_int(const Value& value, const LogicalType& type) {
       if (d.scale != 0) {
         throw_does_not_fit(value, type, "it is no integer; round it first");
       }
-      return wrap_int(static_cast<std::int64_t>(static_cast<std::uint64_t>(d.unscaled)), type.kind());
+      return wrap_int(static_cast<std::int64_t>(static_cast<std::uint64_t>(d.unscaled)),
+                      type.kind());
     }
     default:
       throw_does_not_fit(value, type);
@@ -147,7 +153,8 @@ int128 coerce_decimal(const Value& value, const LogicalType& type) {
 }
 
 const std::string& coerce_text(const Value& value, const LogicalType& type) {
-  const ValueKind wanted = type.kind() == TypeKind::kString ? ValueKind::kString : ValueKind::kBytes;
+  const ValueKind wanted =
+      type.kind() == TypeKind::kString ? ValueKind::kString : ValueKind::kBytes;
   if (value.kind() != wanted) {
     throw_does_not_fit(value, type);
   }
@@ -184,8 +191,10 @@ std::int64_t coerce_temporal(const Value& value, const LogicalType& type) {
         std::int64_t nanos = 0;
         if (__builtin_mul_overflow(micros, std::int64_t{1000}, &nanos) ||
             __builtin_add_overflow(nanos, static_cast<std::int64_t>(value.aux()), &nanos)) {
-          throw_does_not_fit(value, type,
-                             "nanoseconds reach from 1677 to 2262 only; use a precision of at most 6");
+          throw_does_not_fit(
+              value,
+              type,
+              "nanoseconds reach from 1677 to 2262 only; use a precision of at most 6");
         }
         const std::int64_t unit = pow10_int64(9 - type.precision());
         return unit == 1 ? nanos : nanos - (nanos - floor_div(nanos, unit) * unit);
@@ -259,15 +268,16 @@ FieldMapping::FieldMapping(const Value& row, const LogicalType& type) {
     }
   }
   if (row.field_count() != wanted) {
-    throw_does_not_fit(row, type,
-                       fmt::format("it has {} fields, the type has {}", row.field_count(), wanted));
+    throw_does_not_fit(
+        row, type, fmt::format("it has {} fields, the type has {}", row.field_count(), wanted));
   }
 }
 
 Value coerce(const Value& value, const LogicalType& type) {
   if (value.is_null()) {
     if (!type.nullable()) {
-      throw_error(ErrorKind::kUserCode, "null does not fit the type {}; declare it nullable",
+      throw_error(ErrorKind::kUserCode,
+                  "null does not fit the type {}; declare it nullable",
                   type.to_string());
     }
     return {};
@@ -326,7 +336,8 @@ Value coerce(const Value& value, const LogicalType& type) {
         throw_does_not_fit(value, type);
       }
       const LogicalTypePtr count_type = LogicalType::of(TypeKind::kBigInt, false);
-      const LogicalType& value_type = type.kind() == TypeKind::kMap ? *type.children()[1] : *count_type;
+      const LogicalType& value_type =
+          type.kind() == TypeKind::kMap ? *type.children()[1] : *count_type;
       std::vector<std::pair<Value, Value>> entries;
       entries.reserve(value.as_map().size());
       for (const auto& [k, v] : value.as_map()) {

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <cstdint>
-#include <string>
-
 #include "base/error.h"
 #include "types/decimal.h"
 #include "types/logical_type.h"
 #include "types/value.h"
+
+#include <cstdint>
+#include <string>
 
 namespace flott {
 
@@ -47,7 +47,8 @@ bool has_fields(const Value& value);
 /// The value of a text key in a map, null when it has none: a map as a row.
 Value map_field(const Value& map, std::string_view name);
 
-[[noreturn]] void throw_does_not_fit(const Value& value, const LogicalType& type,
+[[noreturn]] void throw_does_not_fit(const Value& value,
+                                     const LogicalType& type,
                                      std::string_view hint = {});
 /// Rethrows an Error with the name of the field in front.
 [[noreturn]] void rethrow_for_field(const Error& error, const LogicalType& row, std::size_t field);

@@ -1,11 +1,11 @@
-#include <algorithm>
-#include <bit>
-#include <limits>
-
 #include "base/error.h"
 #include "types/batch.h"
 #include "types/coerce.h"
 #include "types/decimal.h"
+
+#include <algorithm>
+#include <bit>
+#include <limits>
 
 namespace flott {
 
@@ -48,7 +48,9 @@ bool is_nested_list(TypeKind kind) {
   return kind == TypeKind::kArray || kind == TypeKind::kMap || kind == TypeKind::kMultiset;
 }
 
-std::size_t bit_bytes(std::int64_t bits) { return static_cast<std::size_t>((bits + 7) / 8); }
+std::size_t bit_bytes(std::int64_t bits) {
+  return static_cast<std::size_t>((bits + 7) / 8);
+}
 
 /// Writes bit `index`, which is the last one or the next one.
 void push_bit(ByteVector& bits, std::int64_t index, bool value) {
@@ -60,7 +62,9 @@ void push_bit(ByteVector& bits, std::int64_t index, bool value) {
   bits[byte] = static_cast<std::uint8_t>(value ? bits[byte] | mask : bits[byte] & ~mask);
 }
 
-bool bit_at(const std::uint8_t* bits, std::int64_t i) { return (bits[i >> 3] >> (i & 7) & 1) != 0; }
+bool bit_at(const std::uint8_t* bits, std::int64_t i) {
+  return (bits[i >> 3] >> (i & 7) & 1) != 0;
+}
 
 template <typename T>
 T load(const Buffer& buffer, std::int64_t i) {
@@ -126,7 +130,9 @@ void drop_validity_without_nulls(Column& column) {
   }
 }
 
-LogicalTypePtr multiset_count_type() { return LogicalType::of(TypeKind::kBigInt, false); }
+LogicalTypePtr multiset_count_type() {
+  return LogicalType::of(TypeKind::kBigInt, false);
+}
 
 }  // namespace
 
@@ -279,11 +285,13 @@ ColumnPtr take_column(const Column& column, std::span<const std::uint32_t> rows)
     offsets.push<std::int32_t>(0);
     for (const std::uint32_t row : rows) {
       const auto end = static_cast<std::uint32_t>(load<std::int32_t>(column.offsets, row + 1));
-      for (auto k = static_cast<std::uint32_t>(load<std::int32_t>(column.offsets, row)); k < end; ++k) {
+      for (auto k = static_cast<std::uint32_t>(load<std::int32_t>(column.offsets, row)); k < end;
+           ++k) {
         entries.push_back(k);
       }
-      STREAM_CHECK(entries.size() <= static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()),
-                   "more than 2^31 items in one column; use smaller batches");
+      STREAM_CHECK(
+          entries.size() <= static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()),
+          "more than 2^31 items in one column; use smaller batches");
       offsets.push(static_cast<std::int32_t>(entries.size()));
     }
     out->offsets = offsets.finish();
@@ -319,8 +327,11 @@ ColumnPtr take_column(const Column& column, std::span<const std::uint32_t> rows)
 }
 
 ColumnPtr slice_column(const ColumnPtr& column, std::int64_t begin, std::int64_t end) {
-  STREAM_CHECK(begin >= 0 && begin <= end && end <= column->length, "rows {} to {} of a column of {}",
-               begin, end, column->length);
+  STREAM_CHECK(begin >= 0 && begin <= end && end <= column->length,
+               "rows {} to {} of a column of {}",
+               begin,
+               end,
+               column->length);
   if (begin == 0 && end == column->length) {
     return column;
   }
@@ -345,7 +356,8 @@ ColumnPtr slice_column(const ColumnPtr& column, std::int64_t begin, std::int64_t
   } else if (kind == TypeKind::kBoolean) {
     out->values = slice_bits(column->values, begin, end);
   } else if (has_offsets(kind)) {
-    out->offsets = column->offsets->part(first * sizeof(std::int32_t), (count + 1) * sizeof(std::int32_t));
+    out->offsets =
+        column->offsets->part(first * sizeof(std::int32_t), (count + 1) * sizeof(std::int32_t));
     out->values = column->values;
     out->children = column->children;
   } else if (column->type->is_composite()) {
@@ -394,7 +406,8 @@ void ColumnBuilder::append_offset(std::size_t end) {
 
 void ColumnBuilder::append_null() {
   if (!type_->nullable()) [[unlikely]] {
-    throw_error(ErrorKind::kUserCode, "null does not fit the type {}; declare it nullable",
+    throw_error(ErrorKind::kUserCode,
+                "null does not fit the type {}; declare it nullable",
                 type_->to_string());
   }
   append_filler();
@@ -454,7 +467,8 @@ void ColumnBuilder::append_int(std::int64_t v) {
       break;
     default:
       STREAM_DCHECK(width_of(*type_) == 8 && kind_ != TypeKind::kDouble,
-                    "an integer in a column of {}", type_->to_string());
+                    "an integer in a column of {}",
+                    type_->to_string());
       values_.push(v);
   }
   set_valid(true);
@@ -480,7 +494,8 @@ void ColumnBuilder::append_decimal(__int128 unscaled) {
 }
 
 void ColumnBuilder::append_string(std::string_view v) {
-  STREAM_DCHECK(kind_ == TypeKind::kString || kind_ == TypeKind::kBytes, "text in a column of {}",
+  STREAM_DCHECK(kind_ == TypeKind::kString || kind_ == TypeKind::kBytes,
+                "text in a column of {}",
                 type_->to_string());
   append_offset(values_.size() + v.size());
   values_.append(v.data(), v.size());
@@ -511,15 +526,18 @@ void ColumnBuilder::close_entry() {
   if (is_nested_list(kind_)) {
     if (children_.size() == 2) {
       STREAM_CHECK(children_[0]->length_ == children_[1]->length_,
-                   "a map entry closed with {} keys and {} values", children_[0]->length_,
+                   "a map entry closed with {} keys and {} values",
+                   children_[0]->length_,
                    children_[1]->length_);
     }
     append_offset(static_cast<std::size_t>(children_[0]->length_));
   } else {
     STREAM_CHECK(type_->is_composite(), "close_entry on a column of {}", type_->to_string());
     for (const auto& child : children_) {
-      STREAM_CHECK(child->length_ == length_ + 1, "a row closed with a field of {} instead of {} entries",
-                   child->length_, length_ + 1);
+      STREAM_CHECK(child->length_ == length_ + 1,
+                   "a row closed with a field of {} instead of {} entries",
+                   child->length_,
+                   length_ + 1);
     }
   }
   set_valid(true);
@@ -539,7 +557,8 @@ void ColumnBuilder::append(const Value& value) {
   try {
     if (value.is_object()) {
       const Value native = require_host().to_native(value.as_object(), *type_);
-      STREAM_CHECK(!native.is_object(), "the host did not convert a value to {}", type_->to_string());
+      STREAM_CHECK(
+          !native.is_object(), "the host did not convert a value to {}", type_->to_string());
       if (native.is_null()) {
         append_null();
       } else {

@@ -1,11 +1,11 @@
 #include "types/decimal.h"
 
+#include "base/error.h"
+
 #include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
-
-#include "base/error.h"
 
 namespace flott {
 
@@ -13,7 +13,9 @@ namespace {
 
 using uint128 = unsigned __int128;
 
-uint128 magnitude(int128 v) { return v < 0 ? uint128{0} - static_cast<uint128>(v) : static_cast<uint128>(v); }
+uint128 magnitude(int128 v) {
+  return v < 0 ? uint128{0} - static_cast<uint128>(v) : static_cast<uint128>(v);
+}
 
 constexpr std::array<int128, kMaxDecimalDigits + 1> make_powers() {
   std::array<int128, kMaxDecimalDigits + 1> out{};
@@ -38,7 +40,8 @@ int128 pow10_int128(int n) {
 int decimal_digits(int128 v) {
   const uint128 m = magnitude(v);
   int digits = 1;
-  while (digits <= kMaxDecimalDigits && m >= static_cast<uint128>(kPowers[static_cast<std::size_t>(digits)])) {
+  while (digits <= kMaxDecimalDigits &&
+         m >= static_cast<uint128>(kPowers[static_cast<std::size_t>(digits)])) {
     ++digits;
   }
   return digits;
@@ -129,17 +132,21 @@ std::optional<Decimal> parse_decimal(std::string_view text) {
     }
     scale -= exponent;
   }
-  // The value is unscaled * 10^(zeros - scale). Written zeros stay part of the scale where they fit.
+  // The value is unscaled * 10^(zeros - scale). Written zeros stay part of the scale where they
+  // fit.
   if (unscaled == 0) {
-    return Decimal{0, scale < 0 ? 0 : scale > kMaxDecimalDigits ? kMaxDecimalDigits
-                                                                : static_cast<int>(scale)};
+    return Decimal{0,
+                   scale < 0                   ? 0
+                   : scale > kMaxDecimalDigits ? kMaxDecimalDigits
+                                               : static_cast<int>(scale)};
   }
   std::int64_t keep = zeros;
   if (scale < 0) {
     keep += -scale;
     scale = 0;
   }
-  while ((scale > kMaxDecimalDigits || significant + keep > kMaxDecimalDigits) && keep > 0 && scale > 0) {
+  while ((scale > kMaxDecimalDigits || significant + keep > kMaxDecimalDigits) && keep > 0 &&
+         scale > 0) {
     --keep;
     --scale;
   }
@@ -155,7 +162,8 @@ std::optional<Decimal> decimal_from_double(double v) {
     return std::nullopt;
   }
   char buffer[40];
-  const auto result = std::to_chars(buffer, buffer + sizeof buffer, v, std::chars_format::scientific);
+  const auto result =
+      std::to_chars(buffer, buffer + sizeof buffer, v, std::chars_format::scientific);
   return parse_decimal({buffer, static_cast<std::size_t>(result.ptr - buffer)});
 }
 

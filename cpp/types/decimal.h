@@ -16,8 +16,8 @@ inline constexpr int kMaxDecimalDigits = 38;
 int128 pow10_int128(int n);
 /// Digits of |v|; 1 for 0.
 int decimal_digits(int128 v);
-/// `unscaled` of scale `from` as an integer of scale `to`, rounded half up (away from zero); nothing
-/// when it needs more than 38 digits.
+/// `unscaled` of scale `from` as an integer of scale `to`, rounded half up (away from zero);
+/// nothing when it needs more than 38 digits.
 std::optional<int128> rescale_decimal(int128 unscaled, int from, int to);
 
 struct Decimal {

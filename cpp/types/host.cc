@@ -1,8 +1,8 @@
 #include "types/host.h"
 
-#include <atomic>
-
 #include "base/error.h"
+
+#include <atomic>
 
 namespace flott {
 
@@ -10,7 +10,9 @@ namespace {
 std::atomic<Host*> g_host{nullptr};
 }  // namespace
 
-Host* host() { return g_host.load(std::memory_order_acquire); }
+Host* host() {
+  return g_host.load(std::memory_order_acquire);
+}
 
 Host& require_host() {
   Host* const h = host();
@@ -18,6 +20,8 @@ Host& require_host() {
   return *h;
 }
 
-void set_host(Host* host) { g_host.store(host, std::memory_order_release); }
+void set_host(Host* host) {
+  g_host.store(host, std::memory_order_release);
+}
 
 }  // namespace flott

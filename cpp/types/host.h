@@ -1,9 +1,9 @@
 #pragma once
 
+#include "types/logical_type.h"
+
 #include <string>
 #include <string_view>
-
-#include "types/logical_type.h"
 
 namespace flott {
 
@@ -23,8 +23,8 @@ class Host {
   /// Takes / releases the host's lock on this thread; nests.
   virtual void enter() = 0;
   virtual void leave() = 0;
-  /// Gives up the host's lock of this thread, however often it was entered, and takes it back: see HostRelease.
-  /// Null when the thread does not hold it.
+  /// Gives up the host's lock of this thread, however often it was entered, and takes it back: see
+  /// HostRelease. Null when the thread does not hold it.
   virtual void* suspend() { return nullptr; }
   virtual void resume(void* /*suspended*/) {}
 
@@ -82,8 +82,9 @@ class HostScope {
   Host* host_;
 };
 
-/// Lets other threads have the host's lock while this one waits for them. Whoever joins a thread that may log
-/// (a log line may go to the host) or end an attachment to the host must not hold the lock.
+/// Lets other threads have the host's lock while this one waits for them. Whoever joins a thread
+/// that may log (a log line may go to the host) or end an attachment to the host must not hold the
+/// lock.
 class HostRelease {
  public:
   HostRelease() : host_(host()), suspended_(host_ != nullptr ? host_->suspend() : nullptr) {}

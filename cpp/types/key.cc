@@ -1,14 +1,14 @@
 #include "types/key.h"
 
-#include <bit>
-#include <charconv>
-#include <cmath>
-#include <limits>
-
 #include "base/bytes.h"
 #include "base/error.h"
 #include "types/batch.h"
 #include "types/decimal.h"
+
+#include <bit>
+#include <charconv>
+#include <cmath>
+#include <limits>
 
 namespace flott {
 
@@ -36,7 +36,9 @@ void encode_fields(char tag, const Value& row, std::string& out) {
   }
 }
 
-bool is_tuple(const LogicalType* type) { return type != nullptr && type->kind() == TypeKind::kTuple; }
+bool is_tuple(const LogicalType* type) {
+  return type != nullptr && type->kind() == TypeKind::kTuple;
+}
 
 /// Little-endian magnitude of a decimal digit string times 10^zeros.
 std::string magnitude_of(std::string_view digits, std::int64_t zeros) {
@@ -64,7 +66,9 @@ std::string magnitude_of(std::string_view digits, std::int64_t zeros) {
 
 }  // namespace
 
-void encode_key_int(std::int64_t value, std::string& out) { tagged_i64('I', value, out); }
+void encode_key_int(std::int64_t value, std::string& out) {
+  tagged_i64('I', value, out);
+}
 
 void encode_key_big_int(bool negative, std::string_view magnitude, std::string& out) {
   while (!magnitude.empty() && magnitude.back() == 0) {
@@ -112,7 +116,9 @@ void encode_key_double(double value, std::string& out) {
   w.f64(std::isnan(value) ? std::numeric_limits<double>::quiet_NaN() : value);
 }
 
-void encode_key_decimal(bool negative, std::string_view digits, std::int64_t exponent,
+void encode_key_decimal(bool negative,
+                        std::string_view digits,
+                        std::int64_t exponent,
                         std::string& out) {
   while (!digits.empty() && digits.front() == '0') {
     digits.remove_prefix(1);
@@ -201,8 +207,12 @@ void encode_key(const Value& value, std::string& out) {
 }
 
 KeyGroupRange key_group_range_of(int subtask, int max_parallelism, int parallelism) {
-  STREAM_CHECK(parallelism > 0 && parallelism <= max_parallelism && subtask >= 0 && subtask < parallelism,
-               "subtask {} of {} with {} key groups", subtask, parallelism, max_parallelism);
+  STREAM_CHECK(
+      parallelism > 0 && parallelism <= max_parallelism && subtask >= 0 && subtask < parallelism,
+      "subtask {} of {} with {} key groups",
+      subtask,
+      parallelism,
+      max_parallelism);
   // The inverse of subtask_of: the first group g with g * parallelism / max_parallelism == subtask.
   const auto first_group = [&](std::int64_t s) {
     return static_cast<KeyGroup>((s * max_parallelism + parallelism - 1) / parallelism);
@@ -212,7 +222,8 @@ KeyGroupRange key_group_range_of(int subtask, int max_parallelism, int paralleli
 
 void KeyColumn::append(const Key& key) {
   data_.append(key.bytes);
-  STREAM_CHECK(data_.size() <= std::numeric_limits<std::uint32_t>::max(), "more than 4 GiB of keys in one batch");
+  STREAM_CHECK(data_.size() <= std::numeric_limits<std::uint32_t>::max(),
+               "more than 4 GiB of keys in one batch");
   offsets_.push_back(static_cast<std::uint32_t>(data_.size()));
   hashes_.push_back(key.hash);
   values_.push_back(key.value != nullptr ? *key.value : Value());
@@ -221,7 +232,8 @@ void KeyColumn::append(const Key& key) {
 
 void KeyColumn::append(std::string_view bytes, Value value) {
   data_.append(bytes);
-  STREAM_CHECK(data_.size() <= std::numeric_limits<std::uint32_t>::max(), "more than 4 GiB of keys in one batch");
+  STREAM_CHECK(data_.size() <= std::numeric_limits<std::uint32_t>::max(),
+               "more than 4 GiB of keys in one batch");
   offsets_.push_back(static_cast<std::uint32_t>(data_.size()));
   hashes_.push_back(hash_bytes(bytes));
   has_objects_ = has_objects_ || value.is_object();

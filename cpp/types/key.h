@@ -1,13 +1,13 @@
 #pragma once
 
+#include "base/hash.h"
+#include "types/value.h"
+
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/hash.h"
-#include "types/value.h"
 
 namespace flott {
 
@@ -18,16 +18,17 @@ inline constexpr int kDefaultMaxParallelism = 128;
 /// A key of a keyed stream.
 ///
 /// Bytes grammar (canonical: keys equal in Python have equal bytes; tag, then content):
-///   null 'N' | bool, int, integral float, integral Decimal: 'I' int64-LE (beyond 64 bit 'J' varint-len: a sign
-///   byte 0 / 1, then the magnitude, little-endian without leading zeros) | other float, and Decimal that equals one:
-///   'D' f64-LE | other Decimal 'M' varint-len text `<digits without trailing zeros>E<exponent>` |
-///   str 'S' varint-len utf8 | bytes 'B' varint-len | date 'd' i64 | time 't' i64 | timestamp 'T' i64 u32 |
-///   instant 'L' i64 u32 | interval of months 'm' i64, of milliseconds 'i' i64 |
-///   tuple (and native array) '(' varint-count items | Row 'R' varint-count items |
-///   enum 'E' class name, member name | frozen dataclass 'C' class name varint-count items
+///   null 'N' | bool, int, integral float, integral Decimal: 'I' int64-LE (beyond 64 bit 'J'
+///   varint-len: a sign byte 0 / 1, then the magnitude, little-endian without leading zeros) |
+///   other float, and Decimal that equals one: 'D' f64-LE | other Decimal 'M' varint-len text
+///   `<digits without trailing zeros>E<exponent>` | str 'S' varint-len utf8 | bytes 'B' varint-len
+///   | date 'd' i64 | time 't' i64 | timestamp 'T' i64 u32 | instant 'L' i64 u32 | interval of
+///   months 'm' i64, of milliseconds 'i' i64 | tuple (and native array) '(' varint-count items |
+///   Row 'R' varint-count items | enum 'E' class name, member name | frozen dataclass 'C' class
+///   name varint-count items
 struct Key {
-  std::string_view bytes;   ///< canonical encoding; lives as long as the record / current key
-  std::uint64_t hash = 0;   ///< hash_bytes(bytes)
+  std::string_view bytes;        ///< canonical encoding; lives as long as the record / current key
+  std::uint64_t hash = 0;        ///< hash_bytes(bytes)
   const Value* value = nullptr;  ///< the key as the user's selector returned it
 
   static Key of(std::string_view bytes, const Value& value) {
@@ -46,7 +47,9 @@ void encode_key_big_int(bool negative, std::string_view magnitude, std::string& 
 void encode_key_double(double value, std::string& out);
 /// A decimal number (-1)^negative * digits * 10^exponent, digits ASCII; unifies it with equal
 /// integers and floats.
-void encode_key_decimal(bool negative, std::string_view digits, std::int64_t exponent,
+void encode_key_decimal(bool negative,
+                        std::string_view digits,
+                        std::int64_t exponent,
                         std::string& out);
 
 inline KeyGroup key_group_of(std::uint64_t hash, int max_parallelism) {
@@ -73,7 +76,8 @@ class KeyColumn {
   std::size_t size() const { return values_.size(); }
   Key at(std::size_t row) const {
     return {std::string_view(data_).substr(offsets_[row], offsets_[row + 1] - offsets_[row]),
-            hashes_[row], &values_[row]};
+            hashes_[row],
+            &values_[row]};
   }
   std::uint64_t hash_at(std::size_t row) const { return hashes_[row]; }
   /// Some key's value is an opaque one: copying it needs the host's lock.

@@ -8,11 +8,11 @@
 
 #include "types/logical_type.h"
 
-#include <array>
-#include <unordered_set>
-
 #include "base/bytes.h"
 #include "base/error.h"
+
+#include <array>
+#include <unordered_set>
 
 namespace flott {
 
@@ -109,7 +109,8 @@ std::string quoted(std::string_view name) {
 void require_children(const std::vector<LogicalTypePtr>& children, TypeKind kind) {
   for (const LogicalTypePtr& child : children) {
     if (child == nullptr) {
-      throw_error(ErrorKind::kInvalidArgument, "{} needs a type for each of its parts; one is missing",
+      throw_error(ErrorKind::kInvalidArgument,
+                  "{} needs a type for each of its parts; one is missing",
                   simple_name(kind));
     }
   }
@@ -152,13 +153,19 @@ LogicalTypePtr decode_type(BytesReader& in, int depth) {
     }
   }
   if (precision > 100 || scale > 100) {
-    throw_error(ErrorKind::kExternal, "stored bytes are damaged: {} of precision {} and scale {}",
-                simple_name(kind), precision, scale);
+    throw_error(ErrorKind::kExternal,
+                "stored bytes are damaged: {} of precision {} and scale {}",
+                simple_name(kind),
+                precision,
+                scale);
   }
   const auto expect_children = [&](std::uint64_t wanted) {
     if (count != wanted) {
-      throw_error(ErrorKind::kExternal, "stored bytes are damaged: {} with {} parts instead of {}",
-                  simple_name(kind), count, wanted);
+      throw_error(ErrorKind::kExternal,
+                  "stored bytes are damaged: {} with {} parts instead of {}",
+                  simple_name(kind),
+                  count,
+                  wanted);
     }
   };
   switch (kind) {
@@ -235,11 +242,13 @@ LogicalTypePtr LogicalType::of(TypeKind kind, bool nullable) {
 LogicalTypePtr LogicalType::decimal(int precision, int scale, bool nullable) {
   if (precision < 1 || precision > 38) {
     throw_error(ErrorKind::kInvalidArgument,
-                "the precision of DECIMAL must be between 1 and 38, not {}", precision);
+                "the precision of DECIMAL must be between 1 and 38, not {}",
+                precision);
   }
   if (scale < 0 || scale > precision) {
     throw_error(ErrorKind::kInvalidArgument,
-                "the scale of DECIMAL({0}, {1}) must be between 0 and the precision {0}", precision,
+                "the scale of DECIMAL({0}, {1}) must be between 0 and the precision {0}",
+                precision,
                 scale);
   }
   auto type = create(TypeKind::kDecimal, nullable);
@@ -253,8 +262,10 @@ LogicalTypePtr LogicalType::temporal(TypeKind kind, int precision, bool nullable
     throw_error(ErrorKind::kInvalidArgument, "{} has no fractional seconds", simple_name(kind));
   }
   if (precision < 0 || precision > 9) {
-    throw_error(ErrorKind::kInvalidArgument, "the precision of {} must be between 0 and 9, not {}",
-                simple_name(kind), precision);
+    throw_error(ErrorKind::kInvalidArgument,
+                "the precision of {} must be between 0 and 9, not {}",
+                simple_name(kind),
+                precision);
   }
   auto type = create(kind, nullable);
   type->precision_ = precision;
@@ -266,8 +277,10 @@ LogicalTypePtr LogicalType::bounded(TypeKind kind, std::int64_t length, bool fix
     throw_error(ErrorKind::kInvalidArgument, "{} has no length", simple_name(kind));
   }
   if (length < 0) {
-    throw_error(ErrorKind::kInvalidArgument, "the length of a {} must not be negative: {}",
-                simple_name(kind), length);
+    throw_error(ErrorKind::kInvalidArgument,
+                "the length of a {} must not be negative: {}",
+                simple_name(kind),
+                length);
   }
   auto type = create(kind, nullable);
   type->length_ = length;
@@ -299,18 +312,20 @@ LogicalTypePtr LogicalType::multiset(LogicalTypePtr element, bool nullable) {
   return type;
 }
 
-LogicalTypePtr LogicalType::row(std::vector<std::string> names, std::vector<LogicalTypePtr> types,
+LogicalTypePtr LogicalType::row(std::vector<std::string> names,
+                                std::vector<LogicalTypePtr> types,
                                 bool nullable) {
   if (names.size() != types.size()) {
     throw_error(ErrorKind::kInvalidArgument,
-                "ROW has {} field names but {} field types; give one name a type", names.size(),
+                "ROW has {} field names but {} field types; give one name a type",
+                names.size(),
                 types.size());
   }
   std::unordered_set<std::string_view> seen;
   for (const std::string& name : names) {
     if (!seen.insert(name).second) {
-      throw_error(ErrorKind::kInvalidArgument, "ROW has two fields named '{}'; names must differ",
-                  name);
+      throw_error(
+          ErrorKind::kInvalidArgument, "ROW has two fields named '{}'; names must differ", name);
     }
   }
   auto type = create(TypeKind::kRow, nullable);
@@ -370,7 +385,8 @@ std::string LogicalType::to_string() const {
         out = simple_name(kind_);
       } else {
         const bool text = kind_ == TypeKind::kString;
-        out = fmt::format("{}{}({})", fixed_length_ ? "" : "VAR", text ? "CHAR" : "BINARY", length_);
+        out =
+            fmt::format("{}{}({})", fixed_length_ ? "" : "VAR", text ? "CHAR" : "BINARY", length_);
       }
       break;
     case TypeKind::kTime:
@@ -428,8 +444,8 @@ void LogicalType::encode(std::string& out) const {
   BytesWriter w(out);
   const bool names = kind_ == TypeKind::kRow;
   w.u8(static_cast<std::uint8_t>(kind_));
-  w.u8(static_cast<std::uint8_t>((nullable_ ? kNullableFlag : 0) | (fixed_length_ ? kFixedFlag : 0) |
-                                 (names ? kNamesFlag : 0)));
+  w.u8(static_cast<std::uint8_t>((nullable_ ? kNullableFlag : 0) |
+                                 (fixed_length_ ? kFixedFlag : 0) | (names ? kNamesFlag : 0)));
   w.varint(static_cast<std::uint64_t>(precision_));
   w.varint(static_cast<std::uint64_t>(scale_));
   w.varint(static_cast<std::uint64_t>(length_ + 1));

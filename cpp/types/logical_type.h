@@ -10,8 +10,8 @@ namespace flott {
 
 /// The type system behind both `Types.*` and `DataTypes.*`.
 enum class TypeKind : std::uint8_t {
-  kObject,        ///< an opaque value of the host language (Python), Flink's pickled byte array
-  kNull,          ///< type of a bare null
+  kObject,  ///< an opaque value of the host language (Python), Flink's pickled byte array
+  kNull,    ///< type of a bare null
   kBoolean,
   kTinyInt,
   kSmallInt,
@@ -19,20 +19,20 @@ enum class TypeKind : std::uint8_t {
   kBigInt,
   kFloat,
   kDouble,
-  kDecimal,       ///< 128-bit integer with precision and scale
-  kString,        ///< CHAR / VARCHAR; length limits in `length`
-  kBytes,         ///< BINARY / VARBINARY
-  kDate,          ///< days since epoch, int32
-  kTime,          ///< microseconds of day, int64
-  kTimestamp,     ///< without zone: microseconds since epoch (nanoseconds when precision > 6), int64
-  kTimestampLtz,  ///< an instant: same storage as kTimestamp, UTC
+  kDecimal,    ///< 128-bit integer with precision and scale
+  kString,     ///< CHAR / VARCHAR; length limits in `length`
+  kBytes,      ///< BINARY / VARBINARY
+  kDate,       ///< days since epoch, int32
+  kTime,       ///< microseconds of day, int64
+  kTimestamp,  ///< without zone: microseconds since epoch (nanoseconds when precision > 6), int64
+  kTimestampLtz,    ///< an instant: same storage as kTimestamp, UTC
   kIntervalMonths,  ///< int64 months
   kIntervalMillis,  ///< int64 milliseconds
-  kArray,         ///< children[0] = element
-  kMap,           ///< children[0] = key, children[1] = value
-  kMultiset,      ///< children[0] = element; stored as a map to BIGINT
-  kRow,           ///< children = fields, field_names
-  kTuple,         ///< as kRow with names f0, f1, ...; a host tuple in user code
+  kArray,           ///< children[0] = element
+  kMap,             ///< children[0] = key, children[1] = value
+  kMultiset,        ///< children[0] = element; stored as a map to BIGINT
+  kRow,             ///< children = fields, field_names
+  kTuple,           ///< as kRow with names f0, f1, ...; a host tuple in user code
 };
 
 class LogicalType;
@@ -48,13 +48,16 @@ class LogicalType : public std::enable_shared_from_this<LogicalType> {
   /// kTime, kTimestamp, kTimestampLtz with fractional-second digits 0..9.
   static LogicalTypePtr temporal(TypeKind kind, int precision, bool nullable = true);
   /// kString, kBytes with a maximum length; `fixed` for CHAR / BINARY.
-  static LogicalTypePtr bounded(TypeKind kind, std::int64_t length, bool fixed,
+  static LogicalTypePtr bounded(TypeKind kind,
+                                std::int64_t length,
+                                bool fixed,
                                 bool nullable = true);
   static LogicalTypePtr array(LogicalTypePtr element, bool nullable = true);
   static LogicalTypePtr map(LogicalTypePtr key, LogicalTypePtr value, bool nullable = true);
   static LogicalTypePtr multiset(LogicalTypePtr element, bool nullable = true);
   /// Throws kInvalidArgument when the counts differ or a name is repeated.
-  static LogicalTypePtr row(std::vector<std::string> names, std::vector<LogicalTypePtr> types,
+  static LogicalTypePtr row(std::vector<std::string> names,
+                            std::vector<LogicalTypePtr> types,
                             bool nullable = true);
   static LogicalTypePtr tuple(std::vector<LogicalTypePtr> types, bool nullable = true);
   /// The opaque type; one shared instance.

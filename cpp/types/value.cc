@@ -1,11 +1,11 @@
 #include "types/value.h"
 
-#include <algorithm>
-#include <cmath>
-
 #include "base/error.h"
 #include "types/batch.h"
 #include "types/decimal.h"
+
+#include <algorithm>
+#include <cmath>
 
 namespace flott {
 
@@ -50,9 +50,11 @@ void Value::release_slow() {
 
 Value Value::decimal(__int128 unscaled, int scale) {
   if (scale < 0 || scale > kMaxDecimalDigits || decimal_digits(unscaled) > kMaxDecimalDigits) {
-    throw_error(ErrorKind::kInvalidArgument,
-                "a decimal has at most 38 digits and a scale of 0 to 38; this one has {} digits, scale {}",
-                decimal_digits(unscaled), scale);
+    throw_error(
+        ErrorKind::kInvalidArgument,
+        "a decimal has at most 38 digits and a scale of 0 to 38; this one has {} digits, scale {}",
+        decimal_digits(unscaled),
+        scale);
   }
   auto* const node = new DecimalNode;
   node->unscaled = unscaled;
@@ -233,8 +235,9 @@ LogicalTypePtr natural_type(const Value& value) {
     case ValueKind::kArray:
       return LogicalType::array(first_type(value.as_array(), itself));
     case ValueKind::kMap:
-      return LogicalType::map(first_type(value.as_map(), [](const auto& e) -> const Value& { return e.first; }),
-                              first_type(value.as_map(), [](const auto& e) -> const Value& { return e.second; }));
+      return LogicalType::map(
+          first_type(value.as_map(), [](const auto& e) -> const Value& { return e.first; }),
+          first_type(value.as_map(), [](const auto& e) -> const Value& { return e.second; }));
     case ValueKind::kBatchRow:
       return value.as_batch().type();
     case ValueKind::kRow: {
@@ -264,7 +267,9 @@ bool is_number(ValueKind kind) {
          kind == ValueKind::kDecimal;
 }
 
-bool is_row(ValueKind kind) { return kind == ValueKind::kRow || kind == ValueKind::kBatchRow; }
+bool is_row(ValueKind kind) {
+  return kind == ValueKind::kRow || kind == ValueKind::kBatchRow;
+}
 
 /// A tuple may be an array or a row of a tuple type.
 bool is_tuple_row(const Value& v) {
@@ -279,7 +284,9 @@ RowKind row_kind(const Value& v) {
   return v.kind() == ValueKind::kBatchRow ? v.as_batch().kind_at(v.aux()) : v.as_row().kind;
 }
 
-int sign_of(bool less, bool greater) { return less ? -1 : greater ? 1 : 0; }
+int sign_of(bool less, bool greater) {
+  return less ? -1 : greater ? 1 : 0;
+}
 
 /// Exact; `i` against a double that is no NaN.
 int compare_int_double(std::int64_t i, double d) {
@@ -294,12 +301,12 @@ int compare_int_double(std::int64_t i, double d) {
   if (i != w) {
     return i < w ? -1 : 1;
   }
-  return sign_of(whole < d, whole > d);
+  return sign_of(whole<d, whole> d);
 }
 
 int compare_decimal_double(const DecimalNode& a, double d) {
   if (const auto exact = decimal_as_exact_double(a.unscaled, a.scale)) {
-    return sign_of(*exact < d, *exact > d);
+    return sign_of(*exact<d, *exact> d);
   }
   // Not equal to any double; only on which side it lies is left. Where the nearest double is `d`
   // itself, 113 bits decide.
@@ -307,8 +314,8 @@ int compare_decimal_double(const DecimalNode& a, double d) {
   if (nearest != d) {
     return nearest < d ? -1 : 1;
   }
-  const __float128 wide = static_cast<__float128>(a.unscaled) /
-                          static_cast<__float128>(pow10_int128(a.scale));
+  const __float128 wide =
+      static_cast<__float128>(a.unscaled) / static_cast<__float128>(pow10_int128(a.scale));
   return wide < static_cast<__float128>(d) ? -1 : 1;
 }
 
@@ -362,8 +369,8 @@ bool maps_equal(const std::vector<std::pair<Value, Value>>& a,
       }
       continue;
     }
-    const auto found = std::find_if(b.begin(), b.end(),
-                                    [&](const auto& entry) { return entry.first == a[i].first; });
+    const auto found = std::find_if(
+        b.begin(), b.end(), [&](const auto& entry) { return entry.first == a[i].first; });
     if (found == b.end() || !(found->second == a[i].second)) {
       return false;
     }
@@ -477,8 +484,10 @@ bool Value::less(const Value& a, const Value& b) {
         break;
     }
   }
-  throw_error(ErrorKind::kUserCode, "values have no order: {} and {}; compare values of one kind",
-              a.to_string(), b.to_string());
+  throw_error(ErrorKind::kUserCode,
+              "values have no order: {} and {}; compare values of one kind",
+              a.to_string(),
+              b.to_string());
 }
 
 std::size_t Value::size_hint() const {
@@ -511,7 +520,8 @@ std::size_t Value::size_hint() const {
       return kSelf + require_host().size_hint(bits_.pointer);
     case ValueKind::kBatchRow: {
       const Batch& batch = as_batch();
-      return kSelf + batch.size_bytes() / static_cast<std::size_t>(std::max<std::int64_t>(1, batch.num_rows()));
+      return kSelf + batch.size_bytes() /
+                         static_cast<std::size_t>(std::max<std::int64_t>(1, batch.num_rows()));
     }
     default:
       return kSelf;

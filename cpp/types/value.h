@@ -1,14 +1,14 @@
 #pragma once
 
+#include "types/host.h"
+#include "types/logical_type.h"
+
 #include <atomic>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include "types/host.h"
-#include "types/logical_type.h"
 
 namespace flott {
 
@@ -26,14 +26,14 @@ enum class ValueKind : std::uint8_t {
   kTimestampLtz,  ///< likewise, an instant
   kIntervalMonths,
   kIntervalMillis,
-  kDecimal,       ///< node: DecimalNode
-  kString,        ///< node: StringNode
-  kBytes,         ///< node: StringNode
-  kRow,           ///< node: RowNode
-  kArray,         ///< node: ArrayNode (rows of tuples too)
-  kMap,           ///< node: MapNode
-  kObject,        ///< one reference to an opaque handle of the Host
-  kBatchRow,      ///< a view of one row of a Batch: pointer counted, aux = row index
+  kDecimal,   ///< node: DecimalNode
+  kString,    ///< node: StringNode
+  kBytes,     ///< node: StringNode
+  kRow,       ///< node: RowNode
+  kArray,     ///< node: ArrayNode (rows of tuples too)
+  kMap,       ///< node: MapNode
+  kObject,    ///< one reference to an opaque handle of the Host
+  kBatchRow,  ///< a view of one row of a Batch: pointer counted, aux = row index
 };
 
 /// Intrusively counted heap part of a Value. Immutable once shared.
@@ -117,7 +117,8 @@ class Value {
   static Value bytes(std::string v) {
     return node_value(ValueKind::kBytes, new StringNode(std::move(v)));
   }
-  static Value row(std::vector<Value> fields, LogicalTypePtr type = nullptr,
+  static Value row(std::vector<Value> fields,
+                   LogicalTypePtr type = nullptr,
                    RowKind kind = RowKind::kInsert);
   static Value array(std::vector<Value> items);
   static Value map(std::vector<std::pair<Value, Value>> entries);
@@ -171,8 +172,8 @@ class Value {
   /// Python, but NaN equals itself, as in a key. Rows compare their kinds and ignore names. Objects
   /// by Host::equal, also with native values.
   bool operator==(const Value& other) const;
-  /// Order of numbers, strings, bytes, temporal values, arrays/rows by position, objects by Host::less;
-  /// nulls first. Throws kUserCode when two kinds cannot be compared.
+  /// Order of numbers, strings, bytes, temporal values, arrays/rows by position, objects by
+  /// Host::less; nulls first. Throws kUserCode when two kinds cannot be compared.
   static bool less(const Value& a, const Value& b);
   /// Readable text for messages and C++ tests: `1`, `'a'`, `[1, 2]`, `{k: v}`, `+I[1, 'a']`.
   std::string to_string() const;

@@ -21,13 +21,13 @@
 // A batch row is written as a row. Tags are never reused; a reader refuses tags and flags it does
 // not know, so that bytes of a newer version are an error and not a wrong value.
 
-#include <algorithm>
-
 #include "base/bytes.h"
 #include "base/error.h"
 #include "types/batch.h"
 #include "types/decimal.h"
 #include "types/value.h"
+
+#include <algorithm>
 
 namespace flott {
 
@@ -70,7 +70,8 @@ void encode_row(const Value& row, RowKind kind, const LogicalType* type, std::st
 std::uint32_t decode_nanos(BytesReader& in) {
   const std::uint64_t nanos = in.varint();
   if (nanos > 999) {
-    throw_error(ErrorKind::kExternal, "stored bytes are damaged: a timestamp with {} nanoseconds", nanos);
+    throw_error(
+        ErrorKind::kExternal, "stored bytes are damaged: a timestamp with {} nanoseconds", nanos);
   }
   return static_cast<std::uint32_t>(nanos);
 }
@@ -111,8 +112,7 @@ Value decode_value(BytesReader& in, int depth) {
       const int scale = in.u8();
       const std::uint64_t low = in.u64();
       const std::uint64_t high = in.u64();
-      const auto unscaled =
-          static_cast<int128>(static_cast<unsigned __int128>(high) << 64 | low);
+      const auto unscaled = static_cast<int128>(static_cast<unsigned __int128>(high) << 64 | low);
       if (scale > kMaxDecimalDigits || decimal_digits(unscaled) > kMaxDecimalDigits) {
         throw_error(ErrorKind::kExternal, "stored bytes are damaged: a decimal of scale {}", scale);
       }
@@ -145,27 +145,31 @@ Value decode_value(BytesReader& in, int depth) {
       const std::uint8_t flags = in.u8();
       if ((flags & ~(kRowKindMask | kRowTypeFlag)) != 0) {
         throw_error(ErrorKind::kExternal,
-                    "stored bytes are damaged, or written by a newer version: row flags {}", flags);
+                    "stored bytes are damaged, or written by a newer version: row flags {}",
+                    flags);
       }
       LogicalTypePtr type = (flags & kRowTypeFlag) != 0 ? LogicalType::decode(in) : nullptr;
       const std::uint64_t count = in.count();
       if (type != nullptr && (!type->is_composite() || type->children().size() != count)) {
-        throw_error(ErrorKind::kExternal, "stored bytes are damaged: a row of {} fields with type {}",
-                    count, type->to_string());
+        throw_error(ErrorKind::kExternal,
+                    "stored bytes are damaged: a row of {} fields with type {}",
+                    count,
+                    type->to_string());
       }
       std::vector<Value> fields;
       fields.reserve(std::min<std::uint64_t>(count, kMaxReserve));
       for (std::uint64_t i = 0; i < count; ++i) {
         fields.push_back(decode_value(in, depth + 1));
       }
-      return Value::row(std::move(fields), std::move(type),
-                        static_cast<RowKind>(flags & kRowKindMask));
+      return Value::row(
+          std::move(fields), std::move(type), static_cast<RowKind>(flags & kRowKindMask));
     }
     case 'o':
       return Value::adopt_object(require_host().deserialize(in.string()));
     default:
       throw_error(ErrorKind::kExternal,
-                  "stored bytes are damaged, or written by a newer version: unknown value tag {}", tag);
+                  "stored bytes are damaged, or written by a newer version: unknown value tag {}",
+                  tag);
   }
 }
 
@@ -249,6 +253,8 @@ void Value::encode(std::string& out) const {
   }
 }
 
-Value Value::decode(BytesReader& in) { return decode_value(in, 0); }
+Value Value::decode(BytesReader& in) {
+  return decode_value(in, 0);
+}
 
 }  // namespace flott

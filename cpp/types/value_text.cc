@@ -1,12 +1,12 @@
 // Value::to_string: text for messages and tests, not what `print` shows.
 
-#include <charconv>
-#include <cmath>
-
 #include "base/error.h"
 #include "types/batch.h"
 #include "types/decimal.h"
 #include "types/value.h"
+
+#include <charconv>
+#include <cmath>
 
 namespace flott {
 
@@ -43,7 +43,8 @@ std::string date_text(std::int64_t days) {
 /// `12:30:00`, `12:30:00.5`; `nanos` beyond the microseconds.
 std::string time_text(std::int64_t micros_of_day, std::uint32_t nanos) {
   const std::int64_t seconds = micros_of_day / 1'000'000;
-  std::string out = fmt::format("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+  std::string out =
+      fmt::format("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
   const std::int64_t fraction = micros_of_day % 1'000'000 * 1000 + nanos;
   if (fraction != 0) {
     std::string digits = fmt::format("{:09}", fraction);

@@ -1,16 +1,16 @@
 #pragma once
 
+#include "base/time.h"
+
 #include <cstdint>
 #include <string>
-
-#include "base/time.h"
 
 namespace flott {
 
 /// A window, and the namespace of state and timers. Time windows are [start, end); a count window
-/// has its id in `start` and `end == kMaxTimestamp`; the global window is [kMinTimestamp, kMaxTimestamp). A user's own
-/// window class has its serialized form in `custom` and its maximum timestamp + 1 in `end`.
-/// The default-constructed Window is the void namespace.
+/// has its id in `start` and `end == kMaxTimestamp`; the global window is [kMinTimestamp,
+/// kMaxTimestamp). A user's own window class has its serialized form in `custom` and its maximum
+/// timestamp + 1 in `end`. The default-constructed Window is the void namespace.
 struct Window {
   std::int64_t start = 0;
   std::int64_t end = 0;

@@ -1,15 +1,16 @@
 #include "windows/assigner.h"
 
+#include "base/error.h"
+#include "windows/saturating.h"
+
 #include <algorithm>
 #include <string_view>
 #include <utility>
 
-#include "base/error.h"
-#include "windows/saturating.h"
-
 namespace flott {
 
-Timestamp window_start_with_offset(Timestamp timestamp, std::int64_t offset_ms,
+Timestamp window_start_with_offset(Timestamp timestamp,
+                                   std::int64_t offset_ms,
                                    std::int64_t size_ms) {
   // Remainders first: timestamp - offset itself may overflow.
   std::int64_t remainder = (timestamp % size_ms - offset_ms % size_ms) % size_ms;
@@ -43,7 +44,9 @@ std::vector<WindowAssigner::Merge> WindowAssigner::merge(std::vector<Window> win
 
 namespace {
 
-bool is_event(TimeCharacteristic time) { return time == TimeCharacteristic::kEventTime; }
+bool is_event(TimeCharacteristic time) {
+  return time == TimeCharacteristic::kEventTime;
+}
 
 Timestamp require_timestamp(Timestamp timestamp) {
   if (timestamp == kNoTimestamp) [[unlikely]] {
@@ -64,7 +67,9 @@ class TumblingWindows final : public WindowAssigner {
   TumblingWindows(TimeCharacteristic time, std::int64_t size_ms, std::int64_t offset_ms)
       : event_time_(is_event(time)), size_ms_(size_ms), offset_ms_(offset_ms) {}
 
-  void assign(const Value& /*value*/, Timestamp timestamp, Timestamp current_processing_time,
+  void assign(const Value& /*value*/,
+              Timestamp timestamp,
+              Timestamp current_processing_time,
               std::vector<Window>& out) override {
     const Timestamp time = event_time_ ? require_timestamp(timestamp) : current_processing_time;
     // Neighbouring records mostly share a window: no division for them.
@@ -85,12 +90,18 @@ class TumblingWindows final : public WindowAssigner {
 
 class SlidingWindows final : public WindowAssigner {
  public:
-  SlidingWindows(TimeCharacteristic time, std::int64_t size_ms, std::int64_t slide_ms,
+  SlidingWindows(TimeCharacteristic time,
+                 std::int64_t size_ms,
+                 std::int64_t slide_ms,
                  std::int64_t offset_ms)
-      : event_time_(is_event(time)), size_ms_(size_ms), slide_ms_(slide_ms), offset_ms_(offset_ms) {
-  }
+      : event_time_(is_event(time)),
+        size_ms_(size_ms),
+        slide_ms_(slide_ms),
+        offset_ms_(offset_ms) {}
 
-  void assign(const Value& /*value*/, Timestamp timestamp, Timestamp current_processing_time,
+  void assign(const Value& /*value*/,
+              Timestamp timestamp,
+              Timestamp current_processing_time,
               std::vector<Window>& out) override {
     const Timestamp time = event_time_ ? require_timestamp(timestamp) : current_processing_time;
     const Timestamp after = saturating_subtract(time, size_ms_);
@@ -111,11 +122,14 @@ class SlidingWindows final : public WindowAssigner {
 
 class SessionWindows final : public WindowAssigner {
  public:
-  SessionWindows(TimeCharacteristic time, std::int64_t gap_ms,
+  SessionWindows(TimeCharacteristic time,
+                 std::int64_t gap_ms,
                  std::unique_ptr<SessionGapExtractor> extractor)
       : event_time_(is_event(time)), gap_ms_(gap_ms), extractor_(std::move(extractor)) {}
 
-  void assign(const Value& value, Timestamp timestamp, Timestamp current_processing_time,
+  void assign(const Value& value,
+              Timestamp timestamp,
+              Timestamp current_processing_time,
               std::vector<Window>& out) override {
     const Timestamp time = event_time_ ? require_timestamp(timestamp) : current_processing_time;
     std::int64_t gap_ms = gap_ms_;
@@ -125,7 +139,8 @@ class SessionWindows final : public WindowAssigner {
         throw_error(ErrorKind::kUserCode,
                     "the session gap extractor returned {} ms for {}; a dynamic session gap must "
                     "be greater than 0",
-                    gap_ms, value.to_string());
+                    gap_ms,
+                    value.to_string());
       }
     }
     out.push_back({time, saturating_add(time, gap_ms), {}});
@@ -143,8 +158,10 @@ class SessionWindows final : public WindowAssigner {
 
 class GlobalWindows final : public WindowAssigner {
  public:
-  void assign(const Value& /*value*/, Timestamp /*timestamp*/,
-              Timestamp /*current_processing_time*/, std::vector<Window>& out) override {
+  void assign(const Value& /*value*/,
+              Timestamp /*timestamp*/,
+              Timestamp /*current_processing_time*/,
+              std::vector<Window>& out) override {
     out.push_back(Window::global());
   }
   bool is_event_time() const override { return false; }
@@ -163,8 +180,10 @@ class CountWindows final : public WindowAssigner {
     count_ = &context.keyed_state().value_state(descriptor);
   }
 
-  void assign(const Value& /*value*/, Timestamp /*timestamp*/,
-              Timestamp /*current_processing_time*/, std::vector<Window>& out) override {
+  void assign(const Value& /*value*/,
+              Timestamp /*timestamp*/,
+              Timestamp /*current_processing_time*/,
+              std::vector<Window>& out) override {
     STREAM_DCHECK(count_ != nullptr, "count windows were not opened");
     const Value seen = count_->value();
     const std::int64_t record = seen.is_null() ? 0 : seen.as_int();
@@ -188,25 +207,32 @@ std::string_view prefix_of(TimeCharacteristic time) {
 
 }  // namespace
 
-std::unique_ptr<WindowAssigner> make_tumbling_windows(TimeCharacteristic time, std::int64_t size_ms,
+std::unique_ptr<WindowAssigner> make_tumbling_windows(TimeCharacteristic time,
+                                                      std::int64_t size_ms,
                                                       std::int64_t offset_ms) {
   if (!offset_fits(offset_ms, size_ms)) {
     throw_error(ErrorKind::kInvalidArgument,
                 "Tumbling{}Windows parameters must satisfy abs(offset) < size, got size {} ms and "
                 "offset {} ms",
-                prefix_of(time), size_ms, offset_ms);
+                prefix_of(time),
+                size_ms,
+                offset_ms);
   }
   return std::make_unique<TumblingWindows>(time, size_ms, offset_ms);
 }
 
-std::unique_ptr<WindowAssigner> make_sliding_windows(TimeCharacteristic time, std::int64_t size_ms,
+std::unique_ptr<WindowAssigner> make_sliding_windows(TimeCharacteristic time,
+                                                     std::int64_t size_ms,
                                                      std::int64_t slide_ms,
                                                      std::int64_t offset_ms) {
   if (size_ms <= 0 || !offset_fits(offset_ms, slide_ms)) {
     throw_error(ErrorKind::kInvalidArgument,
                 "Sliding{}Windows parameters must satisfy abs(offset) < slide and size > 0, got "
                 "size {} ms, slide {} ms and offset {} ms",
-                prefix_of(time), size_ms, slide_ms, offset_ms);
+                prefix_of(time),
+                size_ms,
+                slide_ms,
+                offset_ms);
   }
   return std::make_unique<SlidingWindows>(time, size_ms, slide_ms, offset_ms);
 }
@@ -215,7 +241,8 @@ std::unique_ptr<WindowAssigner> make_session_windows(TimeCharacteristic time, st
   if (gap_ms <= 0) {
     throw_error(ErrorKind::kInvalidArgument,
                 "{}SessionWindows parameters must satisfy 0 < size, got a gap of {} ms",
-                prefix_of(time), gap_ms);
+                prefix_of(time),
+                gap_ms);
   }
   return std::make_unique<SessionWindows>(time, gap_ms, nullptr);
 }
@@ -225,12 +252,14 @@ std::unique_ptr<WindowAssigner> make_dynamic_session_windows(
   return std::make_unique<SessionWindows>(time, 0, std::move(gap));
 }
 
-std::unique_ptr<WindowAssigner> make_global_windows() { return std::make_unique<GlobalWindows>(); }
+std::unique_ptr<WindowAssigner> make_global_windows() {
+  return std::make_unique<GlobalWindows>();
+}
 
 std::unique_ptr<WindowAssigner> make_count_tumbling_windows(std::int64_t size) {
   if (size <= 0) {
-    throw_error(ErrorKind::kInvalidArgument, "count_window(size) must satisfy 0 < size, got {}",
-                size);
+    throw_error(
+        ErrorKind::kInvalidArgument, "count_window(size) must satisfy 0 < size, got {}", size);
   }
   return std::make_unique<CountWindows>("tumble-count-assigner", size, size);
 }
@@ -240,7 +269,8 @@ std::unique_ptr<WindowAssigner> make_count_sliding_windows(std::int64_t size, st
     throw_error(ErrorKind::kInvalidArgument,
                 "count_window(size, slide) must satisfy 0 < size and 0 < slide, got size {} and "
                 "slide {}",
-                size, slide);
+                size,
+                slide);
   }
   return std::make_unique<CountWindows>("slide-count-assigner", size, slide);
 }

@@ -1,9 +1,9 @@
-#include <algorithm>
-#include <memory>
-
 #include "base/error.h"
 #include "windows/saturating.h"
 #include "windows/trigger.h"
+
+#include <algorithm>
+#include <memory>
 
 namespace flott {
 namespace {
@@ -14,13 +14,15 @@ using Elements = std::vector<TimestampedValue>;
 class OneSidedEvictor : public Evictor {
  public:
   explicit OneSidedEvictor(bool after) : after_(after) {}
-  void evict_before(Elements& elements, const Window& /*window*/,
+  void evict_before(Elements& elements,
+                    const Window& /*window*/,
                     TriggerContext& /*context*/) override {
     if (!after_) {
       evict(elements);
     }
   }
-  void evict_after(Elements& elements, const Window& /*window*/,
+  void evict_after(Elements& elements,
+                   const Window& /*window*/,
                    TriggerContext& /*context*/) override {
     if (after_) {
       evict(elements);
@@ -43,8 +45,7 @@ class CountEvictor final : public OneSidedEvictor {
  protected:
   void evict(Elements& elements) override {
     if (elements.size() > max_count_) {
-      elements.erase(elements.begin(),
-                     elements.end() - static_cast<std::ptrdiff_t>(max_count_));
+      elements.erase(elements.begin(), elements.end() - static_cast<std::ptrdiff_t>(max_count_));
     }
   }
 
@@ -81,7 +82,8 @@ class TimeEvictor final : public OneSidedEvictor {
 
 std::unique_ptr<Evictor> make_count_evictor(std::int64_t max_count, bool after) {
   if (max_count < 0) {
-    throw_error(ErrorKind::kInvalidArgument, "CountEvictor must keep 0 or more elements, got {}",
+    throw_error(ErrorKind::kInvalidArgument,
+                "CountEvictor must keep 0 or more elements, got {}",
                 max_count);
   }
   return std::make_unique<CountEvictor>(max_count, after);
@@ -89,7 +91,8 @@ std::unique_ptr<Evictor> make_count_evictor(std::int64_t max_count, bool after) 
 
 std::unique_ptr<Evictor> make_time_evictor(std::int64_t window_size_ms, bool after) {
   if (window_size_ms < 0) {
-    throw_error(ErrorKind::kInvalidArgument, "TimeEvictor must keep 0 ms or more, got {} ms",
+    throw_error(ErrorKind::kInvalidArgument,
+                "TimeEvictor must keep 0 ms or more, got {} ms",
                 window_size_ms);
   }
   return std::make_unique<TimeEvictor>(window_size_ms, after);

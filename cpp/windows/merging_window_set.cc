@@ -1,12 +1,12 @@
 #include "windows/merging_window_set.h"
 
+#include "base/error.h"
+
 #include <algorithm>
 #include <string>
 
-#include "base/error.h"
-
-// Stored value: an array. First item: 2 or 3, the fields of a window (start, end and, when any window has one, its
-// custom form); then window and state window of each entry.
+// Stored value: an array. First item: 2 or 3, the fields of a window (start, end and, when any
+// window has one, its custom form); then window and state window of each entry.
 
 namespace flott {
 namespace {
@@ -90,8 +90,8 @@ void MergingWindowSet::retire(const Window& window) {
   if (!merging_) {
     return;
   }
-  const auto it = std::find_if(entries_.begin(), entries_.end(),
-                               [&](const Entry& entry) { return entry.window == window; });
+  const auto it = std::find_if(
+      entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.window == window; });
   STREAM_CHECK(it != entries_.end(), "window [{}, {}) is not in flight", window.start, window.end);
   entries_.erase(it);
   changed_ = true;
@@ -136,10 +136,13 @@ Window MergingWindowSet::merge_in(const Window& window, const OnMerge& on_merge)
     // The first merged window keeps its state window; the contents of the others move there.
     std::vector<Window> state_windows;
     for (const Window& merged : merge.merged) {
-      const auto it = std::find_if(entries_.begin(), entries_.end(),
-                                   [&](const Entry& entry) { return entry.window == merged; });
-      STREAM_CHECK(it != entries_.end(), "a window assigner merged window [{}, {}), not in flight",
-                   merged.start, merged.end);
+      const auto it = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+        return entry.window == merged;
+      });
+      STREAM_CHECK(it != entries_.end(),
+                   "a window assigner merged window [{}, {}), not in flight",
+                   merged.start,
+                   merged.end);
       state_windows.push_back(it->state_window);
       entries_.erase(it);
     }

@@ -1,28 +1,29 @@
 #pragma once
 
-#include <functional>
-#include <utility>
-#include <vector>
-
 #include "state/keyed_state_backend.h"
 #include "types/window.h"
 #include "windows/assigner.h"
 
+#include <functional>
+#include <utility>
+#include <vector>
+
 namespace flott {
 
-/// Flink's MergingWindowSet: the windows in flight of the current key, each with the window whose namespace holds its
-/// contents, so that growing a session moves no state. Kept in ValueState "merging-window-set".
+/// Flink's MergingWindowSet: the windows in flight of the current key, each with the window whose
+/// namespace holds its contents, so that growing a session moves no state. Kept in ValueState
+/// "merging-window-set".
 ///
-/// For assigners that do not merge it is the identity: every window is in flight and its own state window, and nothing
-/// is stored. The operator therefore has one code path.
+/// For assigners that do not merge it is the identity: every window is in flight and its own state
+/// window, and nothing is stored. The operator therefore has one code path.
 class MergingWindowSet {
  public:
-  /// Windows were merged into `result`: `merged` are gone (the new window is not among them), and the contents of
-  /// `merged_state_windows` belong into `state_window`.
-  using OnMerge =
-      std::function<void(const Window& result, const std::vector<Window>& merged,
-                         const Window& state_window,
-                         const std::vector<Window>& merged_state_windows)>;
+  /// Windows were merged into `result`: `merged` are gone (the new window is not among them), and
+  /// the contents of `merged_state_windows` belong into `state_window`.
+  using OnMerge = std::function<void(const Window& result,
+                                     const std::vector<Window>& merged,
+                                     const Window& state_window,
+                                     const std::vector<Window>& merged_state_windows)>;
 
   /// `assigner` is borrowed.
   void open(WindowAssigner& assigner, KeyedStateBackend& backend);

@@ -1,10 +1,10 @@
-#include <algorithm>
-#include <memory>
-#include <utility>
-
 #include "base/error.h"
 #include "windows/saturating.h"
 #include "windows/trigger.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
 
 namespace flott {
 namespace {
@@ -54,8 +54,10 @@ class CountTrigger final : public Trigger {
  public:
   explicit CountTrigger(std::int64_t max_count) : max_count_(max_count) {}
 
-  TriggerResult on_element(const Value& /*value*/, Timestamp /*timestamp*/,
-                           const Window& /*window*/, TriggerContext& context) override {
+  TriggerResult on_element(const Value& /*value*/,
+                           Timestamp /*timestamp*/,
+                           const Window& /*window*/,
+                           TriggerContext& context) override {
     AppendingState& count = count_.of(context);
     count.add(Value::integer(1));
     if (count.get().as_int() < max_count_) {
@@ -64,16 +66,19 @@ class CountTrigger final : public Trigger {
     count.clear();
     return TriggerResult::kFire;
   }
-  TriggerResult on_processing_time(Timestamp /*time*/, const Window& /*window*/,
+  TriggerResult on_processing_time(Timestamp /*time*/,
+                                   const Window& /*window*/,
                                    TriggerContext& /*context*/) override {
     return TriggerResult::kContinue;
   }
-  TriggerResult on_event_time(Timestamp /*time*/, const Window& /*window*/,
+  TriggerResult on_event_time(Timestamp /*time*/,
+                              const Window& /*window*/,
                               TriggerContext& /*context*/) override {
     return TriggerResult::kContinue;
   }
   bool can_merge() const override { return true; }
-  void on_merge(const Window& /*window*/, const std::vector<Window>& merged,
+  void on_merge(const Window& /*window*/,
+                const std::vector<Window>& merged,
                 TriggerContext& context) override {
     count_.merge(merged, context);
   }
@@ -94,7 +99,8 @@ class ContinuousTrigger : public Trigger {
       : domain_(domain), interval_ms_(interval_ms) {}
 
   bool can_merge() const override { return true; }
-  void on_merge(const Window& /*window*/, const std::vector<Window>& merged,
+  void on_merge(const Window& /*window*/,
+                const std::vector<Window>& merged,
                 TriggerContext& context) override {
     fire_time_.merge(merged, context);
     const Value next = fire_time_.of(context).get();
@@ -134,7 +140,9 @@ class ContinuousTrigger : public Trigger {
   }
 
  private:
-  void schedule(Timestamp from, const Window& window, AppendingState& state,
+  void schedule(Timestamp from,
+                const Window& window,
+                AppendingState& state,
                 TriggerContext& context) {
     const Timestamp next = std::min(saturating_add(from, interval_ms_), window.max_timestamp());
     state.add(Value::integer(next));
@@ -152,7 +160,9 @@ class ContinuousEventTimeTrigger final : public ContinuousTrigger {
   explicit ContinuousEventTimeTrigger(std::int64_t interval_ms)
       : ContinuousTrigger(TimeDomain::kEventTime, interval_ms) {}
 
-  TriggerResult on_element(const Value& /*value*/, Timestamp timestamp, const Window& window,
+  TriggerResult on_element(const Value& /*value*/,
+                           Timestamp timestamp,
+                           const Window& window,
                            TriggerContext& context) override {
     if (window.max_timestamp() <= context.current_watermark()) {
       return TriggerResult::kFire;
@@ -161,14 +171,16 @@ class ContinuousEventTimeTrigger final : public ContinuousTrigger {
     start(timestamp, window, context);
     return TriggerResult::kContinue;
   }
-  TriggerResult on_event_time(Timestamp time, const Window& window,
+  TriggerResult on_event_time(Timestamp time,
+                              const Window& window,
                               TriggerContext& context) override {
     if (time == window.max_timestamp() || is_due(time, window, context)) {
       return TriggerResult::kFire;
     }
     return TriggerResult::kContinue;
   }
-  TriggerResult on_processing_time(Timestamp /*time*/, const Window& /*window*/,
+  TriggerResult on_processing_time(Timestamp /*time*/,
+                                   const Window& /*window*/,
                                    TriggerContext& /*context*/) override {
     return TriggerResult::kContinue;
   }
@@ -179,16 +191,20 @@ class ContinuousProcessingTimeTrigger final : public ContinuousTrigger {
   explicit ContinuousProcessingTimeTrigger(std::int64_t interval_ms)
       : ContinuousTrigger(TimeDomain::kProcessingTime, interval_ms) {}
 
-  TriggerResult on_element(const Value& /*value*/, Timestamp /*timestamp*/, const Window& window,
+  TriggerResult on_element(const Value& /*value*/,
+                           Timestamp /*timestamp*/,
+                           const Window& window,
                            TriggerContext& context) override {
     start(context.current_processing_time(), window, context);
     return TriggerResult::kContinue;
   }
-  TriggerResult on_processing_time(Timestamp time, const Window& window,
+  TriggerResult on_processing_time(Timestamp time,
+                                   const Window& window,
                                    TriggerContext& context) override {
     return is_due(time, window, context) ? TriggerResult::kFire : TriggerResult::kContinue;
   }
-  TriggerResult on_event_time(Timestamp /*time*/, const Window& /*window*/,
+  TriggerResult on_event_time(Timestamp /*time*/,
+                              const Window& /*window*/,
                               TriggerContext& /*context*/) override {
     return TriggerResult::kContinue;
   }
@@ -207,8 +223,8 @@ std::int64_t require_interval(std::int64_t interval_ms) {
 
 std::unique_ptr<Trigger> make_count_trigger(std::int64_t max_count) {
   if (max_count <= 0) {
-    throw_error(ErrorKind::kInvalidArgument, "CountTrigger must count to more than 0, got {}",
-                max_count);
+    throw_error(
+        ErrorKind::kInvalidArgument, "CountTrigger must count to more than 0, got {}", max_count);
   }
   return std::make_unique<CountTrigger>(max_count);
 }

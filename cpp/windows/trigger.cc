@@ -1,8 +1,8 @@
 #include "windows/trigger.h"
 
-#include <utility>
-
 #include "base/error.h"
+
+#include <utility>
 
 namespace flott {
 namespace {
@@ -10,7 +10,9 @@ namespace {
 /// Ends with the window, in event time.
 class EventTimeTrigger final : public Trigger {
  public:
-  TriggerResult on_element(const Value& /*value*/, Timestamp /*timestamp*/, const Window& window,
+  TriggerResult on_element(const Value& /*value*/,
+                           Timestamp /*timestamp*/,
+                           const Window& window,
                            TriggerContext& context) override {
     if (window.max_timestamp() <= context.current_watermark()) {
       return TriggerResult::kFire;
@@ -18,11 +20,13 @@ class EventTimeTrigger final : public Trigger {
     context.register_timer(TimeDomain::kEventTime, window.max_timestamp());
     return TriggerResult::kContinue;
   }
-  TriggerResult on_processing_time(Timestamp /*time*/, const Window& /*window*/,
+  TriggerResult on_processing_time(Timestamp /*time*/,
+                                   const Window& /*window*/,
                                    TriggerContext& /*context*/) override {
     return TriggerResult::kContinue;
   }
-  TriggerResult on_event_time(Timestamp time, const Window& window,
+  TriggerResult on_event_time(Timestamp time,
+                              const Window& window,
                               TriggerContext& /*context*/) override {
     return time == window.max_timestamp() ? TriggerResult::kFire : TriggerResult::kContinue;
   }
@@ -30,7 +34,8 @@ class EventTimeTrigger final : public Trigger {
     return TimeDomain::kEventTime;
   }
   bool can_merge() const override { return true; }
-  void on_merge(const Window& window, const std::vector<Window>& /*merged*/,
+  void on_merge(const Window& window,
+                const std::vector<Window>& /*merged*/,
                 TriggerContext& context) override {
     // Otherwise on_element fires the merged window at once.
     if (window.max_timestamp() > context.current_watermark()) {
@@ -45,16 +50,20 @@ class EventTimeTrigger final : public Trigger {
 /// Ends with the window, in processing time.
 class ProcessingTimeTrigger final : public Trigger {
  public:
-  TriggerResult on_element(const Value& /*value*/, Timestamp /*timestamp*/, const Window& window,
+  TriggerResult on_element(const Value& /*value*/,
+                           Timestamp /*timestamp*/,
+                           const Window& window,
                            TriggerContext& context) override {
     context.register_timer(TimeDomain::kProcessingTime, window.max_timestamp());
     return TriggerResult::kContinue;
   }
-  TriggerResult on_processing_time(Timestamp /*time*/, const Window& /*window*/,
+  TriggerResult on_processing_time(Timestamp /*time*/,
+                                   const Window& /*window*/,
                                    TriggerContext& /*context*/) override {
     return TriggerResult::kFire;
   }
-  TriggerResult on_event_time(Timestamp /*time*/, const Window& /*window*/,
+  TriggerResult on_event_time(Timestamp /*time*/,
+                              const Window& /*window*/,
                               TriggerContext& /*context*/) override {
     return TriggerResult::kContinue;
   }
@@ -62,7 +71,8 @@ class ProcessingTimeTrigger final : public Trigger {
     return TimeDomain::kProcessingTime;
   }
   bool can_merge() const override { return true; }
-  void on_merge(const Window& window, const std::vector<Window>& /*merged*/,
+  void on_merge(const Window& window,
+                const std::vector<Window>& /*merged*/,
                 TriggerContext& context) override {
     if (window.max_timestamp() > context.current_processing_time()) {
       context.register_timer(TimeDomain::kProcessingTime, window.max_timestamp());
@@ -75,15 +85,19 @@ class ProcessingTimeTrigger final : public Trigger {
 
 class NeverTrigger final : public Trigger {
  public:
-  TriggerResult on_element(const Value& /*value*/, Timestamp /*timestamp*/,
-                           const Window& /*window*/, TriggerContext& /*context*/) override {
+  TriggerResult on_element(const Value& /*value*/,
+                           Timestamp /*timestamp*/,
+                           const Window& /*window*/,
+                           TriggerContext& /*context*/) override {
     return TriggerResult::kContinue;
   }
-  TriggerResult on_processing_time(Timestamp /*time*/, const Window& /*window*/,
+  TriggerResult on_processing_time(Timestamp /*time*/,
+                                   const Window& /*window*/,
                                    TriggerContext& /*context*/) override {
     return TriggerResult::kContinue;
   }
-  TriggerResult on_event_time(Timestamp /*time*/, const Window& /*window*/,
+  TriggerResult on_event_time(Timestamp /*time*/,
+                              const Window& /*window*/,
                               TriggerContext& /*context*/) override {
     return TriggerResult::kContinue;
   }
@@ -95,15 +109,19 @@ class PurgingTrigger final : public Trigger {
  public:
   explicit PurgingTrigger(std::unique_ptr<Trigger> nested) : nested_(std::move(nested)) {}
 
-  TriggerResult on_element(const Value& value, Timestamp timestamp, const Window& window,
+  TriggerResult on_element(const Value& value,
+                           Timestamp timestamp,
+                           const Window& window,
                            TriggerContext& context) override {
     return purging(nested_->on_element(value, timestamp, window, context));
   }
-  TriggerResult on_processing_time(Timestamp time, const Window& window,
+  TriggerResult on_processing_time(Timestamp time,
+                                   const Window& window,
                                    TriggerContext& context) override {
     return purging(nested_->on_processing_time(time, window, context));
   }
-  TriggerResult on_event_time(Timestamp time, const Window& window,
+  TriggerResult on_event_time(Timestamp time,
+                              const Window& window,
                               TriggerContext& context) override {
     return purging(nested_->on_event_time(time, window, context));
   }
@@ -111,7 +129,8 @@ class PurgingTrigger final : public Trigger {
     return nested_->registers_only_window_end();
   }
   bool can_merge() const override { return nested_->can_merge(); }
-  void on_merge(const Window& window, const std::vector<Window>& merged,
+  void on_merge(const Window& window,
+                const std::vector<Window>& merged,
                 TriggerContext& context) override {
     nested_->on_merge(window, merged, context);
   }
@@ -129,13 +148,17 @@ class PurgingTrigger final : public Trigger {
 
 }  // namespace
 
-std::unique_ptr<Trigger> make_event_time_trigger() { return std::make_unique<EventTimeTrigger>(); }
+std::unique_ptr<Trigger> make_event_time_trigger() {
+  return std::make_unique<EventTimeTrigger>();
+}
 
 std::unique_ptr<Trigger> make_processing_time_trigger() {
   return std::make_unique<ProcessingTimeTrigger>();
 }
 
-std::unique_ptr<Trigger> make_never_trigger() { return std::make_unique<NeverTrigger>(); }
+std::unique_ptr<Trigger> make_never_trigger() {
+  return std::make_unique<NeverTrigger>();
+}
 
 std::unique_ptr<Trigger> make_purging_trigger(std::unique_ptr<Trigger> nested) {
   return std::make_unique<PurgingTrigger>(std::move(nested));

@@ -1,13 +1,13 @@
 #pragma once
 
+#include "runtime/operator.h"
+#include "state/state.h"
+#include "types/window.h"
+
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <vector>
-
-#include "runtime/operator.h"
-#include "state/state.h"
-#include "types/window.h"
 
 namespace flott {
 
@@ -38,18 +38,24 @@ class TriggerContext {
 class Trigger {
  public:
   virtual ~Trigger() = default;
-  virtual TriggerResult on_element(const Value& value, Timestamp timestamp, const Window& window,
+  virtual TriggerResult on_element(const Value& value,
+                                   Timestamp timestamp,
+                                   const Window& window,
                                    TriggerContext& context) = 0;
-  virtual TriggerResult on_processing_time(Timestamp time, const Window& window,
+  virtual TriggerResult on_processing_time(Timestamp time,
+                                           const Window& window,
                                            TriggerContext& context) = 0;
-  virtual TriggerResult on_event_time(Timestamp time, const Window& window,
+  virtual TriggerResult on_event_time(Timestamp time,
+                                      const Window& window,
                                       TriggerContext& context) = 0;
-  /// The domain, when on_element does nothing but register a timer at the window's max_timestamp() in it (event time:
-  /// unless the watermark has passed that). The window operator then leaves out the call for later records of a window.
+  /// The domain, when on_element does nothing but register a timer at the window's max_timestamp()
+  /// in it (event time: unless the watermark has passed that). The window operator then leaves out
+  /// the call for later records of a window.
   virtual std::optional<TimeDomain> registers_only_window_end() const { return std::nullopt; }
   virtual bool can_merge() const { return false; }
   /// After windows merged into `window`: `merged` are the ones that are gone.
-  virtual void on_merge(const Window& /*window*/, const std::vector<Window>& /*merged*/,
+  virtual void on_merge(const Window& /*window*/,
+                        const std::vector<Window>& /*merged*/,
                         TriggerContext& /*context*/) {}
   virtual void clear(const Window& window, TriggerContext& context) = 0;
   virtual bool uses_host() const { return false; }
@@ -62,8 +68,9 @@ std::unique_ptr<Trigger> make_continuous_processing_time_trigger(std::int64_t in
 std::unique_ptr<Trigger> make_count_trigger(std::int64_t max_count);
 std::unique_ptr<Trigger> make_purging_trigger(std::unique_ptr<Trigger> nested);
 std::unique_ptr<Trigger> make_never_trigger();
-/// For count windows (windows/assigner.h): fires once when `size` records are there, and drops them, since nothing
-/// comes to a full count window any more. (PyFlink keeps them forever; results are the same.)
+/// For count windows (windows/assigner.h): fires once when `size` records are there, and drops
+/// them, since nothing comes to a full count window any more. (PyFlink keeps them forever; results
+/// are the same.)
 std::unique_ptr<Trigger> make_count_window_trigger(std::int64_t size);
 
 /// Which elements a window keeps when it fires (Flink's Evictor); elements with timestamps.
@@ -74,9 +81,11 @@ struct TimestampedValue {
 class Evictor {
  public:
   virtual ~Evictor() = default;
-  virtual void evict_before(std::vector<TimestampedValue>& elements, const Window& window,
+  virtual void evict_before(std::vector<TimestampedValue>& elements,
+                            const Window& window,
                             TriggerContext& context) = 0;
-  virtual void evict_after(std::vector<TimestampedValue>& elements, const Window& window,
+  virtual void evict_after(std::vector<TimestampedValue>& elements,
+                           const Window& window,
                            TriggerContext& context) = 0;
 };
 std::unique_ptr<Evictor> make_count_evictor(std::int64_t max_count, bool after);

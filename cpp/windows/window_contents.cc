@@ -109,7 +109,8 @@ void WindowContents::merge(const Window& target, const std::vector<Window>& sour
   for (const Window& source : sources) {
     list_->set_namespace(source);
     std::vector<Value> elements = list_->get();
-    moved.insert(moved.end(), std::make_move_iterator(elements.begin()),
+    moved.insert(moved.end(),
+                 std::make_move_iterator(elements.begin()),
                  std::make_move_iterator(elements.end()));
     list_->clear();
   }

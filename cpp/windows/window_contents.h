@@ -1,15 +1,16 @@
 #pragma once
 
-#include <memory>
-#include <vector>
-
 #include "state/keyed_state_backend.h"
 #include "windows/trigger.h"
 
+#include <memory>
+#include <vector>
+
 namespace flott {
 
-/// What the windows of the current key hold, in state "window-contents" with the state window as namespace: one
-/// accumulator (reduce, aggregate), or the elements, with their timestamps when an evictor wants to see them.
+/// What the windows of the current key hold, in state "window-contents" with the state window as
+/// namespace: one accumulator (reduce, aggregate), or the elements, with their timestamps when an
+/// evictor wants to see them.
 class WindowContents {
  public:
   struct Options {

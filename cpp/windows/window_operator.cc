@@ -1,13 +1,13 @@
 #include "windows/window_operator.h"
 
-#include <utility>
-#include <vector>
-
 #include "base/error.h"
 #include "operators/output_collector.h"
 #include "windows/merging_window_set.h"
 #include "windows/saturating.h"
 #include "windows/window_contents.h"
+
+#include <utility>
+#include <vector>
 
 namespace flott {
 namespace {
@@ -45,9 +45,10 @@ class WindowScope final : public TriggerContext, public WindowFunctionContext {
   bool is_merging_ = false;
 };
 
-/// Semantics of Flink's WindowOperator and EvictingWindowOperator. A record is added to the contents of each of its
-/// windows, the trigger decides, and a clean-up timer ends the window: at its last timestamp, in event time plus the
-/// allowed lateness. A timer of a window belongs to the window itself, contents to its state window.
+/// Semantics of Flink's WindowOperator and EvictingWindowOperator. A record is added to the
+/// contents of each of its windows, the trigger decides, and a clean-up timer ends the window: at
+/// its last timestamp, in event time plus the allowed lateness. A timer of a window belongs to the
+/// window itself, contents to its state window.
 class WindowOperator final : public Operator {
  public:
   explicit WindowOperator(WindowOperatorOptions options)
@@ -56,7 +57,8 @@ class WindowOperator final : public Operator {
                                                    : TimeDomain::kProcessingTime),
         window_end_trigger_(options_.trigger->registers_only_window_end()),
         reads_clock_(domain_ == TimeDomain::kProcessingTime || options_.assigner->uses_host()),
-        on_merge_([this](const Window& result, const std::vector<Window>& merged,
+        on_merge_([this](const Window& result,
+                         const std::vector<Window>& merged,
                          const Window& state_window,
                          const std::vector<Window>& merged_state_windows) {
           merge(result, merged, state_window, merged_state_windows);
@@ -75,8 +77,11 @@ class WindowOperator final : public Operator {
     late_records_dropped_ = &context.metrics().counter("numLateRecordsDropped");
     windows_.open(*options_.assigner, backend);
     scope_.open(context, windows_.is_merging());
-    contents_.open({options_.reduce, options_.aggregate, options_.evictor != nullptr,
-                    options_.element_type, options_.accumulator_type},
+    contents_.open({options_.reduce,
+                    options_.aggregate,
+                    options_.evictor != nullptr,
+                    options_.element_type,
+                    options_.accumulator_type},
                    backend);
     options_.assigner->open(context);
     if (options_.reduce_life_cycle != nullptr) {
@@ -89,8 +94,8 @@ class WindowOperator final : public Operator {
 
   void process(Record&& record, int /*input*/, Output& out) override {
     assigned_.clear();
-    options_.assigner->assign(record.value, record.timestamp,
-                              reads_clock_ ? clock_->now_ms() : kMinTimestamp, assigned_);
+    options_.assigner->assign(
+        record.value, record.timestamp, reads_clock_ ? clock_->now_ms() : kMinTimestamp, assigned_);
     windows_.load();
     bool is_skipped = true;
     for (const Window& assigned : assigned_) {
@@ -139,8 +144,8 @@ class WindowOperator final : public Operator {
  private:
   void add(const Record& record, const Window& window, Output& out) {
     const Window* state_window = windows_.state_window(window);
-    STREAM_CHECK(state_window != nullptr, "window [{}, {}) is not in flight", window.start,
-                 window.end);
+    STREAM_CHECK(
+        state_window != nullptr, "window [{}, {}) is not in flight", window.start, window.end);
     contents_.select(*state_window);
     const bool has_timers = has_its_timers(window);
     contents_.add(record.value, record.timestamp);
@@ -153,9 +158,10 @@ class WindowOperator final : public Operator {
     register_cleanup_timer();
   }
 
-  /// True when the trigger would do nothing for one more record but register a timer that exists: whoever put the
-  /// first record into the contents registered that timer and the clean-up timer, and both stay until the contents
-  /// are cleared. (A merged window has older contents than timers, so this never holds for those.)
+  /// True when the trigger would do nothing for one more record but register a timer that exists:
+  /// whoever put the first record into the contents registered that timer and the clean-up timer,
+  /// and both stay until the contents are cleared. (A merged window has older contents than timers,
+  /// so this never holds for those.)
   bool has_its_timers(const Window& window) {
     if (!window_end_trigger_.has_value() || windows_.is_merging()) {
       return false;
@@ -225,7 +231,9 @@ class WindowOperator final : public Operator {
     windows_.retire(scope_.window());
   }
 
-  void merge(const Window& result, const std::vector<Window>& merged, const Window& state_window,
+  void merge(const Window& result,
+             const std::vector<Window>& merged,
+             const Window& state_window,
              const std::vector<Window>& merged_state_windows) {
     check_merge(result);
     scope_.enter(result);
@@ -253,7 +261,10 @@ class WindowOperator final : public Operator {
                   "The end timestamp of {} window cannot become earlier than the current {} by "
                   "merging: the window assigner merged into [{}, {}) at {}",
                   is_event_time ? "an event-time" : "a processing-time",
-                  is_event_time ? "watermark" : "processing time", result.start, result.end, now);
+                  is_event_time ? "watermark" : "processing time",
+                  result.start,
+                  result.end,
+                  now);
     }
   }
 
@@ -319,7 +330,8 @@ void check_options(const WindowOperatorOptions& options) {
     refuse("a window needs a function: reduce(), aggregate(), apply() or process()");
   }
   if (options.allowed_lateness_ms < 0) {
-    throw_error(ErrorKind::kInvalidArgument, "The allowed lateness cannot be negative, got {} ms",
+    throw_error(ErrorKind::kInvalidArgument,
+                "The allowed lateness cannot be negative, got {} ms",
                 options.allowed_lateness_ms);
   }
   if (options.assigner->is_merging() && !options.trigger->can_merge()) {

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <memory>
-
 #include "operators/functions.h"
 #include "runtime/operator.h"
 #include "windows/assigner.h"
 #include "windows/trigger.h"
+
+#include <memory>
 
 namespace flott {
 
@@ -13,20 +13,22 @@ namespace flott {
 struct WindowOperatorOptions {
   std::unique_ptr<WindowAssigner> assigner;
   std::unique_ptr<Trigger> trigger;
-  std::unique_ptr<Evictor> evictor;               ///< may be null
-  std::shared_ptr<ReduceFunction> reduce;         ///< incremental, or
-  std::shared_ptr<AggregateFunction> aggregate;   ///< incremental, or neither: elements are kept
-  std::unique_ptr<WindowFunction> function;       ///< may be null with reduce / aggregate: emits the result
-  UserFunction* reduce_life_cycle = nullptr;      ///< open/close of reduce or aggregate when they have one; borrowed
+  std::unique_ptr<Evictor> evictor;              ///< may be null
+  std::shared_ptr<ReduceFunction> reduce;        ///< incremental, or
+  std::shared_ptr<AggregateFunction> aggregate;  ///< incremental, or neither: elements are kept
+  std::unique_ptr<WindowFunction>
+      function;  ///< may be null with reduce / aggregate: emits the result
+  UserFunction* reduce_life_cycle =
+      nullptr;  ///< open/close of reduce or aggregate when they have one; borrowed
   std::int64_t allowed_lateness_ms = 0;
-  SideOutputId late_output = -1;                  ///< -1: late records are dropped and counted
+  SideOutputId late_output = -1;  ///< -1: late records are dropped and counted
   LogicalTypePtr element_type = LogicalType::object();
   LogicalTypePtr accumulator_type = LogicalType::object();
 };
 
-/// The one window operator: every assigner, trigger, evictor and function, in both time domains, on keyed streams
-/// (window_all runs on a constant key). Emits results with timestamp window.max_timestamp().
-/// Metrics: numLateRecordsDropped.
+/// The one window operator: every assigner, trigger, evictor and function, in both time domains, on
+/// keyed streams (window_all runs on a constant key). Emits results with timestamp
+/// window.max_timestamp(). Metrics: numLateRecordsDropped.
 std::unique_ptr<Operator> make_window_operator(WindowOperatorOptions options);
 
 }  // namespace flott

@@ -1,10 +1,10 @@
 #include "harness/case_text.h"
 
+#include "types/logical_type.h"
+
 #include <charconv>
 #include <cstdlib>
 #include <stdexcept>
-
-#include "types/logical_type.h"
 
 namespace flott::harness {
 namespace {
@@ -183,7 +183,10 @@ Timestamp parse_time(std::string_view text) {
   if (!amount || !(unit.empty() || unit == "ms" || unit == "s" || unit == "m" || unit == "h")) {
     refuse("not a time", text);
   }
-  const std::int64_t factor = unit == "s" ? 1000 : unit == "m" ? 60'000 : unit == "h" ? 3'600'000 : 1;
+  const std::int64_t factor = unit == "s"   ? 1000
+                              : unit == "m" ? 60'000
+                              : unit == "h" ? 3'600'000
+                                            : 1;
   return *amount * factor;
 }
 
@@ -216,8 +219,7 @@ std::vector<std::string> canonical_lines(std::string_view expectation) {
     }
     const Step step = parse_step(part);
     if (step.kind == Step::Kind::kRecord) {
-      lines.push_back(side +
-                      to_text(Record{step.value, step.time, step.row_kind, nullptr}));
+      lines.push_back(side + to_text(Record{step.value, step.time, step.row_kind, nullptr}));
     } else if (step.kind == Step::Kind::kWatermark) {
       lines.push_back("watermark " + to_text(step.time));
     } else {
@@ -228,9 +230,7 @@ std::vector<std::string> canonical_lines(std::string_view expectation) {
 }
 
 std::string to_text(Timestamp time) {
-  return time == kMaxTimestamp   ? "max"
-         : time == kMinTimestamp ? "min"
-                                 : std::to_string(time);
+  return time == kMaxTimestamp ? "max" : time == kMinTimestamp ? "min" : std::to_string(time);
 }
 
 std::string to_text(const Value& value) {

@@ -1,13 +1,13 @@
 #pragma once
 
+#include "base/time.h"
+#include "runtime/operator.h"
+#include "types/batch.h"
+
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/time.h"
-#include "runtime/operator.h"
-#include "types/batch.h"
 
 namespace flott::harness {
 
@@ -19,10 +19,12 @@ namespace flott::harness {
 ///             | "watermark" time                  combined watermark of the inputs
 ///             | "clock" time                      processing time is now this; timers fire
 ///             | "idle" | "active"                 watermark status
-///             | "end" | "end 2"                   input ended; the last one brings the maximum watermark first
+///             | "end" | "end 2"                   input ended; the last one brings the maximum
+///             watermark first
 ///   kind      = "+" | "-" | "-U" | "+U"           insert, delete, update before, update after
 ///   value     = item { "," item }                 two items or more are a row
-///   item      = integer | float | "true" | "false" | "null" | "[" [ value ] "]" (an array) | "(" value ")" (a row)
+///   item      = integer | float | "true" | "false" | "null" | "[" [ value ] "]" (an array) | "("
+///   value ")" (a row)
 ///             | text
 ///   time      = number [ "ms" | "s" | "m" | "h" ] | "max" | "min"
 ///

@@ -1,5 +1,12 @@
 #pragma once
 
+#include "base/bytes.h"
+#include "base/error.h"
+#include "types/coerce.h"
+#include "types/host.h"
+#include "types/key.h"
+#include "types/value.h"
+
 #include <atomic>
 #include <cstdint>
 #include <mutex>
@@ -8,19 +15,12 @@
 #include <variant>
 #include <vector>
 
-#include "base/bytes.h"
-#include "base/error.h"
-#include "types/coerce.h"
-#include "types/host.h"
-#include "types/key.h"
-#include "types/value.h"
-
 namespace flott {
 
-/// A host language for C++ tests: objects are a number, a text or a mutable list of numbers, counted
-/// one by one, so that a test can assert that none leaks (`live() == 0` at its end) and that mutable
-/// ones are copied where values are isolated. Installs itself as host() for its lifetime.
-/// Thread-safe as a Host must be; `object` and `list_of` are for tests on one thread.
+/// A host language for C++ tests: objects are a number, a text or a mutable list of numbers,
+/// counted one by one, so that a test can assert that none leaks (`live() == 0` at its end) and
+/// that mutable ones are copied where values are isolated. Installs itself as host() for its
+/// lifetime. Thread-safe as a Host must be; `object` and `list_of` are for tests on one thread.
 class FakeHost final : public Host {
  public:
   using List = std::vector<std::int64_t>;
@@ -41,7 +41,9 @@ class FakeHost final : public Host {
   static List& list_of(const Value& value) {
     return std::get<List>(static_cast<Object*>(value.as_object())->payload);
   }
-  static int refs(const Value& value) { return static_cast<Object*>(value.as_object())->refs.load(); }
+  static int refs(const Value& value) {
+    return static_cast<Object*>(value.as_object())->refs.load();
+  }
 
   /// Objects that exist.
   int live() const { return live_.load(); }
@@ -187,8 +189,10 @@ class FakeHost final : public Host {
         return create(std::move(list));
       }
       default:
-        throw_error(ErrorKind::kUserCode, "the fake host has no object for {} of type {}",
-                    value.to_string(), type.to_string());
+        throw_error(ErrorKind::kUserCode,
+                    "the fake host has no object for {} of type {}",
+                    value.to_string(),
+                    type.to_string());
     }
   }
 

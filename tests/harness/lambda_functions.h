@@ -1,16 +1,17 @@
 #pragma once
 
-#include <memory>
-#include <utility>
-#include <vector>
-
 #include "operators/functions.h"
 #include "state/state.h"
 #include "windows/assigner.h"
 
+#include <memory>
+#include <utility>
+#include <vector>
+
 namespace flott::harness {
 
-/// User functions made of C++ lambdas, for tests and benchmarks: `map_with([](Value v) { return v; })`.
+/// User functions made of C++ lambdas, for tests and benchmarks: `map_with([](Value v) { return v;
+/// })`.
 
 template <typename F>
 std::unique_ptr<MapFunction> map_with(F f) {
@@ -68,13 +69,16 @@ std::unique_ptr<CoFlatMapFunction> co_flat_map_with(F f) {
   return std::make_unique<Function>(std::move(f));
 }
 
-/// on_element(Value, input, ProcessContext&, Collector&), on_timer(Timestamp, ProcessContext&, Collector&)
+/// on_element(Value, input, ProcessContext&, Collector&), on_timer(Timestamp, ProcessContext&,
+/// Collector&)
 template <typename E, typename T>
 std::unique_ptr<ProcessFunction> process_with(E on_element, T on_timer) {
   class Function final : public ProcessFunction {
    public:
     Function(E e, T t) : on_element_(std::move(e)), on_timer_(std::move(t)) {}
-    void process_element(Value&& value, int input, ProcessContext& context,
+    void process_element(Value&& value,
+                         int input,
+                         ProcessContext& context,
                          Collector& out) override {
       on_element_(std::move(value), input, context, out);
     }
@@ -141,8 +145,8 @@ std::unique_ptr<AggregateFunction> aggregate_with(C create, A add, R result, M m
     R result_;
     M merge_;
   };
-  return std::make_unique<Function>(std::move(create), std::move(add), std::move(result),
-                                    std::move(merge));
+  return std::make_unique<Function>(
+      std::move(create), std::move(add), std::move(result), std::move(merge));
 }
 
 /// f(value, record_timestamp) -> Timestamp
@@ -178,8 +182,8 @@ std::unique_ptr<WatermarkGenerator> punctuated_with(F f) {
   return std::make_unique<Function>(std::move(f));
 }
 
-/// Values say what to do: a multiple of 10 is a watermark (behind `mark_active` if need be), 7 at the
-/// end means `mark_idle`, 8 `mark_active`; anything else says nothing.
+/// Values say what to do: a multiple of 10 is a watermark (behind `mark_active` if need be), 7 at
+/// the end means `mark_idle`, 8 `mark_active`; anything else says nothing.
 inline std::unique_ptr<WatermarkGenerator> self_declared_idleness() {
   class Function final : public WatermarkGenerator {
    public:
@@ -207,7 +211,8 @@ std::unique_ptr<WindowFunction> window_with(P process, C clear) {
   class Function final : public WindowFunction {
    public:
     Function(P p, C c) : process_(std::move(p)), clear_(std::move(c)) {}
-    void process(WindowFunctionContext& context, std::vector<Value> elements,
+    void process(WindowFunctionContext& context,
+                 std::vector<Value> elements,
                  Collector& out) override {
       process_(context, std::move(elements), out);
     }

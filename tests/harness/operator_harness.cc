@@ -1,11 +1,11 @@
 #include "harness/operator_harness.h"
 
-#include <stdexcept>
-#include <utility>
-
 #include "base/error.h"
 #include "harness/case_text.h"
 #include "types/key.h"
+
+#include <stdexcept>
+#include <utility>
 
 namespace flott::harness {
 
@@ -69,7 +69,9 @@ class OperatorHarness::Context final : public OperatorContext {
   bool is_restored() const override { return is_restored_; }
   MetricGroup& metrics() override { return metrics_; }
   void schedule_wakeup(Timestamp time_ms) override { wakeup_ms_ = time_ms; }
-  std::function<void()> async_wakeup() override { return [] {}; }
+  std::function<void()> async_wakeup() override {
+    return [] {};
+  }
   bool is_cancelled() const override { return false; }
 
   KeyedStateBackend* state() const { return state_.get(); }
@@ -125,7 +127,9 @@ class OperatorHarness::Recorder final : public Output {
   int batches = 0;
 };
 
-OperatorHarness::OperatorHarness(std::unique_ptr<Operator> op, Options options, ManualClock& clock,
+OperatorHarness::OperatorHarness(std::unique_ptr<Operator> op,
+                                 Options options,
+                                 ManualClock& clock,
                                  const OperatorSnapshot* restored)
     : context_(std::make_unique<Context>(options, clock, restored)),
       out_(std::make_unique<Recorder>()),
@@ -135,7 +139,9 @@ OperatorHarness::OperatorHarness(std::unique_ptr<Operator> op, Options options, 
   op_->open(*context_);
 }
 
-OperatorHarness::~OperatorHarness() { op_->close(); }
+OperatorHarness::~OperatorHarness() {
+  op_->close();
+}
 
 void OperatorHarness::process(const Value& value, Timestamp timestamp, int input, RowKind kind) {
   Record record{value, timestamp, kind, nullptr};
@@ -196,7 +202,9 @@ void OperatorHarness::fire_processing_time() {
   }
 }
 
-void OperatorHarness::end_input(int input) { op_->end_input(input, *out_); }
+void OperatorHarness::end_input(int input) {
+  op_->end_input(input, *out_);
+}
 
 void OperatorHarness::finish() {
   while (!op_->finish(*out_)) {
@@ -219,7 +227,9 @@ OperatorSnapshot OperatorHarness::snapshot() {
   return snapshot;
 }
 
-std::vector<std::string> OperatorHarness::take_output() { return std::exchange(out_->lines, {}); }
+std::vector<std::string> OperatorHarness::take_output() {
+  return std::exchange(out_->lines, {});
+}
 
 std::string OperatorHarness::output_text() {
   std::string text;
@@ -229,7 +239,9 @@ std::string OperatorHarness::output_text() {
   return text;
 }
 
-int OperatorHarness::batches_out() const { return std::exchange(out_->batches, 0); }
+int OperatorHarness::batches_out() const {
+  return std::exchange(out_->batches, 0);
+}
 
 std::size_t OperatorHarness::key_count() const {
   return context_->state() == nullptr ? 0 : context_->state()->key_count();
@@ -248,13 +260,14 @@ double OperatorHarness::metric(const std::string& name) const {
   return it == metrics.end() ? 0 : it->second;
 }
 
-int OperatorHarness::subtask_of_value(const Value& value, const KeyOf& key_of, int max_parallelism,
+int OperatorHarness::subtask_of_value(const Value& value,
+                                      const KeyOf& key_of,
+                                      int max_parallelism,
                                       int parallelism) {
   const Value key = key_of(value);
   std::string bytes;
   encode_key(key, bytes);
-  return subtask_of(key_group_of(hash_bytes(bytes), max_parallelism), max_parallelism,
-                    parallelism);
+  return subtask_of(key_group_of(hash_bytes(bytes), max_parallelism), max_parallelism, parallelism);
 }
 
 }  // namespace flott::harness

@@ -1,12 +1,12 @@
 #pragma once
 
+#include "base/clock.h"
+#include "runtime/operator.h"
+
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "base/clock.h"
-#include "runtime/operator.h"
 
 namespace flott::harness {
 
@@ -15,8 +15,9 @@ using KeyOf = std::function<Value(const Value&)>;
 /// The first field of rows and arrays, other values as they are.
 Value first_field_key(const Value& value);
 
-/// Drives one Operator by hand, as a chain would: sets current keys, passes watermarks on, fires timers in slices of
-/// one timer each, and records what comes out as lines of harness/case_text.h. Time is a ManualClock of the caller.
+/// Drives one Operator by hand, as a chain would: sets current keys, passes watermarks on, fires
+/// timers in slices of one timer each, and records what comes out as lines of harness/case_text.h.
+/// Time is a ManualClock of the caller.
 class OperatorHarness {
  public:
   struct Options {
@@ -30,12 +31,16 @@ class OperatorHarness {
   };
 
   /// `restored` may be null. The operator is opened.
-  OperatorHarness(std::unique_ptr<Operator> op, Options options, ManualClock& clock,
+  OperatorHarness(std::unique_ptr<Operator> op,
+                  Options options,
+                  ManualClock& clock,
                   const OperatorSnapshot* restored = nullptr);
   /// Closes it.
   ~OperatorHarness();
 
-  void process(const Value& value, Timestamp timestamp = kNoTimestamp, int input = 0,
+  void process(const Value& value,
+               Timestamp timestamp = kNoTimestamp,
+               int input = 0,
                RowKind kind = RowKind::kInsert);
   /// Keys are added when the stream is keyed.
   void process_batch(const BatchPtr& batch, int input = 0);
@@ -59,7 +64,9 @@ class OperatorHarness {
   double metric(const std::string& name) const;
   Operator& op() { return *op_; }
   /// The subtask that gets records of this key.
-  static int subtask_of_value(const Value& value, const KeyOf& key_of, int max_parallelism,
+  static int subtask_of_value(const Value& value,
+                              const KeyOf& key_of,
+                              int max_parallelism,
                               int parallelism);
 
  private:

@@ -1,11 +1,11 @@
 #include "harness/verify_operator.h"
 
+#include "checkpoint/snapshot.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <utility>
-
-#include "checkpoint/snapshot.h"
 
 namespace flott::harness {
 namespace {
@@ -165,12 +165,12 @@ class OperatorCase::Run {
   }
 
   std::size_t route(const Value& value) const {
-    return static_cast<std::size_t>(
-        case_.options_.key_of
-            ? OperatorHarness::subtask_of_value(value, case_.options_.key_of,
-                                                case_.options_.max_parallelism,
-                                                static_cast<int>(subtasks_.size()))
-            : 0);
+    return static_cast<std::size_t>(case_.options_.key_of ? OperatorHarness::subtask_of_value(
+                                                                value,
+                                                                case_.options_.key_of,
+                                                                case_.options_.max_parallelism,
+                                                                static_cast<int>(subtasks_.size()))
+                                                          : 0);
   }
 
   /// The longest run of records from `begin` that one typed batch can hold.
@@ -245,8 +245,8 @@ OperatorCase& OperatorCase::expect_metric(const std::string& name, double value)
 }
 
 void OperatorCase::expect(std::string_view text) {
-  const testing::ScopedTrace trace(where_.file_name(), static_cast<int>(where_.line()),
-                                   "verify_operator");
+  const testing::ScopedTrace trace(
+      where_.file_name(), static_cast<int>(where_.line()), "verify_operator");
   const Lines expected = canonical_lines(text);
   std::vector<Lines> by_step;
   try {
@@ -258,7 +258,8 @@ void OperatorCase::expect(std::string_view text) {
       std::sort(wanted.begin(), wanted.end());
     }
     EXPECT_EQ(join(actual), join(wanted)) << "element by element";
-    compare({.name = "in batches", .batches = true}, by_step,
+    compare({.name = "in batches", .batches = true},
+            by_step,
             run({.name = "in batches", .batches = true}));
     if (!restorable_) {
       return;
@@ -266,9 +267,8 @@ void OperatorCase::expect(std::string_view text) {
     const Mode restored{.name = "restored after every step", .restores = true};
     compare(restored, by_step, run(restored));
     if (options_.key_of) {
-      const Mode rescaled{.name = "rescaled after every step",
-                          .restores = true,
-                          .parallelisms = {1, 3, 2}};
+      const Mode rescaled{
+          .name = "rescaled after every step", .restores = true, .parallelisms = {1, 3, 2}};
       compare(rescaled, by_step, run(rescaled));
     }
   } catch (const std::exception& error) {
@@ -277,8 +277,8 @@ void OperatorCase::expect(std::string_view text) {
 }
 
 void OperatorCase::expect_error(std::string_view part) {
-  const testing::ScopedTrace trace(where_.file_name(), static_cast<int>(where_.line()),
-                                   "verify_operator");
+  const testing::ScopedTrace trace(
+      where_.file_name(), static_cast<int>(where_.line()), "verify_operator");
   try {
     run({.name = "element by element"});
     ADD_FAILURE() << "no error, but one with '" << part << "' was expected";
@@ -302,7 +302,8 @@ std::vector<OperatorCase::Lines> OperatorCase::run(const Mode& mode) {
   return outputs;
 }
 
-void OperatorCase::compare(const Mode& mode, const std::vector<Lines>& expected,
+void OperatorCase::compare(const Mode& mode,
+                           const std::vector<Lines>& expected,
                            const std::vector<Lines>& actual) const {
   const testing::ScopedTrace trace(where_.file_name(), static_cast<int>(where_.line()), mode.name);
   if (mode.batches) {

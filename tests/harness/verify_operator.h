@@ -1,5 +1,8 @@
 #pragma once
 
+#include "harness/case_text.h"
+#include "harness/operator_harness.h"
+
 #include <functional>
 #include <map>
 #include <memory>
@@ -8,22 +11,19 @@
 #include <string_view>
 #include <vector>
 
-#include "harness/case_text.h"
-#include "harness/operator_harness.h"
-
 namespace flott::harness {
 
-/// One case of an operator's behaviour, written once and replayed in several ways that must not make a difference:
-/// element by element; consecutive records packed into one batch; with a snapshot and a restore into a new instance
-/// after every step; and, on keyed streams, rescaled 1 -> 3 -> 2 -> 1 ... after every step (outputs of a step compared
-/// as a multiset then).
+/// One case of an operator's behaviour, written once and replayed in several ways that must not
+/// make a difference: element by element; consecutive records packed into one batch; with a
+/// snapshot and a restore into a new instance after every step; and, on keyed streams, rescaled 1
+/// -> 3 -> 2 -> 1 ... after every step (outputs of a step compared as a multiset then).
 ///
 ///   verify_operator([] { return make_map_operator(map_with(...)); })
 ///       .input("+ 1 @1s | + 2 | watermark 5s | end")
 ///       .expect("+ 2 @1s | + 4 | watermark 5s | watermark max");
 ///
-/// The language is described in harness/case_text.h. expect() or expect_error() comes last and runs the case. A
-/// restored instance gets the last watermark again, as it would from upstream.
+/// The language is described in harness/case_text.h. expect() or expect_error() comes last and runs
+/// the case. A restored instance gets the last watermark again, as it would from upstream.
 class OperatorCase {
  public:
   using Factory = std::function<std::unique_ptr<Operator>()>;
@@ -57,7 +57,8 @@ class OperatorCase {
   class Run;
   /// Outputs of each step.
   std::vector<Lines> run(const Mode& mode);
-  void compare(const Mode& mode, const std::vector<Lines>& expected,
+  void compare(const Mode& mode,
+               const std::vector<Lines>& expected,
                const std::vector<Lines>& actual) const;
 
   Factory factory_;

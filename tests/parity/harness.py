@@ -76,7 +76,9 @@ def describe(value: Any) -> str:
         inner = ", ".join(describe(item) for item in value)
         return f"[{inner}]" if isinstance(value, list) else f"({inner})"
     if isinstance(value, dict):
-        return "{" + ", ".join(sorted(f"{describe(k)}: {describe(v)}" for k, v in value.items())) + "}"
+        return (
+            "{" + ", ".join(sorted(f"{describe(k)}: {describe(v)}" for k, v in value.items())) + "}"
+        )
     return repr(value)
 
 
@@ -94,7 +96,10 @@ def run_case(one: Case) -> dict[str, Any]:
             with outcome.execute_and_collect() as values:
                 outcome = list(values)
     except Exception as error:
-        return {"raises": type(error).__name__, "_text": "".join(traceback.format_exception_only(error))[-400:]}
+        return {
+            "raises": type(error).__name__,
+            "_text": "".join(traceback.format_exception_only(error))[-400:],
+        }
     results = [describe(value) for value in outcome]
     return {"results": results if one.ordered else sorted(results)}
 
@@ -121,11 +126,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, help="where to write the results as JSON")
     parser.add_argument("--print", action="store_true", help="run the printing cases instead")
-    parser.add_argument("--only", default="", help="run only cases whose name contains one of these (a,b)")
+    parser.add_argument(
+        "--only", default="", help="run only cases whose name contains one of these (a,b)"
+    )
     options = parser.parse_args()
     results = {}
     for one in load_cases().values():
-        if one.prints is not options.print or not any(part in one.name for part in options.only.split(",")):
+        if one.prints is not options.print or not any(
+            part in one.name for part in options.only.split(",")
+        ):
             continue
         if options.print:
             print(f"{PRINT_MARKER}{one.name}", flush=True)

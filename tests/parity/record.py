@@ -30,7 +30,9 @@ def run(python: str, only: str, *, timeout_s: float = 1800) -> dict[str, dict[st
     command = [python, str(FOLDER / "harness.py"), "--only", only]
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "results.json"
-        subprocess.run([*command, "--out", str(out)], check=True, env=environment, timeout=timeout_s)
+        subprocess.run(
+            [*command, "--out", str(out)], check=True, env=environment, timeout=timeout_s
+        )
         results = json.loads(out.read_text(encoding="utf-8"))
         printed_out = Path(folder) / "printed.json"
         printed = subprocess.run(
@@ -72,7 +74,9 @@ def main() -> int:
     """Records; see the module's text."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--flink", default=sys.executable, help="python that has apache-flink 1.20")
-    parser.add_argument("--only", default="", help="record only cases whose name contains one of these (a,b)")
+    parser.add_argument(
+        "--only", default="", help="record only cases whose name contains one of these (a,b)"
+    )
     options = parser.parse_args()
     recorded = json.loads(RECORDED.read_text(encoding="utf-8")) if RECORDED.exists() else {}
     if not options.only:

@@ -17,7 +17,9 @@ from record import RECORDED, run
 
 EXPECTED = json.loads(RECORDED.read_text(encoding="utf-8"))
 
-COERCED = "a declared type holds at once; PyFlink applies it only where a fused group of functions ends"
+COERCED = (
+    "a declared type holds at once; PyFlink applies it only where a fused group of functions ends"
+)
 GENEROUS = "PyFlink fails: the value is not exactly of the declared type"
 
 DIFFERENT_ON_PURPOSE = {

@@ -35,7 +35,12 @@ sys.path.insert(0, str(FOLDER.parent / "services"))
 PORT = 29092  # s05_data_gen.py has it in its text
 PARTITIONS = 5
 TOPICS = ("skyone", "sunset", "flightdata", "userstatistics")
-TESTS = ("test_s12_transformation", "test_s16_merge", "test_s18_aggregation", "test_s20_manage_state")
+TESTS = (
+    "test_s12_transformation",
+    "test_s16_merge",
+    "test_s18_aggregation",
+    "test_s20_manage_state",
+)
 PRINTING = ("s04_intro", "s11_transformation", "s11_process_function", "s15_branching")
 JAR_NAME = "flink-sql-connector-kafka-1.17.1.jar"  # the name the scripts add
 BASE_MS = 1_735_689_600_000
@@ -56,7 +61,7 @@ def skyone(number: int, email: str, past: bool) -> dict[str, Any]:
         "flight_number": f"SKY1{number:03d}",
         "confirmation": f"SKY1REF{number:04d}",
         "ticket_price": 500 + number,
-        "aircraft": "Aircraft\u00e9 \"Q\"",
+        "aircraft": 'Aircraft\u00e9 "Q"',
         "booking_agency_email": "agency@email.com",
     }
 
@@ -97,7 +102,13 @@ def bookings(topics: tuple[str, ...]) -> list[Message]:
     """Fixed messages: every second flight has arrived already."""
     make = {"skyone": skyone, "sunset": sunset}
     return [
-        (topic, i % PARTITIONS, BASE_MS + i, {"ref": f"{topic}{i}"}, make[topic](i, f"u{i % 7}@email.com", i % 2 == 0))
+        (
+            topic,
+            i % PARTITIONS,
+            BASE_MS + i,
+            {"ref": f"{topic}{i}"},
+            make[topic](i, f"u{i % 7}@email.com", i % 2 == 0),
+        )
         for topic in topics
         for i in range(60)
     ]
@@ -106,7 +117,13 @@ def bookings(topics: tuple[str, ...]) -> list[Message]:
 def flights() -> list[Message]:
     """Six minutes of flights of five users, then one an hour later in each partition, to close the windows."""
     out = [
-        ("flightdata", i % PARTITIONS, BASE_MS + i * 3_000, {"confirmation": f"C{i}"}, flight(i, f"u{i // 3 % 5}@email.com"))
+        (
+            "flightdata",
+            i % PARTITIONS,
+            BASE_MS + i * 3_000,
+            {"confirmation": f"C{i}"},
+            flight(i, f"u{i // 3 % 5}@email.com"),
+        )
         for i in range(120)
     ]
     out += [
@@ -149,14 +166,20 @@ class Broker:
         from confluent_kafka.admin import AdminClient, NewTopic
 
         admin = AdminClient({"bootstrap.servers": self.address})
-        for future in admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in TOPICS]).values():
+        for future in admin.create_topics(
+            [NewTopic(name, PARTITIONS, 1) for name in TOPICS]
+        ).values():
             future.result(30)
 
     def send(self, messages: list[Message]) -> None:
         """Keys and values as JSON, as the data generator writes them."""
         for topic, partition, at, key, value in messages:
             self.producer.produce(
-                topic, json.dumps(value).encode(), key=json.dumps(key).encode(), partition=partition, timestamp=at
+                topic,
+                json.dumps(value).encode(),
+                key=json.dumps(key).encode(),
+                partition=partition,
+                timestamp=at,
             )
         if self.producer.flush(30):
             raise RuntimeError("the broker does not take the messages")
@@ -165,7 +188,13 @@ class Broker:
         """What arrives in the topic from now on: (partition, key, value)."""
         from confluent_kafka import Consumer, TopicPartition
 
-        consumer = Consumer({"bootstrap.servers": self.address, "group.id": f"a{time.time_ns()}", "enable.auto.commit": False})
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self.address,
+                "group.id": f"a{time.time_ns()}",
+                "enable.auto.commit": False,
+            }
+        )
         places = []
         for partition in range(PARTITIONS):
             place = TopicPartition(topic, partition)
@@ -177,7 +206,13 @@ class Broker:
         def read() -> list[Output]:
             for message in consumer.consume(1000, timeout=0.3):
                 if not message.error():
-                    seen.append((str(message.partition()), (message.key() or b"").decode(), message.value().decode()))
+                    seen.append(
+                        (
+                            str(message.partition()),
+                            (message.key() or b"").decode(),
+                            message.value().decode(),
+                        )
+                    )
             return seen
 
         return read
@@ -189,14 +224,21 @@ def interruptible() -> None:
 
 
 @contextlib.contextmanager
-def running(python: str, folder: Path, script: str, broker: Broker, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def running(
+    python: str, folder: Path, script: str, broker: Broker, log: Path
+) -> Iterator[subprocess.Popen[bytes]]:
     """The script in a process group of its own, ended by an interrupt as a user would."""
     environment = dict(os.environ, BOOTSTRAP_SERVERS=broker.address, PYTHONUNBUFFERED="1")
     environment["PATH"] = f"{Path(python).parent}{os.pathsep}{environment['PATH']}"
     with log.open("wb") as out:
         process = subprocess.Popen(
-            [python, f"{script}.py"], cwd=folder, env=environment, stdout=out, stderr=subprocess.STDOUT,
-            start_new_session=True, preexec_fn=interruptible,
+            [python, f"{script}.py"],
+            cwd=folder,
+            env=environment,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=interruptible,
         )
         try:
             yield process
@@ -215,11 +257,23 @@ def running(python: str, folder: Path, script: str, broker: Broker, log: Path) -
 def printed(log: Path) -> list[Output]:
     """Printed records without their subtask; the log lines of `logging` are not records."""
     lines = log.read_text(errors="replace").splitlines()
-    return [(re.sub(r"^\d+> ", "", line),) for line in lines if re.match(r"\d+> |Flight|Skyone|\{", line)]
+    return [
+        (re.sub(r"^\d+> ", "", line),)
+        for line in lines
+        if re.match(r"\d+> |Flight|Skyone|\{", line)
+    ]
 
 
-def stream_script(python: str, folder: Path, script: str, sources: tuple[str, ...], sink: str | None,
-                  broker: Broker, log: Path, patience_s: float) -> dict[str, Any]:
+def stream_script(
+    python: str,
+    folder: Path,
+    script: str,
+    sources: tuple[str, ...],
+    sink: str | None,
+    broker: Broker,
+    log: Path,
+    patience_s: float,
+) -> dict[str, Any]:
     """Runs one unbounded script: probes, then the fixed messages, then what came out."""
     read = broker.reader(sink) if sink else lambda: printed(log)
     windows = sources == ("flightdata",)
@@ -230,7 +284,9 @@ def stream_script(python: str, folder: Path, script: str, sources: tuple[str, ..
         while wanted:
             if process.poll() is not None or time.monotonic() - begin > patience_s:
                 tail = "\n".join(log.read_text(errors="replace").splitlines()[-8:])
-                raise RuntimeError(f"no answer in {len(wanted)} partitions (exit code {process.poll()}):\n{tail}")
+                raise RuntimeError(
+                    f"no answer in {len(wanted)} partitions (exit code {process.poll()}):\n{tail}"
+                )
             broker.send(probes(sources, turn))
             turn += 1
             time.sleep(0.7)
@@ -265,7 +321,12 @@ def printing_script(python: str, folder: Path, script: str) -> dict[str, Any]:
     environment["PATH"] = f"{Path(python).parent}{os.pathsep}{environment['PATH']}"
     begin = time.monotonic()
     done = subprocess.run(
-        [python, f"{script}.py"], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+        [python, f"{script}.py"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     if done.returncode != 0:
         raise RuntimeError("\n".join(done.stderr.splitlines()[-6:]))
@@ -276,7 +337,10 @@ def printing_script(python: str, folder: Path, script: str) -> dict[str, Any]:
             current = sections.setdefault(line, [])
         else:
             current.append(re.sub(r"^\d+> ", "", line))
-    return {"sections": {name: sorted(lines) for name, lines in sections.items()}, "_seconds": round(time.monotonic() - begin, 2)}
+    return {
+        "sections": {name: sorted(lines) for name, lines in sections.items()},
+        "_seconds": round(time.monotonic() - begin, 2),
+    }
 
 
 def test_file(python: str, folder: Path, name: str) -> dict[str, Any]:
@@ -286,7 +350,11 @@ def test_file(python: str, folder: Path, name: str) -> dict[str, Any]:
     begin = time.monotonic()
     done = subprocess.run(
         [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"{name}.py"],
-        cwd=folder, env=environment, capture_output=True, text=True, timeout=600,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=600,
     )
     counts = re.findall(r"(\d+) (passed|failed|error)", done.stdout)
     result: dict[str, Any] = {kind: int(number) for number, kind in counts}
@@ -301,7 +369,13 @@ def data_generator(python: str, folder: Path, broker: Broker) -> dict[str, Any]:
 
     log = folder / "s05.log"
     with log.open("wb") as out:
-        process = subprocess.Popen([python, "s05_data_gen.py", "--create"], cwd=folder, stdout=out, stderr=subprocess.STDOUT, preexec_fn=interruptible)
+        process = subprocess.Popen(
+            [python, "s05_data_gen.py", "--create"],
+            cwd=folder,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            preexec_fn=interruptible,
+        )
         time.sleep(8)
         alive = process.poll() is None
         process.send_signal(signal.SIGINT)
@@ -310,7 +384,10 @@ def data_generator(python: str, folder: Path, broker: Broker) -> dict[str, Any]:
         raise RuntimeError("\n".join(log.read_text().splitlines()[-4:]))
     topics = AdminClient({"bootstrap.servers": broker.address}).list_topics(timeout=10).topics
     sent = log.read_text().count("record sent")
-    return {"topics": {name: len(topics[name].partitions) for name in TOPICS if name in topics}, "sends": sent > 5}
+    return {
+        "topics": {name: len(topics[name].partitions) for name in TOPICS if name in topics},
+        "sends": sent > 5,
+    }
 
 
 STREAMS: dict[str, tuple[tuple[str, ...], str | None]] = {
@@ -324,7 +401,9 @@ STREAMS: dict[str, tuple[tuple[str, ...], str | None]] = {
 }
 
 
-def run_all(python: str, source: Path, jar: Path | None, only: str, patience_s: float, keep: Path) -> dict[str, dict[str, Any]]:
+def run_all(
+    python: str, source: Path, jar: Path | None, only: str, patience_s: float, keep: Path
+) -> dict[str, dict[str, Any]]:
     """Everything on one engine."""
     results: dict[str, dict[str, Any]] = {}
     with tempfile.TemporaryDirectory() as temporary:
@@ -335,6 +414,7 @@ def run_all(python: str, source: Path, jar: Path | None, only: str, patience_s: 
             shutil.copy(jar, folder / "jars" / JAR_NAME)
         broker = Broker()
         try:
+
             def attempt(name: str, run: Callable[[], dict[str, Any]]) -> None:
                 if only not in name:
                     return
@@ -355,7 +435,12 @@ def run_all(python: str, source: Path, jar: Path | None, only: str, patience_s: 
                 attempt(name, lambda name=name: printing_script(python, folder, name))
             for name, (sources, sink) in STREAMS.items():
                 log = keep / f"{name}.log"
-                attempt(name, lambda n=name, s=sources, t=sink, l=log: stream_script(python, folder, n, s, t, broker, l, patience_s))
+                attempt(
+                    name,
+                    lambda n=name, s=sources, t=sink, l=log: stream_script(
+                        python, folder, n, s, t, broker, l, patience_s
+                    ),
+                )
         finally:
             broker.server.close()
     (keep / "results.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
@@ -369,7 +454,9 @@ def comparable(result: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> int:
     """See the module's text."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--source", type=Path, required=True, help="checkout of the scripts")
     parser.add_argument("--only", default="", help="scripts whose name contains this")
     parser.add_argument("--record", help="python with apache-flink: record instead of compare")
@@ -391,7 +478,7 @@ def main() -> int:
         return 0
     found = run_all(sys.executable, source, None, options.only, 60, keep)
     failures = 0
-    print(f"\n| script | Flott | Apache Flink 1.20 | same |\n| --- | --- | --- | --- |")
+    print("\n| script | Flott | Apache Flink 1.20 | same |\n| --- | --- | --- | --- |")
     for name, result in found.items():
         ours, theirs = comparable(result), recorded.get(name, {"not": "recorded"})
         same = ours == theirs
@@ -400,7 +487,11 @@ def main() -> int:
         def brief(values: dict[str, Any]) -> str:
             if "sections" in values:
                 return f"{sum(map(len, values['sections'].values()))} lines"
-            return ", ".join(f"{k} {v}" for k, v in values.items()).replace("\n", " ").replace("|", "/")[-160:]
+            return (
+                ", ".join(f"{k} {v}" for k, v in values.items())
+                .replace("\n", " ")
+                .replace("|", "/")[-160:]
+            )
 
         print(f"| {name} | {brief(ours)} | {brief(theirs)} | {'yes' if same else 'NO'} |")
     print(f"\nlogs and full results: {keep}")

@@ -1,11 +1,11 @@
 #include "bindings/functions/contexts.h"
 
-#include <utility>
-
 #include "base/error.h"
 #include "bindings/boxed.h"
 #include "bindings/convert.h"
 #include "bindings/state_objects.h"
+
+#include <utility>
 
 namespace flott::bindings {
 namespace {
@@ -18,7 +18,9 @@ PyTypeObject* g_trigger_context = nullptr;
 PyTypeObject* g_assigner_context = nullptr;
 PyTypeObject* g_sink_context = nullptr;
 
-PyObject* null_object() { return nullptr; }
+PyObject* null_object() {
+  return nullptr;
+}
 
 [[noreturn]] void used_outside() {
   throw_error(ErrorKind::kInvalidArgument,
@@ -36,7 +38,9 @@ auto& current(Slot& slot) {
 }
 
 /// A missing timestamp is Long.MIN_VALUE, as in upstream's process mode.
-PyObject* timestamp_object(Timestamp timestamp) { return python_int(timestamp); }
+PyObject* timestamp_object(Timestamp timestamp) {
+  return python_int(timestamp);
+}
 
 Timestamp time_argument(PyObject* time) {
   return int_of(time, "the time of a timer (milliseconds since 1970)");
@@ -44,9 +48,8 @@ Timestamp time_argument(PyObject* time) {
 
 template <typename Slot>
 PyObject* current_watermark(PyObject* self, PyObject* /*unused*/) {
-  return guarded(null_object(), [&] {
-    return python_int(current(Boxed<Slot>::of(self)).current_watermark());
-  });
+  return guarded(null_object(),
+                 [&] { return python_int(current(Boxed<Slot>::of(self)).current_watermark()); });
 }
 
 template <typename Slot>
@@ -122,14 +125,19 @@ PyMethodDef g_process_methods[] = {
 PyMethodDef g_timer_methods[] = {
     {"current_watermark", current_watermark<ProcessSlot>, METH_NOARGS, nullptr},
     {"current_processing_time", current_processing_time<ProcessSlot>, METH_NOARGS, nullptr},
-    {"register_event_time_timer", register_timer<ProcessSlot, TimeDomain::kEventTime>, METH_O,
+    {"register_event_time_timer",
+     register_timer<ProcessSlot, TimeDomain::kEventTime>,
+     METH_O,
      nullptr},
-    {"register_processing_time_timer", register_timer<ProcessSlot, TimeDomain::kProcessingTime>,
-     METH_O, nullptr},
-    {"delete_event_time_timer", delete_timer<ProcessSlot, TimeDomain::kEventTime>, METH_O,
+    {"register_processing_time_timer",
+     register_timer<ProcessSlot, TimeDomain::kProcessingTime>,
+     METH_O,
      nullptr},
-    {"delete_processing_time_timer", delete_timer<ProcessSlot, TimeDomain::kProcessingTime>,
-     METH_O, nullptr},
+    {"delete_event_time_timer", delete_timer<ProcessSlot, TimeDomain::kEventTime>, METH_O, nullptr},
+    {"delete_processing_time_timer",
+     delete_timer<ProcessSlot, TimeDomain::kProcessingTime>,
+     METH_O,
+     nullptr},
     {nullptr, nullptr, 0, nullptr}};
 
 // --- broadcast state
@@ -145,7 +153,9 @@ struct BroadcastView {
 };
 PyTypeObject* g_broadcast_state = nullptr;
 
-BroadcastView& view_of(PyObject* self) { return Boxed<BroadcastView>::of(self); }
+BroadcastView& view_of(PyObject* self) {
+  return Boxed<BroadcastView>::of(self);
+}
 
 BroadcastView& writable_view(PyObject* self) {
   BroadcastView& view = view_of(self);
@@ -189,8 +199,8 @@ PyObject* broadcast_get(PyObject* self, PyObject* key) {
 PyObject* broadcast_put_method(PyObject* self, PyObject* const* args, Py_ssize_t count) {
   return guarded(null_object(), [&]() -> PyObject* {
     if (count != 2) {
-      PyErr_Format(PyExc_TypeError, "BroadcastState.put() takes a key and a value, %zd given",
-                   count);
+      PyErr_Format(
+          PyExc_TypeError, "BroadcastState.put() takes a key and a value, %zd given", count);
       return nullptr;
     }
     broadcast_put(writable_view(self), args[0], args[1]);
@@ -300,7 +310,10 @@ PyObject* store_get_state(PyObject* self, PyObject* descriptor) {
   return guarded(null_object(), [&]() -> PyObject* {
     StateStore& store = Boxed<StateStore>::of(self);
     store.scope->require("a state store of a window");
-    return make_state_object(*store.backend, store.scope, descriptor_of(descriptor), store.window,
+    return make_state_object(*store.backend,
+                             store.scope,
+                             descriptor_of(descriptor),
+                             store.window,
                              StateSharing::kWithWindows)
         .release();
   });
@@ -377,8 +390,11 @@ PyObject* trigger_partitioned_state(PyObject* self, PyObject* descriptor) {
   return guarded(null_object(), [&] {
     TriggerSlot& slot = Boxed<TriggerSlot>::of(self);
     TriggerContext& context = current(slot);
-    return make_state_object(context.state_backend(), slot.scope, descriptor_of(descriptor),
-                             context.window(), StateSharing::kWithWindows)
+    return make_state_object(context.state_backend(),
+                             slot.scope,
+                             descriptor_of(descriptor),
+                             context.window(),
+                             StateSharing::kWithWindows)
         .release();
   });
 }
@@ -418,14 +434,19 @@ PyMethodDef g_trigger_methods[] = {
     {"get_current_processing_time", current_processing_time<TriggerSlot>, METH_NOARGS, nullptr},
     {"get_current_watermark", current_watermark<TriggerSlot>, METH_NOARGS, nullptr},
     {"get_metric_group", trigger_metric_group, METH_NOARGS, nullptr},
-    {"register_event_time_timer", register_timer<TriggerSlot, TimeDomain::kEventTime>, METH_O,
+    {"register_event_time_timer",
+     register_timer<TriggerSlot, TimeDomain::kEventTime>,
+     METH_O,
      nullptr},
-    {"register_processing_time_timer", register_timer<TriggerSlot, TimeDomain::kProcessingTime>,
-     METH_O, nullptr},
-    {"delete_event_time_timer", delete_timer<TriggerSlot, TimeDomain::kEventTime>, METH_O,
+    {"register_processing_time_timer",
+     register_timer<TriggerSlot, TimeDomain::kProcessingTime>,
+     METH_O,
      nullptr},
-    {"delete_processing_time_timer", delete_timer<TriggerSlot, TimeDomain::kProcessingTime>,
-     METH_O, nullptr},
+    {"delete_event_time_timer", delete_timer<TriggerSlot, TimeDomain::kEventTime>, METH_O, nullptr},
+    {"delete_processing_time_timer",
+     delete_timer<TriggerSlot, TimeDomain::kProcessingTime>,
+     METH_O,
+     nullptr},
     {"get_partitioned_state", trigger_partitioned_state, METH_O, nullptr},
     {"merge_partitioned_state", trigger_merge_partitioned_state, METH_O, nullptr},
     {nullptr, nullptr, 0, nullptr}};
@@ -454,9 +475,8 @@ PyObject* sink_timestamp(PyObject* self, PyObject* /*unused*/) {
 }
 
 PyObject* sink_processing_time(PyObject* self, PyObject* /*unused*/) {
-  return guarded(null_object(), [&] {
-    return python_int(current(Boxed<SinkSlot>::of(self)).clock().now_ms());
-  });
+  return guarded(null_object(),
+                 [&] { return python_int(current(Boxed<SinkSlot>::of(self)).clock().now_ms()); });
 }
 
 PyObject* sink_watermark(PyObject* self, PyObject* /*unused*/) {
@@ -481,7 +501,8 @@ const StateDescriptor& BroadcastStates::descriptor(const std::string& name) cons
     }
     throw_error(ErrorKind::kInvalidArgument,
                 "there is no broadcast state '{}'; the descriptors given to broadcast() are: {}",
-                name, known);
+                name,
+                known);
   }
   return found->second;
 }
@@ -504,8 +525,7 @@ void BroadcastStates::snapshot(OperatorSnapshot& snapshot) {
 
 void BroadcastStates::restore(const OperatorSnapshot& snapshot) {
   for (const auto& [name, bytes] : snapshot.broadcast_state) {
-    entries_[name] =
-        Handle(checked(static_cast<PyObject*>(require_host().deserialize(bytes))));
+    entries_[name] = Handle(checked(static_cast<PyObject*>(require_host().deserialize(bytes))));
   }
 }
 
@@ -530,7 +550,8 @@ void add_context_types(PyObject* module) {
       Boxed<ProcessSlot>::make_type("pyflink._native.ProcessContext", g_process_methods);
   g_timer_service = Boxed<ProcessSlot>::make_type("pyflink._native.TimerService", g_timer_methods);
   g_broadcast_state = Boxed<BroadcastView>::make_type(
-      "pyflink._native.BroadcastState", g_broadcast_methods,
+      "pyflink._native.BroadcastState",
+      g_broadcast_methods,
       {Py_sq_contains, reinterpret_cast<void*>(&broadcast_contains_slot)});
   g_window_context =
       Boxed<WindowSlot>::make_type("pyflink._native.WindowContext", g_window_methods);
@@ -541,9 +562,14 @@ void add_context_types(PyObject* module) {
   g_assigner_context =
       Boxed<AssignerSlot>::make_type("pyflink._native.AssignerContext", g_assigner_methods);
   g_sink_context = Boxed<SinkSlot>::make_type("pyflink._native.SinkContext", g_sink_methods);
-  for (PyTypeObject* type :
-       {g_process_context, g_timer_service, g_broadcast_state, g_window_context,
-        g_keyed_state_store, g_trigger_context, g_assigner_context, g_sink_context}) {
+  for (PyTypeObject* type : {g_process_context,
+                             g_timer_service,
+                             g_broadcast_state,
+                             g_window_context,
+                             g_keyed_state_store,
+                             g_trigger_context,
+                             g_assigner_context,
+                             g_sink_context}) {
     checked(PyModule_AddType(module, type));
   }
 }

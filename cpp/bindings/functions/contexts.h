@@ -1,15 +1,15 @@
 #pragma once
 
-#include <map>
-#include <memory>
-#include <string>
-
 #include "bindings/functions/window_objects.h"
 #include "bindings/operator_scope.h"
 #include "bindings/python_ref.h"
 #include "checkpoint/snapshot.h"
 #include "operators/functions.h"
 #include "windows/trigger.h"
+
+#include <map>
+#include <memory>
+#include <string>
 
 namespace flott::bindings {
 

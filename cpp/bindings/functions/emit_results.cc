@@ -1,8 +1,8 @@
 #include "bindings/functions/emit_results.h"
 
-#include <utility>
-
 #include "base/error.h"
+
+#include <utility>
 
 namespace flott::bindings {
 
@@ -27,9 +27,9 @@ void ResultEmitter::emit_item(Ref item, Collector& out) const {
     const Ref id = attribute(PyTuple_GET_ITEM(item.get(), 0), "tag_id");
     const auto side = sides_->find(text_of(id.get(), "the id of an OutputTag"));
     if (side != sides_->end()) {
-      out.collect_side(side->second.id,
-                       typed_result(Ref::borrow(PyTuple_GET_ITEM(item.get(), 1)),
-                                    side->second.type));
+      out.collect_side(
+          side->second.id,
+          typed_result(Ref::borrow(PyTuple_GET_ITEM(item.get(), 1)), side->second.type));
     }
     return;
   }
@@ -54,7 +54,9 @@ void ResultEmitter::emit(Ref results, Collector& out, const char* method) const 
       const std::string message = fmt::format(
           "{}() must return None, a generator or another iterable of results, not {} ({}); write "
           "`yield value` or return a list",
-          method, short_repr(results.get()), type_name_of(results.get()));
+          method,
+          short_repr(results.get()),
+          type_name_of(results.get()));
       PyErr_SetString(PyExc_TypeError, message.c_str());
     }
     throw_python_error();

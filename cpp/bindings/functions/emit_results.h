@@ -1,11 +1,11 @@
 #pragma once
 
+#include "bindings/functions/function_object.h"
+#include "operators/functions.h"
+
 #include <map>
 #include <memory>
 #include <string>
-
-#include "bindings/functions/function_object.h"
-#include "operators/functions.h"
 
 namespace flott::bindings {
 

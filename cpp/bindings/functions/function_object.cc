@@ -1,9 +1,9 @@
 #include "bindings/functions/function_object.h"
 
-#include <utility>
-
 #include "base/error.h"
 #include "bindings/errors.h"
+
+#include <utility>
 
 namespace flott::bindings {
 namespace {
@@ -58,7 +58,10 @@ Ref subtask_copy(PyObject* function, int parallelism, const std::string& operato
   const std::string message = fmt::format(
       "the function {} of operator '{}' runs in {} subtasks, and each needs its own copy, but {} "
       "cannot be copied: {}. Create it in open(), or set the operator's parallelism to 1.",
-      type_name_of(function), operator_name, parallelism, culprit,
+      type_name_of(function),
+      operator_name,
+      parallelism,
+      culprit,
       utf8 == nullptr ? "" : utf8);
   PyErr_Clear();
   PyErr_SetString(PyExc_TypeError, message.c_str());
@@ -83,8 +86,11 @@ Handle FunctionObject::method(const char* name, const char* what) const {
     return Handle::borrow(object_.get());
   }
   throw_error(ErrorKind::kInvalidArgument,
-              "{} was expected: an object with {}() or a callable, not {} ({})", what, name,
-              short_repr(object_.get()), type_name_of(object_.get()));
+              "{} was expected: an object with {}() or a callable, not {} ({})",
+              what,
+              name,
+              short_repr(object_.get()),
+              type_name_of(object_.get()));
 }
 
 Handle FunctionObject::optional_method(const char* name) const {

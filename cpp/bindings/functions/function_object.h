@@ -1,10 +1,10 @@
 #pragma once
 
-#include <string>
-
 #include "bindings/operator_scope.h"
 #include "bindings/python_ref.h"
 #include "operators/functions.h"
+
+#include <string>
 
 namespace flott::bindings {
 

@@ -1,9 +1,9 @@
 #pragma once
 
+#include "runtime/operator.h"
+
 #include <memory>
 #include <utility>
-
-#include "runtime/operator.h"
 
 namespace flott::bindings {
 

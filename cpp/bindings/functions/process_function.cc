@@ -1,10 +1,10 @@
 #include "bindings/functions/process_function.h"
 
-#include <utility>
-
 #include "base/error.h"
 #include "bindings/convert.h"
 #include "bindings/functions/operator_wrapper.h"
+
+#include <utility>
 
 namespace flott::bindings {
 namespace {
@@ -23,7 +23,8 @@ const char* method_name(ProcessKind kind, int input) {
 
 class PythonProcess final : public ProcessFunction {
  public:
-  PythonProcess(const FunctionSpec& spec, ProcessKind kind,
+  PythonProcess(const FunctionSpec& spec,
+                ProcessKind kind,
                 std::shared_ptr<const SideOutputs> sides,
                 std::shared_ptr<BroadcastStates> broadcast)
       : object_(spec),
@@ -49,11 +50,11 @@ class PythonProcess final : public ProcessFunction {
   }
   void close() override { object_.close(); }
 
-  void process_element(Value&& value, int input, ProcessContext& context,
-                       Collector& out) override {
+  void process_element(Value&& value, int input, ProcessContext& context, Collector& out) override {
     const Ref argument = checked(to_python(std::move(value)));
     const Entered entered(*slot_, context, input == 1);
-    emitter_.emit(call(process_[input].get(), argument.get(), context_.get()), out,
+    emitter_.emit(call(process_[input].get(), argument.get(), context_.get()),
+                  out,
                   method_name(kind_, input));
   }
 
@@ -112,9 +113,10 @@ class BroadcastStateOperator final : public OperatorWrapper {
 
 }  // namespace
 
-std::unique_ptr<ProcessFunction> make_process_function(
-    const FunctionSpec& spec, ProcessKind kind, std::shared_ptr<const SideOutputs> sides,
-    std::shared_ptr<BroadcastStates> broadcast) {
+std::unique_ptr<ProcessFunction> make_process_function(const FunctionSpec& spec,
+                                                       ProcessKind kind,
+                                                       std::shared_ptr<const SideOutputs> sides,
+                                                       std::shared_ptr<BroadcastStates> broadcast) {
   return std::make_unique<PythonProcess>(spec, kind, std::move(sides), std::move(broadcast));
 }
 

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <memory>
-
 #include "bindings/functions/contexts.h"
 #include "bindings/functions/emit_results.h"
 #include "bindings/functions/function_object.h"
 #include "operators/functions.h"
 #include "runtime/operator.h"
+
+#include <memory>
 
 namespace flott::bindings {
 
@@ -18,9 +18,10 @@ enum class ProcessKind {
 };
 
 /// A Python ProcessFunction of any kind as the engine's; `broadcast` for kBroadcast only.
-std::unique_ptr<ProcessFunction> make_process_function(
-    const FunctionSpec& spec, ProcessKind kind, std::shared_ptr<const SideOutputs> sides,
-    std::shared_ptr<BroadcastStates> broadcast);
+std::unique_ptr<ProcessFunction> make_process_function(const FunctionSpec& spec,
+                                                       ProcessKind kind,
+                                                       std::shared_ptr<const SideOutputs> sides,
+                                                       std::shared_ptr<BroadcastStates> broadcast);
 
 /// Puts the operator's broadcast state into snapshots and restores it when it opens.
 std::unique_ptr<Operator> with_broadcast_state(std::unique_ptr<Operator> inner,

@@ -1,9 +1,9 @@
 #include "bindings/functions/python_aggregation.h"
 
-#include <utility>
-
 #include "base/error.h"
 #include "bindings/convert.h"
+
+#include <utility>
 
 namespace flott::bindings {
 namespace {
@@ -86,10 +86,12 @@ class PythonAggregation final : public ReduceFunction, public UserFunction {
       if (field_.name.empty() && field_.index == 0) {
         return Ref::borrow(value);
       }
-      throw_error(ErrorKind::kUserCode, "{}({}) needs records with fields, not {} ({})",
+      throw_error(ErrorKind::kUserCode,
+                  "{}({}) needs records with fields, not {} ({})",
                   name_of(aggregation_),
                   field_.name.empty() ? std::to_string(field_.index) : "'" + field_.name + "'",
-                  short_repr(value), type_name_of(value));
+                  short_repr(value),
+                  type_name_of(value));
     }
     const Ref key = field_key();
     return checked(PyObject_GetItem(value, key.get()));
@@ -121,7 +123,8 @@ class PythonAggregation final : public ReduceFunction, public UserFunction {
 
 }  // namespace
 
-ReduceParts make_python_aggregation(Aggregation aggregation, FieldSelector field,
+ReduceParts make_python_aggregation(Aggregation aggregation,
+                                    FieldSelector field,
                                     const LogicalTypePtr& type) {
   auto function = std::make_shared<PythonAggregation>(aggregation, std::move(field), type);
   return {function, function.get()};

@@ -1,9 +1,9 @@
 #include "bindings/functions/simple_functions.h"
 
-#include <utility>
-
 #include "base/error.h"
 #include "bindings/convert.h"
+
+#include <utility>
 
 namespace flott::bindings {
 namespace {
@@ -75,8 +75,7 @@ class PythonCoMap final : public PythonFunction<CoFlatMapFunction> {
  public:
   explicit PythonCoMap(const FunctionSpec& spec)
       : PythonFunction(spec),
-        maps_{Handle(attribute(object_.get(), "map1")), Handle(attribute(object_.get(), "map2"))} {
-  }
+        maps_{Handle(attribute(object_.get(), "map1")), Handle(attribute(object_.get(), "map2"))} {}
   void flat_map(Value&& value, int input, Collector& out) override {
     const Ref argument = checked(to_python(std::move(value)));
     Ref result = call(maps_[input == 0 ? 0 : 1].get(), argument.get());
@@ -103,7 +102,8 @@ class PythonCoFlatMap final : public PythonFunction<CoFlatMapFunction> {
   }
   void flat_map(Value&& value, int input, Collector& out) override {
     const Ref argument = checked(to_python(std::move(value)));
-    emitter_.emit(call(flat_maps_[input == 0 ? 0 : 1].get(), argument.get()), out,
+    emitter_.emit(call(flat_maps_[input == 0 ? 0 : 1].get(), argument.get()),
+                  out,
                   input == 0 ? "flat_map1" : "flat_map2");
   }
 
@@ -185,7 +185,8 @@ class PythonTimestampAssigner final : public PythonFunction<TimestampAssigner> {
     if (!PyLong_Check(result.get())) {
       throw_error(ErrorKind::kUserCode,
                   "extract_timestamp() must return milliseconds since 1970 as an int, not {} ({})",
-                  short_repr(result.get()), type_name_of(result.get()));
+                  short_repr(result.get()),
+                  type_name_of(result.get()));
     }
     return int_of(result.get(), "what extract_timestamp() returns");
   }
@@ -248,7 +249,8 @@ class PythonAggregate final : public AggregateFunction, public PythonFunction<Us
   }
   Value merge(const Value& a, const Value& b) override {
     if (!merge_) {
-      throw_error(ErrorKind::kUserCode, "the AggregateFunction {} needs merge(): windows merged",
+      throw_error(ErrorKind::kUserCode,
+                  "the AggregateFunction {} needs merge(): windows merged",
                   type_name_of(object_.get()));
     }
     const Ref first = checked(to_python(a));
@@ -283,7 +285,8 @@ std::unique_ptr<CoFlatMapFunction> make_co_flat_map_function(
     const FunctionSpec& spec, std::shared_ptr<const SideOutputs> sides) {
   return std::make_unique<PythonCoFlatMap>(spec, std::move(sides));
 }
-std::unique_ptr<KeySelector> make_key_selector(const FunctionSpec& spec, LogicalTypePtr key_type,
+std::unique_ptr<KeySelector> make_key_selector(const FunctionSpec& spec,
+                                               LogicalTypePtr key_type,
                                                int field) {
   if (field >= 0) {
     return std::make_unique<FieldKeySelector>(field);

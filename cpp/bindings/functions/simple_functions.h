@@ -1,13 +1,13 @@
 #pragma once
 
-#include <memory>
-
 #include "bindings/functions/emit_results.h"
 #include "bindings/functions/function_object.h"
 #include "operators/functions.h"
 #include "runtime/partitioner.h"
 #include "state/state.h"
 #include "windows/assigner.h"
+
+#include <memory>
 
 namespace flott::bindings {
 
@@ -24,7 +24,8 @@ std::unique_ptr<CoFlatMapFunction> make_co_map_function(const FunctionSpec& spec
 std::unique_ptr<CoFlatMapFunction> make_co_flat_map_function(
     const FunctionSpec& spec, std::shared_ptr<const SideOutputs> sides);
 /// `key_type` may be null; `field` >= 0: that field of each record is the key.
-std::unique_ptr<KeySelector> make_key_selector(const FunctionSpec& spec, LogicalTypePtr key_type,
+std::unique_ptr<KeySelector> make_key_selector(const FunctionSpec& spec,
+                                               LogicalTypePtr key_type,
                                                int field);
 /// partition_custom: the partitioner's partition(key, n) over the selected key; a null
 /// `key_selector` stands for the record itself.

@@ -1,11 +1,11 @@
 #include "bindings/functions/watermark_generator.h"
 
-#include <algorithm>
-#include <utility>
-
 #include "base/error.h"
 #include "bindings/boxed.h"
 #include "bindings/convert.h"
+
+#include <algorithm>
+#include <utility>
 
 namespace flott::bindings {
 namespace {

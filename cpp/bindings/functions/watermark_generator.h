@@ -1,9 +1,9 @@
 #pragma once
 
-#include <memory>
-
 #include "bindings/functions/function_object.h"
 #include "operators/functions.h"
+
+#include <memory>
 
 namespace flott::bindings {
 

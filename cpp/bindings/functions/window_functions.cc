@@ -1,19 +1,20 @@
 #include "bindings/functions/window_functions.h"
 
-#include <algorithm>
-#include <utility>
-
 #include "base/error.h"
 #include "bindings/convert.h"
 #include "bindings/functions/contexts.h"
 #include "bindings/functions/operator_wrapper.h"
+
+#include <algorithm>
+#include <utility>
 
 namespace flott::bindings {
 namespace {
 
 class PythonWindowFunction final : public WindowFunction {
  public:
-  PythonWindowFunction(const FunctionSpec& spec, WindowCall how,
+  PythonWindowFunction(const FunctionSpec& spec,
+                       WindowCall how,
                        std::shared_ptr<const SideOutputs> sides)
       : object_(spec),
         how_(how),
@@ -37,22 +38,25 @@ class PythonWindowFunction final : public WindowFunction {
   }
   void close() override { object_.close(); }
 
-  void process(WindowFunctionContext& context, std::vector<Value> elements,
+  void process(WindowFunctionContext& context,
+               std::vector<Value> elements,
                Collector& out) override {
     const Entered entered(*slot_, context);
     Ref list = checked(PyList_New(static_cast<Py_ssize_t>(elements.size())));
     for (std::size_t i = 0; i < elements.size(); ++i) {
-      PyList_SET_ITEM(list.get(), static_cast<Py_ssize_t>(i),
+      PyList_SET_ITEM(list.get(),
+                      static_cast<Py_ssize_t>(i),
                       checked(to_python(std::move(elements[i]))).release());
     }
-    const Ref second = how_.apply ? slot_->windows.to_python(context.window())
-                                  : Ref::borrow(context_.get());
+    const Ref second =
+        how_.apply ? slot_->windows.to_python(context.window()) : Ref::borrow(context_.get());
     if (how_.all) {
-      emitter_.emit(call(function_.get(), second.get(), list.get()), out,
-                    how_.apply ? "apply" : "process");
+      emitter_.emit(
+          call(function_.get(), second.get(), list.get()), out, how_.apply ? "apply" : "process");
     } else {
       const Ref key = checked(to_python(context.current_key()));
-      emitter_.emit(call(function_.get(), key.get(), second.get(), list.get()), out,
+      emitter_.emit(call(function_.get(), key.get(), second.get(), list.get()),
+                    out,
                     how_.apply ? "apply" : "process");
     }
   }
@@ -105,7 +109,9 @@ class PythonAssigner final : public WindowAssigner {
   bool is_event_time() const override { return is_event_time_; }
   bool is_merging() const override { return static_cast<bool>(merge_); }
 
-  void assign(const Value& value, Timestamp timestamp, Timestamp current_processing_time,
+  void assign(const Value& value,
+              Timestamp timestamp,
+              Timestamp current_processing_time,
               std::vector<Window>& out) override {
     slot_->current_processing_time = current_processing_time;
     const Ref element = checked(to_python(value));
@@ -165,8 +171,10 @@ class PythonAssigner final : public WindowAssigner {
   /// types.SimpleNamespace(merge=<appends to `merges`>).
   static Ref merge_callback(PyObject* merges) {
     static PyMethodDef method = {
-        "merge", reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&record_merge)),
-        METH_FASTCALL, nullptr};
+        "merge",
+        reinterpret_cast<PyCFunction>(reinterpret_cast<void*>(&record_merge)),
+        METH_FASTCALL,
+        nullptr};
     const Ref function = checked(PyCFunction_New(&method, merges));
     const Ref make = import_attribute("types", "SimpleNamespace");
     Ref callback = call(make.get());
@@ -213,7 +221,9 @@ class PythonTrigger final : public Trigger {
   bool uses_host() const override { return true; }
   bool can_merge() const override { return can_merge_; }
 
-  TriggerResult on_element(const Value& value, Timestamp timestamp, const Window& window,
+  TriggerResult on_element(const Value& value,
+                           Timestamp timestamp,
+                           const Window& window,
                            TriggerContext& context) override {
     const Entered entered(*slot_, context, nullptr);
     const Ref element = checked(to_python(value));
@@ -223,15 +233,18 @@ class PythonTrigger final : public Trigger {
         call(on_element_.get(), element.get(), time.get(), object.get(), context_.get()),
         "on_element");
   }
-  TriggerResult on_processing_time(Timestamp time, const Window& window,
+  TriggerResult on_processing_time(Timestamp time,
+                                   const Window& window,
                                    TriggerContext& context) override {
     return on_time(on_processing_time_, time, window, context, "on_processing_time");
   }
-  TriggerResult on_event_time(Timestamp time, const Window& window,
+  TriggerResult on_event_time(Timestamp time,
+                              const Window& window,
                               TriggerContext& context) override {
     return on_time(on_event_time_, time, window, context, "on_event_time");
   }
-  void on_merge(const Window& window, const std::vector<Window>& merged,
+  void on_merge(const Window& window,
+                const std::vector<Window>& merged,
                 TriggerContext& context) override {
     if (on_merge_) {
       const Entered entered(*slot_, context, &merged);
@@ -266,8 +279,11 @@ class PythonTrigger final : public Trigger {
     TriggerSlot& slot_;
   };
 
-  TriggerResult on_time(const Handle& method, Timestamp time, const Window& window,
-                        TriggerContext& context, const char* name) {
+  TriggerResult on_time(const Handle& method,
+                        Timestamp time,
+                        const Window& window,
+                        TriggerContext& context,
+                        const char* name) {
     const Entered entered(*slot_, context, nullptr);
     const Ref argument = checked(python_int(time));
     const Ref object = windows_.to_python(window);
@@ -289,8 +305,11 @@ class PythonTrigger final : public Trigger {
         }
       }
     }
-    throw_error(ErrorKind::kUserCode, "Trigger.{}() must return a TriggerResult, not {} ({})",
-                method, short_repr(result.get()), type_name_of(result.get()));
+    throw_error(ErrorKind::kUserCode,
+                "Trigger.{}() must return a TriggerResult, not {} ({})",
+                method,
+                short_repr(result.get()),
+                type_name_of(result.get()));
   }
 
   Handle trigger_;
@@ -320,17 +339,21 @@ class PythonEvictor final : public Evictor {
     windows_.open();
   }
 
-  void evict_before(std::vector<TimestampedValue>& elements, const Window& window,
+  void evict_before(std::vector<TimestampedValue>& elements,
+                    const Window& window,
                     TriggerContext& context) override {
     evict(before_, elements, window, context);
   }
-  void evict_after(std::vector<TimestampedValue>& elements, const Window& window,
+  void evict_after(std::vector<TimestampedValue>& elements,
+                   const Window& window,
                    TriggerContext& context) override {
     evict(after_, elements, window, context);
   }
 
  private:
-  void evict(const Handle& method, std::vector<TimestampedValue>& elements, const Window& window,
+  void evict(const Handle& method,
+             std::vector<TimestampedValue>& elements,
+             const Window& window,
              TriggerContext& context) {
     if (!method) {
       return;
@@ -350,8 +373,7 @@ class PythonEvictor final : public Evictor {
     } leave{*slot_};
     const Ref size = checked(PyLong_FromSize_t(elements.size()));
     const Ref object = windows_.to_python(window);
-    const Ref result =
-        call(method.get(), list.get(), size.get(), object.get(), context_.get());
+    const Ref result = call(method.get(), list.get(), size.get(), object.get(), context_.get());
     const Ref kept = checked(PySequence_Fast(
         result.get() == Py_None ? list.get() : result.get(),
         "an evictor changes the list in place and returns None, or returns what is kept"));
@@ -395,7 +417,8 @@ class ScopedOperator final : public OperatorWrapper {
 
 }  // namespace
 
-std::unique_ptr<WindowFunction> make_window_function(const FunctionSpec& spec, WindowCall how,
+std::unique_ptr<WindowFunction> make_window_function(const FunctionSpec& spec,
+                                                     WindowCall how,
                                                      std::shared_ptr<const SideOutputs> sides) {
   return std::make_unique<PythonWindowFunction>(spec, how, std::move(sides));
 }

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <memory>
-
 #include "bindings/functions/emit_results.h"
 #include "bindings/functions/function_object.h"
 #include "operators/functions.h"
 #include "windows/assigner.h"
 #include "windows/trigger.h"
+
+#include <memory>
 
 namespace flott::bindings {
 
@@ -16,7 +16,8 @@ struct WindowCall {
   bool all = false;      ///< window_all: no key
   bool merging = false;  ///< the assigner merges windows: no per-window state
 };
-std::unique_ptr<WindowFunction> make_window_function(const FunctionSpec& spec, WindowCall how,
+std::unique_ptr<WindowFunction> make_window_function(const FunctionSpec& spec,
+                                                     WindowCall how,
                                                      std::shared_ptr<const SideOutputs> sides);
 
 /// Custom assigner, trigger and evictor over Python objects. `scope` is set by the operator they

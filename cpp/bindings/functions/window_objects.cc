@@ -1,9 +1,9 @@
 #include "bindings/functions/window_objects.h"
 
+#include "base/error.h"
+
 #include <string>
 #include <utility>
-
-#include "base/error.h"
 
 namespace flott::bindings {
 namespace {
@@ -63,7 +63,8 @@ Window WindowObjects::from_python(PyObject* window) const {
     throw_error(ErrorKind::kUserCode,
                 "assign_windows() must return windows (TimeWindow, CountWindow, GlobalWindow or a "
                 "Window subclass with max_timestamp()), not {} ({})",
-                short_repr(window), type_name_of(window));
+                short_repr(window),
+                type_name_of(window));
   }
   const Ref last = call(max_timestamp.get());
   const Timestamp max = int_of(last.get(), "Window.max_timestamp()");

@@ -1,5 +1,8 @@
 #pragma once
 
+#include "runtime/operator.h"
+#include "types/value.h"
+
 #include <atomic>
 #include <condition_variable>
 #include <cstddef>
@@ -9,15 +12,12 @@
 #include <mutex>
 #include <vector>
 
-#include "runtime/operator.h"
-#include "types/value.h"
-
 namespace flott::bindings {
 
 /// The bounded queue between a job's collect sink and the reader in the main program.
 ///
-/// One lock, held only to move values; never taken while the GIL is wanted. The sink's task stops taking
-/// input while the queue is full, and is woken when half of it has been read.
+/// One lock, held only to move values; never taken while the GIL is wanted. The sink's task stops
+/// taking input while the queue is full, and is woken when half of it has been read.
 struct CollectState {
   explicit CollectState(std::size_t capacity_values) : capacity(capacity_values) {}
 

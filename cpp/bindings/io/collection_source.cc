@@ -1,13 +1,13 @@
 #include "bindings/io/collection_source.h"
 
+#include "base/error.h"
+#include "bindings/convert.h"
+#include "connectors/collection/collection_source.h"
+
 #include <algorithm>
 #include <charconv>
 #include <utility>
 #include <vector>
-
-#include "base/error.h"
-#include "bindings/convert.h"
-#include "connectors/collection/collection_source.h"
 
 namespace flott::bindings {
 namespace {
@@ -27,8 +27,7 @@ class ObjectReader final : public SourceReader {
 
   void add_splits(const std::vector<SourceSplit>& splits) override {
     for (const SourceSplit& split : splits) {
-      std::from_chars(split.position.data(), split.position.data() + split.position.size(),
-                      next_);
+      std::from_chars(split.position.data(), split.position.data() + split.position.size(), next_);
       has_split_ = true;
     }
   }
@@ -43,8 +42,10 @@ class ObjectReader final : public SourceReader {
     for (; next_ < end; ++next_) {
       auto* object =
           static_cast<PyObject*>(objects_->values[static_cast<std::size_t>(next_)].as_object());
-      builder_.append(from_python_steal(checked(isolate(object)).release()), kNoTimestamp,
-                      RowKind::kInsert, nullptr);
+      builder_.append(from_python_steal(checked(isolate(object)).release()),
+                      kNoTimestamp,
+                      RowKind::kInsert,
+                      nullptr);
     }
     out.split = 0;
     out.batch = builder_.finish();

@@ -1,9 +1,9 @@
 #include "bindings/io/connector_nodes.h"
 
-#include <utility>
-
 #include "base/error.h"
 #include "operators/convert_operator.h"
+
+#include <utility>
 
 namespace flott::bindings {
 

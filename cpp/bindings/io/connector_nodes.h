@@ -1,11 +1,11 @@
 #pragma once
 
-#include <memory>
-#include <string>
-
 #include "bindings/graph.h"
 #include "bindings/node_params.h"
 #include "graph/stream_graph.h"
+
+#include <memory>
+#include <string>
 
 namespace flott::bindings {
 
@@ -24,8 +24,10 @@ struct ConnectorNode {
   OperatorFactory make_operator;
 };
 /// May put nodes in front of `draft`, by changing its inputs.
-ConnectorNode make_connector_node(const std::string& kind, const NodeParams& params,
-                                  const NodeRequest& request, StreamGraph& graph,
+ConnectorNode make_connector_node(const std::string& kind,
+                                  const NodeParams& params,
+                                  const NodeRequest& request,
+                                  StreamGraph& graph,
                                   StreamNode& draft);
 
 }  // namespace flott::bindings

@@ -1,7 +1,3 @@
-#include <string>
-#include <utility>
-#include <vector>
-
 #include "base/error.h"
 #include "bindings/convert.h"
 #include "bindings/errors.h"
@@ -9,6 +5,10 @@
 #include "bindings/io/connector_nodes.h"
 #include "connectors/kafka_record.h"
 #include "formats/format.h"
+
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace flott::bindings {
 namespace {
@@ -60,8 +60,10 @@ class RowMaker : public Operator {
 Value topic_of(PyObject* selector, PyObject* element) {
   const Ref topic = call(selector, element);
   if (!PyUnicode_Check(topic.get())) {
-    throw_error(ErrorKind::kUserCode, "the topic selector must return a str, not {} ({})",
-                short_repr(topic.get()), type_name_of(topic.get()));
+    throw_error(ErrorKind::kUserCode,
+                "the topic selector must return a str, not {} ({})",
+                short_repr(topic.get()),
+                type_name_of(topic.get()));
   }
   return Value::string(text_of(topic.get(), "a topic"));
 }
@@ -78,10 +80,10 @@ class TopicRows final : public RowMaker {
     const Ref element = checked(to_python(record.value));
     Value topic = topic_of(apply_.get(), element.get());
     const LogicalType& value_type = *type_->children()[1];
-    Value value = record.value.is_object()
-                      ? (element.get() == Py_None ? Value::null()
-                                                  : to_native(element.get(), value_type))
-                      : std::move(record.value).isolated();
+    Value value =
+        record.value.is_object()
+            ? (element.get() == Py_None ? Value::null() : to_native(element.get(), value_type))
+            : std::move(record.value).isolated();
     record.value = Value::row({std::move(topic), std::move(value)}, type_);
     out.emit(std::move(record));
   }
@@ -108,14 +110,19 @@ Value bytes_of(const Ref& object, const char* what) {
   if (PyUnicode_Check(object.get())) {
     return Value::bytes(text_of(object.get(), what));
   }
-  throw_error(ErrorKind::kUserCode, "{} must return bytes or str, not {} ({})", what,
-              short_repr(object.get()), type_name_of(object.get()));
+  throw_error(ErrorKind::kUserCode,
+              "{} must return bytes or str, not {} ({})",
+              what,
+              short_repr(object.get()),
+              type_name_of(object.get()));
 }
 
 /// Record -> kafka_record_type() by Python serializers.
 class PythonKafkaRows final : public RowMaker {
  public:
-  PythonKafkaRows(const FunctionSpec* selector, const FunctionSpec* key, const FunctionSpec& value,
+  PythonKafkaRows(const FunctionSpec* selector,
+                  const FunctionSpec* key,
+                  const FunctionSpec& value,
                   std::string topic)
       : value_object_(value),
         value_(value_object_.method("serialize", "a value serializer")),
@@ -184,7 +191,8 @@ PyObject* json_default(PyObject* /*self*/, PyObject* object) {
     }
     PyErr_Format(PyExc_TypeError,
                  "a document for Elasticsearch holds a %s, which has no JSON form: %R",
-                 Py_TYPE(object)->tp_name, object);
+                 Py_TYPE(object)->tp_name,
+                 object);
     return nullptr;
   } catch (...) {
     set_error_from_current_exception();
@@ -200,10 +208,15 @@ class ElasticsearchEmitter final : public RowMaker {
     const Ref fallback = checked(PyCFunction_New(&method, nullptr));
     const Ref encoder_class = import_attribute("json", "JSONEncoder");
     const Ref arguments = checked(PyTuple_New(0));
-    const Ref options = checked(Py_BuildValue("{s:O,s:O,s:(ss)}", "default", fallback.get(),
-                                              "ensure_ascii", Py_False, "separators", ",", ":"));
-    const Ref encoder =
-        checked(PyObject_Call(encoder_class.get(), arguments.get(), options.get()));
+    const Ref options = checked(Py_BuildValue("{s:O,s:O,s:(ss)}",
+                                              "default",
+                                              fallback.get(),
+                                              "ensure_ascii",
+                                              Py_False,
+                                              "separators",
+                                              ",",
+                                              ":"));
+    const Ref encoder = checked(PyObject_Call(encoder_class.get(), arguments.get(), options.get()));
     encode_ = Handle(attribute(encoder.get(), "encode"));
   }
 
@@ -245,10 +258,12 @@ class ElasticsearchEmitter final : public RowMaker {
 
  private:
   [[noreturn]] static void wrong(PyObject* result) {
-    throw_error(ErrorKind::kUserCode,
-                "an Elasticsearch emitter returns a dict like {{'action': 'index', 'index': 'name', "
-                "'id': '1', 'doc': {{...}}}}, a list of them, or None, not {} ({})",
-                short_repr(result), type_name_of(result));
+    throw_error(
+        ErrorKind::kUserCode,
+        "an Elasticsearch emitter returns a dict like {{'action': 'index', 'index': 'name', "
+        "'id': '1', 'doc': {{...}}}}, a list of them, or None, not {} ({})",
+        short_repr(result),
+        type_name_of(result));
   }
 
   static PyObject* item(PyObject* action, const char* name) {
@@ -280,8 +295,8 @@ class ElasticsearchEmitter final : public RowMaker {
   }
 
   void emit(PyObject* action, const Record& record, Output& out) const {
-    static constexpr const char* kKnown[] = {"action", "index",  "id",      "routing", "doc",
-                                             "source", "script", "version", "params"};
+    static constexpr const char* kKnown[] = {
+        "action", "index", "id", "routing", "doc", "source", "script", "version", "params"};
     PyObject* key = nullptr;
     PyObject* unused = nullptr;
     Py_ssize_t position = 0;
@@ -292,10 +307,12 @@ class ElasticsearchEmitter final : public RowMaker {
         known = known || name == each;
       }
       if (!known) {
-        throw_error(ErrorKind::kUserCode,
-                    "an Elasticsearch action has no field '{}'; action, index, id, routing, doc (or "
-                    "source), version and script are known: {}",
-                    name, short_repr(action));
+        throw_error(
+            ErrorKind::kUserCode,
+            "an Elasticsearch action has no field '{}'; action, index, id, routing, doc (or "
+            "source), version and script are known: {}",
+            name,
+            short_repr(action));
       }
     }
     PyObject* kind = item(action, "action");
@@ -316,8 +333,10 @@ class ElasticsearchEmitter final : public RowMaker {
       fields[5] = Value::integer(int_of(version, "an action's version"));
     }
     fields[6] = json(item(action, "script"));
-    out.emit(Record{Value::row(std::move(fields), action_type()), record.timestamp,
-                    RowKind::kInsert, record.key});
+    out.emit(Record{Value::row(std::move(fields), action_type()),
+                    record.timestamp,
+                    RowKind::kInsert,
+                    record.key});
   }
 
   FunctionObject object_;
@@ -338,9 +357,11 @@ FunctionSpecPtr spec_of(PyObject* object, const NodeRequest& request) {
 
 ConnectorNode json_encode_node(const NodeParams& params, const LogicalTypePtr& input_type) {
   if (!input_type->is_native()) {
-    throw_error(ErrorKind::kInvalidArgument,
-                "'{}' turns typed rows into JSON text, but its input has the type {}: convert first",
-                params.node_name(), input_type->to_string());
+    throw_error(
+        ErrorKind::kInvalidArgument,
+        "'{}' turns typed rows into JSON text, but its input has the type {}: convert first",
+        params.node_name(),
+        input_type->to_string());
   }
   const FormatOptions options = params.options("options").values();
   make_encoder("json", options, input_type);
@@ -356,8 +377,10 @@ ConnectorNode json_encode_node(const NodeParams& params, const LogicalTypePtr& i
 
 }  // namespace
 
-ConnectorNode make_connector_node(const std::string& kind, const NodeParams& params,
-                                  const NodeRequest& request, StreamGraph& graph,
+ConnectorNode make_connector_node(const std::string& kind,
+                                  const NodeParams& params,
+                                  const NodeRequest& request,
+                                  StreamGraph& graph,
                                   StreamNode& draft) {
   const LogicalTypePtr input_type = input_type_of(graph, draft);
   if (kind == "json_encode") {

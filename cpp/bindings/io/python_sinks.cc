@@ -1,12 +1,12 @@
 #include "bindings/io/python_sinks.h"
 
-#include <algorithm>
-#include <utility>
-
 #include "base/error.h"
 #include "bindings/convert.h"
 #include "bindings/functions/contexts.h"
 #include "connectors/print/value_text.h"
+
+#include <algorithm>
+#include <utility>
 
 namespace flott::bindings {
 namespace {
@@ -59,7 +59,8 @@ class PythonSink final : public Operator {
     }
   }
 
-  bool process_watermark(Timestamp watermark, std::int64_t /*deadline_ns*/,
+  bool process_watermark(Timestamp watermark,
+                         std::int64_t /*deadline_ns*/,
                          Output& /*out*/) override {
     slot_->watermark = watermark;
     return true;
@@ -152,8 +153,7 @@ std::unique_ptr<Operator> make_python_sink(const FunctionSpec& spec) {
   return std::make_unique<PythonSink>(spec);
 }
 
-std::unique_ptr<Operator> make_print_sink(std::string prefix, bool to_stderr,
-                                          LogicalTypePtr type) {
+std::unique_ptr<Operator> make_print_sink(std::string prefix, bool to_stderr, LogicalTypePtr type) {
   return std::make_unique<PrintOperator>(std::move(prefix), to_stderr, std::move(type));
 }
 
@@ -173,8 +173,8 @@ void write_to_python_stream(std::string_view text, bool to_stderr) {
     return;
   }
   static PyObject* const name = PyUnicode_InternFromString("write");
-  const Ref line = checked(PyUnicode_DecodeUTF8(
-      text.data(), static_cast<Py_ssize_t>(text.size()), "backslashreplace"));
+  const Ref line = checked(
+      PyUnicode_DecodeUTF8(text.data(), static_cast<Py_ssize_t>(text.size()), "backslashreplace"));
   PyObject* stack[] = {nullptr, stream.get(), line.get()};
   checked(PyObject_VectorcallMethod(name, stack + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr));
 }

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <memory>
-#include <string>
-
 #include "bindings/functions/function_object.h"
 #include "runtime/operator.h"
 #include "types/logical_type.h"
+
+#include <memory>
+#include <string>
 
 namespace flott::bindings {
 

@@ -1,17 +1,17 @@
 #include "bindings/io/python_source.h"
 
+#include "base/error.h"
+#include "base/log.h"
+#include "bindings/boxed.h"
+#include "bindings/convert.h"
+#include "bindings/errors.h"
+
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <utility>
-
-#include "base/error.h"
-#include "base/log.h"
-#include "bindings/boxed.h"
-#include "bindings/convert.h"
-#include "bindings/errors.h"
 
 namespace flott::bindings {
 namespace {
@@ -88,7 +88,9 @@ struct Handover {
   }
 };
 
-PyObject* null_object() { return nullptr; }
+PyObject* null_object() {
+  return nullptr;
+}
 
 void collect(Handover& handover, PyObject* element, Timestamp timestamp) {
   Ref own = checked(isolate(element));
@@ -149,7 +151,9 @@ PyObject* context_mark_idle(PyObject* self, PyObject* /*unused*/) {
   });
 }
 
-PyObject* context_nothing(PyObject* /*self*/, PyObject* /*unused*/) { Py_RETURN_NONE; }
+PyObject* context_nothing(PyObject* /*self*/, PyObject* /*unused*/) {
+  Py_RETURN_NONE;
+}
 
 PyObject* context_checkpoint_lock(PyObject* self, PyObject* /*unused*/) {
   return guarded(null_object(), [&]() -> PyObject* {
@@ -187,8 +191,7 @@ PyObject* run_source(PyObject* self, PyObject* /*unused*/) {
   }
   std::exception_ptr error;
   try {
-    const Ref result =
-        Ref::steal(PyObject_CallOneArg(source.run.get(), source.context.get()));
+    const Ref result = Ref::steal(PyObject_CallOneArg(source.run.get(), source.context.get()));
     if (!result) {
       if (PyErr_ExceptionMatches(g_source_cancelled)) {
         PyErr_Clear();
@@ -298,11 +301,16 @@ class PythonSourceReader final : public SourceReader {
     const Ref run_in_context = attribute(variables.get(), "run");
     const Ref thread_class = import_attribute("threading", "Thread");
     const Ref arguments = checked(PyTuple_New(0));
-    const Ref options = checked(Py_BuildValue("{s:O,s:(O),s:s,s:O}", "target",
-                                              run_in_context.get(), "args", target.get(), "name",
-                                              spec_->operator_name.c_str(), "daemon", Py_True));
-    const Ref thread =
-        checked(PyObject_Call(thread_class.get(), arguments.get(), options.get()));
+    const Ref options = checked(Py_BuildValue("{s:O,s:(O),s:s,s:O}",
+                                              "target",
+                                              run_in_context.get(),
+                                              "args",
+                                              target.get(),
+                                              "name",
+                                              spec_->operator_name.c_str(),
+                                              "daemon",
+                                              Py_True));
+    const Ref thread = checked(PyObject_Call(thread_class.get(), arguments.get(), options.get()));
     call(attribute(thread.get(), "start").get());
   }
 
@@ -333,10 +341,12 @@ class PythonSourceReader final : public SourceReader {
       PyThreadState_SetAsyncExc(thread_id, g_source_cancelled);
     }
     if (!ended_within(kCancelPatience)) {
-      log(LogLevel::kWarn, "source",
+      log(LogLevel::kWarn,
+          "source",
           "run() of the source '{}' did not end {} ms after cancel(): its thread is left behind; "
           "let run() look at a flag that cancel() sets",
-          spec_->operator_name, 2 * kCancelPatience.count());
+          spec_->operator_name,
+          2 * kCancelPatience.count());
     }
   }
 
@@ -432,7 +442,9 @@ std::shared_ptr<PythonSource> make_python_source(FunctionSpecPtr spec, LogicalTy
   return std::make_shared<PythonSource>(std::move(spec), std::move(type));
 }
 
-std::shared_ptr<Source> as_source(const std::shared_ptr<PythonSource>& source) { return source; }
+std::shared_ptr<Source> as_source(const std::shared_ptr<PythonSource>& source) {
+  return source;
+}
 
 std::unique_ptr<WatermarkGenerator> make_source_watermarks(
     const std::shared_ptr<PythonSource>& source) {
@@ -440,8 +452,7 @@ std::unique_ptr<WatermarkGenerator> make_source_watermarks(
 }
 
 void add_source_types(PyObject* module) {
-  g_source_context =
-      Boxed<Handover>::make_type("pyflink._native.SourceContext", g_context_methods);
+  g_source_context = Boxed<Handover>::make_type("pyflink._native.SourceContext", g_context_methods);
   checked(PyModule_AddType(module, g_source_context));
   g_source_run = Boxed<SourceRun>::make_type("pyflink._native.SourceRun", g_run_methods);
   g_source_cancelled =

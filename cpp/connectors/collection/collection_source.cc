@@ -1,8 +1,8 @@
 #include "connectors/collection/collection_source.h"
 
-#include <algorithm>
-
 #include "base/bytes.h"
+
+#include <algorithm>
 
 namespace flott {
 namespace {
@@ -29,7 +29,8 @@ class CollectionReader final : public SourceReader {
       BytesReader reader(split.position);
       if (reader.u8() != kPositionVersion) {
         throw_error(ErrorKind::kExternal,
-                    "the position of split '{}' was written by another version", split.id);
+                    "the position of split '{}' was written by another version",
+                    split.id);
       }
       split_ids_.push_back(split.id);
       rows_read_ = reader.i64();

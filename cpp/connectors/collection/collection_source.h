@@ -5,8 +5,8 @@
 namespace flott {
 
 /// Batches given in C++ as a bounded source with one split; its position is a number of rows, so a
-/// restored reader goes on at the row where the checkpoint was. Batches of host objects make the task hold the
-/// host's lock.
+/// restored reader goes on at the row where the checkpoint was. Batches of host objects make the
+/// task hold the host's lock.
 class CollectionSource final : public Source {
  public:
   /// All `batches` are of `type`.

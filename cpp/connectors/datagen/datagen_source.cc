@@ -1,10 +1,10 @@
 #include "connectors/datagen/datagen_source.h"
 
-#include <algorithm>
-
 #include "base/bytes.h"
 #include "connectors/datagen/field_generator.h"
 #include "connectors/wakeup_timer.h"
+
+#include <algorithm>
 
 namespace flott {
 namespace {
@@ -33,16 +33,19 @@ Generators make_generators(const Options& options, const LogicalTypePtr& type) {
   Generators generators;
   const auto seed = static_cast<std::uint64_t>(options.get_int("seed", 42));
   for (std::size_t i = 0; i < type->children().size(); ++i) {
-    generators.push_back(make_field_generator(type->field_names()[i], type->children()[i], options,
-                                              seed * 1000003 + i));
+    generators.push_back(make_field_generator(
+        type->field_names()[i], type->children()[i], options, seed * 1000003 + i));
   }
   return generators;
 }
 
 class DataGeneratorReader final : public SourceReader {
  public:
-  DataGeneratorReader(const SourceReaderContext& context, LogicalTypePtr type,
-                      Generators generators, std::int64_t rows_per_second, std::int64_t rows)
+  DataGeneratorReader(const SourceReaderContext& context,
+                      LogicalTypePtr type,
+                      Generators generators,
+                      std::int64_t rows_per_second,
+                      std::int64_t rows)
       : clock_(*context.clock),
         type_(std::move(type)),
         generators_(std::move(generators)),
@@ -56,7 +59,8 @@ class DataGeneratorReader final : public SourceReader {
       BytesReader reader(split.position);
       if (reader.u8() != kPositionVersion) {
         throw_error(ErrorKind::kExternal,
-                    "the position of split '{}' was written by another version", split.id);
+                    "the position of split '{}' was written by another version",
+                    split.id);
       }
       Stripe stripe{split.id, reader.i64(), reader.i64()};
       stripes_.push_back(stripe);
@@ -125,7 +129,8 @@ class DataGeneratorReader final : public SourceReader {
     const std::int64_t due = static_cast<std::int64_t>(elapsed_ms * rate) - made_;
     if (due <= 0) {
       const double wait_ms = static_cast<double>(made_ + 1) / rate - elapsed_ms;
-      timer_.wake_after_ms(std::clamp<std::int64_t>(static_cast<std::int64_t>(wait_ms) + 1, 1, 1000));
+      timer_.wake_after_ms(
+          std::clamp<std::int64_t>(static_cast<std::int64_t>(wait_ms) + 1, 1, 1000));
     }
     return due;
   }
@@ -156,8 +161,8 @@ DataGeneratorSource::DataGeneratorSource(const Options& options, LogicalTypePtr 
     throw_error(ErrorKind::kInvalidArgument, "the data generator makes rows: give it a ROW type");
   }
   if (splits_ < 1) {
-    throw_error(ErrorKind::kInvalidArgument, "the option 'splits' must be at least 1, but is {}",
-                splits_);
+    throw_error(
+        ErrorKind::kInvalidArgument, "the option 'splits' must be at least 1, but is {}", splits_);
   }
   for (const auto& generator : make_generators(options_, type_)) {
     if (generator->limit() >= 0 && (rows_ < 0 || generator->limit() < rows_)) {
@@ -183,8 +188,8 @@ std::vector<SourceSplit> DataGeneratorSource::discover_splits(
 
 std::unique_ptr<SourceReader> DataGeneratorSource::create_reader(
     const SourceReaderContext& context) {
-  return std::make_unique<DataGeneratorReader>(context, type_, make_generators(options_, type_),
-                                               rows_per_second_, rows_);
+  return std::make_unique<DataGeneratorReader>(
+      context, type_, make_generators(options_, type_), rows_per_second_, rows_);
 }
 
 }  // namespace flott

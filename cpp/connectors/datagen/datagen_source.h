@@ -7,9 +7,9 @@ namespace flott {
 
 /// Generated rows by field specification, at a given rate (Flink's `datagen`).
 ///
-/// Options: `rows-per-second` (10000; 0 = as fast as possible), `number-of-rows` (unbounded without),
-/// `splits` (1: rows are dealt out round robin), `seed`, and per field those of make_field_generator(). Bounded
-/// when a number of rows or a sequence field limits it.
+/// Options: `rows-per-second` (10000; 0 = as fast as possible), `number-of-rows` (unbounded
+/// without), `splits` (1: rows are dealt out round robin), `seed`, and per field those of
+/// make_field_generator(). Bounded when a number of rows or a sequence field limits it.
 class DataGeneratorSource final : public Source {
  public:
   static std::unique_ptr<Source> from_options(const Options& options, const LogicalTypePtr& type);

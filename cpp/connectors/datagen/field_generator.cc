@@ -1,10 +1,10 @@
 #include "connectors/datagen/field_generator.h"
 
+#include "base/hash.h"
+
 #include <charconv>
 #include <cmath>
 #include <limits>
-
-#include "base/hash.h"
 
 namespace flott {
 namespace {
@@ -14,7 +14,9 @@ std::uint64_t random_bits(std::uint64_t seed, std::uint64_t row, std::uint64_t s
   return mix64(mix64(seed + salt * 0x9e3779b97f4a7c15ULL) ^ (row * 0xd1342543de82ef95ULL + 1));
 }
 
-double random_unit(std::uint64_t bits) { return static_cast<double>(bits >> 11) * 0x1.0p-53; }
+double random_unit(std::uint64_t bits) {
+  return static_cast<double>(bits >> 11) * 0x1.0p-53;
+}
 
 struct IntegerRange {
   std::int64_t min;
@@ -47,8 +49,8 @@ double get_double(const Options& options, const std::string& key, double default
   double number = 0;
   const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
   if (error != std::errc{} || end != text->data() + text->size()) {
-    throw_error(ErrorKind::kInvalidArgument, "the option '{}' must be a number, but is '{}'", key,
-                *text);
+    throw_error(
+        ErrorKind::kInvalidArgument, "the option '{}' must be a number, but is '{}'", key, *text);
   }
   return number;
 }
@@ -79,7 +81,9 @@ class SequenceField final : public FieldGenerator {
 
 class RandomField final : public FieldGenerator {
  public:
-  RandomField(const std::string& name, LogicalTypePtr type, const Options& options,
+  RandomField(const std::string& name,
+              LogicalTypePtr type,
+              const Options& options,
               std::uint64_t seed)
       : type_(std::move(type)), seed_(seed) {
     const TypeKind kind = type_->kind();
@@ -93,7 +97,10 @@ class RandomField final : public FieldGenerator {
       max_ = options.get_int("max", range.max);
       if (min_ > max_) {
         throw_error(ErrorKind::kInvalidArgument,
-                    "'fields.{}.min' ({}) must not be above 'fields.{}.max' ({})", name, min_, name,
+                    "'fields.{}.min' ({}) must not be above 'fields.{}.max' ({})",
+                    name,
+                    min_,
+                    name,
                     max_);
       }
     } else if (kind == TypeKind::kFloat || kind == TypeKind::kDouble ||
@@ -107,7 +114,8 @@ class RandomField final : public FieldGenerator {
                kind != TypeKind::kBytes && kind != TypeKind::kDate && kind != TypeKind::kTime &&
                kind != TypeKind::kTimestamp && kind != TypeKind::kTimestampLtz) {
       throw_error(ErrorKind::kInvalidArgument,
-                  "the data generator cannot make field '{}' of type {}; use a scalar type", name,
+                  "the data generator cannot make field '{}' of type {}; use a scalar type",
+                  name,
                   type_->to_string());
     }
     if (kind == TypeKind::kBytes && !options.has("length")) {
@@ -137,9 +145,9 @@ class RandomField final : public FieldGenerator {
         column.append_double(real_min_ + random_unit(bits) * (real_max_ - real_min_));
         break;
       case TypeKind::kDecimal:
-        column.append_decimal(static_cast<__int128>(
-            (real_min_ + random_unit(bits) * (real_max_ - real_min_)) *
-            std::pow(10.0, type_->scale())));
+        column.append_decimal(
+            static_cast<__int128>((real_min_ + random_unit(bits) * (real_max_ - real_min_)) *
+                                  std::pow(10.0, type_->scale())));
         break;
       case TypeKind::kString:
       case TypeKind::kBytes:
@@ -153,8 +161,7 @@ class RandomField final : public FieldGenerator {
         break;
       case TypeKind::kTimestamp:
       case TypeKind::kTimestampLtz:
-        column.append_int((now_ms - past(bits)) *
-                          (type_->precision() > 6 ? 1'000'000 : 1'000));
+        column.append_int((now_ms - past(bits)) * (type_->precision() > 6 ? 1'000'000 : 1'000));
         break;
       default: {
         const std::uint64_t span =
@@ -214,7 +221,8 @@ class RandomField final : public FieldGenerator {
 
 std::unique_ptr<FieldGenerator> make_field_generator(const std::string& name,
                                                      const LogicalTypePtr& type,
-                                                     const Options& options, std::uint64_t seed) {
+                                                     const Options& options,
+                                                     std::uint64_t seed) {
   const Options own = options.sub("fields." + name);
   const std::string kind = own.get("kind", "random");
   if (kind == "sequence") {
@@ -222,20 +230,25 @@ std::unique_ptr<FieldGenerator> make_field_generator(const std::string& name,
     if (!is_integer(type_kind) && type_kind != TypeKind::kString && type_kind != TypeKind::kFloat &&
         type_kind != TypeKind::kDouble) {
       throw_error(ErrorKind::kInvalidArgument,
-                  "'fields.{}.kind' = 'sequence' needs a number or a string, not {}", name,
+                  "'fields.{}.kind' = 'sequence' needs a number or a string, not {}",
+                  name,
                   type->to_string());
     }
     if (!own.has("start") || !own.has("end")) {
       throw_error(ErrorKind::kInvalidArgument,
-                  "'fields.{}.kind' = 'sequence' needs 'fields.{}.start' and 'fields.{}.end'", name,
-                  name, name);
+                  "'fields.{}.kind' = 'sequence' needs 'fields.{}.start' and 'fields.{}.end'",
+                  name,
+                  name,
+                  name);
     }
-    return std::make_unique<SequenceField>(own.get_int("start", 0), own.get_int("end", 0),
-                                           type_kind);
+    return std::make_unique<SequenceField>(
+        own.get_int("start", 0), own.get_int("end", 0), type_kind);
   }
   if (kind != "random") {
     throw_error(ErrorKind::kInvalidArgument,
-                "'fields.{}.kind' must be random or sequence, but is '{}'", name, kind);
+                "'fields.{}.kind' must be random or sequence, but is '{}'",
+                name,
+                kind);
   }
   return std::make_unique<RandomField>(name, type, own, seed);
 }

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "connectors/options.h"
+#include "types/batch.h"
+
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "connectors/options.h"
-#include "types/batch.h"
 
 namespace flott {
 
@@ -20,10 +20,12 @@ class FieldGenerator {
 };
 
 /// The generator of field `name` of `type` by the options below `fields.<name>.` (Flink's datagen):
-/// `kind` random | sequence, `min`, `max`, `length`, `start`, `end`, `null-rate`, `max-past` (ms, time stamps), and
-/// `values` (a comma-separated choice, our addition). Throws kInvalidArgument naming the option.
+/// `kind` random | sequence, `min`, `max`, `length`, `start`, `end`, `null-rate`, `max-past` (ms,
+/// time stamps), and `values` (a comma-separated choice, our addition). Throws kInvalidArgument
+/// naming the option.
 std::unique_ptr<FieldGenerator> make_field_generator(const std::string& name,
                                                      const LogicalTypePtr& type,
-                                                     const Options& options, std::uint64_t seed);
+                                                     const Options& options,
+                                                     std::uint64_t seed);
 
 }  // namespace flott

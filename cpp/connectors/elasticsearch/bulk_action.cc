@@ -1,9 +1,9 @@
 #include "connectors/elasticsearch/bulk_action.h"
 
-#include <fmt/format.h>
-
 #include "base/error.h"
 #include "types/batch.h"
+
+#include <fmt/format.h>
 
 namespace flott {
 
@@ -59,8 +59,10 @@ BulkAction bulk_action_of(const Batch& batch, std::int64_t row) {
   } else if (kind == "delete") {
     action.kind = ActionKind::kDelete;
   } else {
-    throw_error(ErrorKind::kUserCode,
-                "Elasticsearch action '{}' is unknown: return index, create, update, upsert or delete", kind);
+    throw_error(
+        ErrorKind::kUserCode,
+        "Elasticsearch action '{}' is unknown: return index, create, update, upsert or delete",
+        kind);
   }
   action.index = text(kIndexName).value_or("");
   action.id = text(kId);
@@ -76,18 +78,24 @@ BulkAction bulk_action_of(const Batch& batch, std::int64_t row) {
   const bool needs_id = action.partial() || action.kind == ActionKind::kDelete;
   if (action.id && action.id->empty()) {
     throw_error(ErrorKind::kUserCode,
-                "Elasticsearch action {} on index '{}' has an empty id: set one, or null for an id of the server's",
-                kind, action.index);
+                "Elasticsearch action {} on index '{}' has an empty id: set one, or null for an id "
+                "of the server's",
+                kind,
+                action.index);
   }
   if (needs_id && !action.id) {
-    throw_error(ErrorKind::kUserCode, "Elasticsearch action {} on index '{}' has no id: it needs one", kind,
+    throw_error(ErrorKind::kUserCode,
+                "Elasticsearch action {} on index '{}' has no id: it needs one",
+                kind,
                 action.index);
   }
   if (action.source.empty() && action.kind != ActionKind::kDelete && action.script.empty()) {
-    throw_error(ErrorKind::kUserCode, "Elasticsearch {} has no document: set source", action.describe());
+    throw_error(
+        ErrorKind::kUserCode, "Elasticsearch {} has no document: set source", action.describe());
   }
   if (!action.script.empty() && !action.partial()) {
-    throw_error(ErrorKind::kUserCode, "Elasticsearch {} has a script: only update and upsert take one",
+    throw_error(ErrorKind::kUserCode,
+                "Elasticsearch {} has a script: only update and upsert take one",
                 action.describe());
   }
   if (action.version && action.partial()) {

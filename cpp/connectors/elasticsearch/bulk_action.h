@@ -1,12 +1,12 @@
 #pragma once
 
+#include "types/logical_type.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "types/logical_type.h"
 
 namespace flott {
 
@@ -20,12 +20,14 @@ struct BulkAction {
   std::string index;
   std::optional<std::string> id;  ///< absent: the server makes one
   std::optional<std::string> routing;
-  /// JSON object: the document; for update and upsert the part to change. Empty: none (delete, scripted update).
+  /// JSON object: the document; for update and upsert the part to change. Empty: none (delete,
+  /// scripted update).
   std::string source;
   /// External version: an older write than the stored one loses.
   std::optional<std::int64_t> version;
-  /// Update by script: painless source, or a JSON object as the update API's "script" takes it. `source` is then the script's
-  /// params (update) or the document to insert when there is none (upsert).
+  /// Update by script: painless source, or a JSON object as the update API's "script" takes it.
+  /// `source` is then the script's params (update) or the document to insert when there is none
+  /// (upsert).
   std::string script;
 
   int retries = 0;
@@ -34,17 +36,18 @@ struct BulkAction {
   bool partial() const { return kind == ActionKind::kUpdate || kind == ActionKind::kUpsert; }
   /// Bytes it takes in a request, roughly.
   std::size_t size_bytes() const {
-    return 96 + index.size() + (id ? id->size() : 0) + (routing ? routing->size() : 0) + source.size() +
-           script.size();
+    return 96 + index.size() + (id ? id->size() : 0) + (routing ? routing->size() : 0) +
+           source.size() + script.size();
   }
   /// `upsert of document 'id' in index 'x'`, for messages.
   std::string describe() const;
 };
 
 /// The rows the sink takes when it has no mapping:
-///   ROW<action STRING, index STRING, id STRING, routing STRING, source STRING, version BIGINT, script STRING>
-/// action: index, create, update, upsert or delete; source: the document as JSON text (update, upsert: the part to change).
-/// Null where there is none.
+///   ROW<action STRING, index STRING, id STRING, routing STRING, source STRING, version BIGINT,
+///   script STRING>
+/// action: index, create, update, upsert or delete; source: the document as JSON text (update,
+/// upsert: the part to change). Null where there is none.
 LogicalTypePtr bulk_action_type();
 
 class Batch;

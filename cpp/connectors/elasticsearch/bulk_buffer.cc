@@ -1,9 +1,9 @@
 #include "connectors/elasticsearch/bulk_buffer.h"
 
-#include <utility>
-
 #include "base/error.h"
 #include "connectors/elasticsearch/json_merge.h"
+
+#include <utility>
 
 namespace flott {
 
@@ -69,7 +69,8 @@ bool BulkBuffer::combine(BulkAction& last, BulkAction& action) {
       return true;
     case ActionKind::kUpdate:
       if (action.kind != ActionKind::kUpdate) {
-        return false;  // without the document the update fails and the upsert inserts its own part only
+        return false;  // without the document the update fails and the upsert inserts its own part
+                       // only
       }
       break;
     default:
@@ -83,7 +84,8 @@ bool BulkBuffer::combine(BulkAction& last, BulkAction& action) {
   return true;
 }
 
-std::vector<BulkAction> BulkBuffer::take(std::int64_t max_actions, std::int64_t max_bytes,
+std::vector<BulkAction> BulkBuffer::take(std::int64_t max_actions,
+                                         std::int64_t max_bytes,
                                          std::int64_t now_ns) {
   std::vector<BulkAction> taken;
   std::size_t bytes = 0;
@@ -118,7 +120,8 @@ std::vector<BulkAction> BulkBuffer::take(std::int64_t max_actions, std::int64_t 
 
 void BulkBuffer::settle(const BulkAction& action) {
   const auto entry = documents_.find(key_of(action));
-  STREAM_CHECK(entry != documents_.end() && entry->second.out, "a settled action that was out, not {}",
+  STREAM_CHECK(entry != documents_.end() && entry->second.out,
+               "a settled action that was out, not {}",
                action.describe());
   --out_;
   out_bytes_ -= action.size_bytes();

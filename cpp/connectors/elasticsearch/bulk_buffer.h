@@ -1,5 +1,7 @@
 #pragma once
 
+#include "connectors/elasticsearch/bulk_action.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -9,26 +11,27 @@
 #include <unordered_map>
 #include <vector>
 
-#include "connectors/elasticsearch/bulk_action.h"
-
 namespace flott {
 
 /// What waits to be sent, by document. Plain data: no I/O, no thread, no clock.
 ///
-/// A document is (index, routing, id). Of a document at most one action is out (taken and not settled, be it in flight or
-/// waiting for its retry); later ones wait here and are combined:
-///   index, delete        replace what waits (an older external version loses instead; create is never replaced)
-///   update, upsert       merge their part into a waiting index, update or upsert; an upsert after a delete becomes index
-///   scripted, and whatever cannot be combined without changing the outcome, waits behind
+/// A document is (index, routing, id). Of a document at most one action is out (taken and not
+/// settled, be it in flight or waiting for its retry); later ones wait here and are combined:
+///   index, delete        replace what waits (an older external version loses instead; create is
+///   never replaced) update, upsert       merge their part into a waiting index, update or upsert;
+///   an upsert after a delete becomes index scripted, and whatever cannot be combined without
+///   changing the outcome, waits behind
 /// Actions without id are never combined.
 class BulkBuffer {
  public:
   static constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 
   void add(BulkAction action);
-  /// Takes retries that are due, then waiting actions in the order their documents came, up to the limits (-1: none) but at least one.
-  /// What is taken is out until settle() or retry().
-  std::vector<BulkAction> take(std::int64_t max_actions, std::int64_t max_bytes, std::int64_t now_ns);
+  /// Takes retries that are due, then waiting actions in the order their documents came, up to the
+  /// limits (-1: none) but at least one. What is taken is out until settle() or retry().
+  std::vector<BulkAction> take(std::int64_t max_actions,
+                               std::int64_t max_bytes,
+                               std::int64_t now_ns);
   /// The action's outcome is final: its document's next action may go.
   void settle(const BulkAction& action);
   /// Send the action again from `due_ns` on.
@@ -59,7 +62,8 @@ class BulkBuffer {
   bool combine(BulkAction& last, BulkAction& action);
 
   Documents documents_;
-  /// Documents with a waiting action and none out, in order. Elements of an unordered_map stay where they are.
+  /// Documents with a waiting action and none out, in order. Elements of an unordered_map stay
+  /// where they are.
   std::deque<Documents::value_type*> ready_;
   std::multimap<std::int64_t, BulkAction> retries_;
   std::uint64_t next_sequence_ = 0;

@@ -1,18 +1,20 @@
 #include "connectors/elasticsearch/bulk_request.h"
 
-#include <simdjson.h>
-
 #include "formats/json_encoder.h"
 #include "formats/scalar_text.h"
+
+#include <simdjson.h>
 
 namespace flott {
 
 namespace {
 
-/// Concurrent updates of one document from elsewhere: the server tries so often before it answers 409.
+/// Concurrent updates of one document from elsewhere: the server tries so often before it answers
+/// 409.
 constexpr std::string_view kRetryOnConflict = R"(,"retry_on_conflict":3)";
 
-/// A line break between tokens is legal JSON but would end the line here; inside strings there is none.
+/// A line break between tokens is legal JSON but would end the line here; inside strings there is
+/// none.
 void append_one_line(std::string_view json, std::string& out) {
   const std::size_t begin = out.size();
   out += json;

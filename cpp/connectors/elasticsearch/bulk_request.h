@@ -1,17 +1,17 @@
 #pragma once
 
+#include "connectors/elasticsearch/bulk_action.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "connectors/elasticsearch/bulk_action.h"
-
 namespace flott {
 
-/// Path and query of bulk requests: only what is read comes back. The same for Elasticsearch 7, 8 and OpenSearch (no document
-/// types are sent).
+/// Path and query of bulk requests: only what is read comes back. The same for Elasticsearch 7, 8
+/// and OpenSearch (no document types are sent).
 inline constexpr std::string_view kBulkPath =
     "/_bulk?filter_path=took,errors,error,items.*.status,items.*.error.type,items.*.error.reason,"
     "items.*.error.caused_by.reason";
@@ -43,8 +43,8 @@ enum class ItemOutcome : std::uint8_t {
   kRetry,     ///< overloaded or broken for now
   kRefused,   ///< never going to work: the failure handler's
 };
-/// Also right for an action that was retried after a time-out and had been stored before: a create that finds its document
-/// and a delete that does not find it are done.
+/// Also right for an action that was retried after a time-out and had been stored before: a create
+/// that finds its document and a delete that does not find it are done.
 ItemOutcome classify(const BulkAction& action, const BulkItemResult& result);
 
 }  // namespace flott

@@ -1,11 +1,11 @@
 #include "connectors/elasticsearch/elasticsearch_mapping.h"
 
+#include "base/error.h"
+#include "formats/scalar_text.h"
+
 #include <algorithm>
 #include <cstring>
 #include <utility>
-
-#include "base/error.h"
-#include "formats/scalar_text.h"
 
 namespace flott {
 
@@ -29,7 +29,10 @@ bool has_text(TypeKind kind) {
   }
 }
 
-void append_field(const LogicalType& type, const Column& column, std::int64_t row, std::string& out) {
+void append_field(const LogicalType& type,
+                  const Column& column,
+                  std::int64_t row,
+                  std::string& out) {
   switch (type.kind()) {
     case TypeKind::kBoolean:
       out += column.bool_at(row) ? "true" : "false";
@@ -67,7 +70,9 @@ void append_field(const LogicalType& type, const Column& column, std::int64_t ro
 
 }  // namespace
 
-FieldTemplate::FieldTemplate(const std::string& option, const std::string& text, const LogicalType& type) {
+FieldTemplate::FieldTemplate(const std::string& option,
+                             const std::string& text,
+                             const LogicalType& type) {
   std::string literal;
   const auto end_literal = [&] {
     if (!literal.empty()) {
@@ -83,8 +88,10 @@ FieldTemplate::FieldTemplate(const std::string& option, const std::string& text,
     }
     if (c == '}') {
       throw_error(ErrorKind::kInvalidArgument,
-                  "elasticsearch: option '{}' has a '}}' without '{{': \"{}\"; double it to mean the character",
-                  option, text);
+                  "elasticsearch: option '{}' has a '}}' without '{{': \"{}\"; double it to mean "
+                  "the character",
+                  option,
+                  text);
     }
     if (c != '{') {
       literal.push_back(c);
@@ -94,13 +101,20 @@ FieldTemplate::FieldTemplate(const std::string& option, const std::string& text,
     const std::string name = end == std::string::npos ? "" : text.substr(i + 1, end - i - 1);
     const int field = type.field_index(name);
     if (field < 0) {
-      throw_error(ErrorKind::kInvalidArgument, "elasticsearch: option '{}' names the field '{}' in \"{}\", but the rows are {}",
-                  option, name, text, type.to_string());
+      throw_error(ErrorKind::kInvalidArgument,
+                  "elasticsearch: option '{}' names the field '{}' in \"{}\", but the rows are {}",
+                  option,
+                  name,
+                  text,
+                  type.to_string());
     }
     const LogicalType& field_type = *type.children()[static_cast<std::size_t>(field)];
     if (!has_text(field_type.kind())) {
-      throw_error(ErrorKind::kInvalidArgument, "elasticsearch: option '{}' cannot use field '{}' of type {} in a text",
-                  option, name, field_type.to_string());
+      throw_error(ErrorKind::kInvalidArgument,
+                  "elasticsearch: option '{}' cannot use field '{}' of type {} in a text",
+                  option,
+                  name,
+                  field_type.to_string());
     }
     end_literal();
     parts_.push_back({name, field});
@@ -109,7 +123,9 @@ FieldTemplate::FieldTemplate(const std::string& option, const std::string& text,
   end_literal();
 }
 
-bool FieldTemplate::render(const Batch& batch, std::int64_t row, std::string& out,
+bool FieldTemplate::render(const Batch& batch,
+                           std::int64_t row,
+                           std::string& out,
                            std::string& null_field) const {
   for (const Part& part : parts_) {
     if (part.field < 0) {
@@ -127,11 +143,13 @@ bool FieldTemplate::render(const Batch& batch, std::int64_t row, std::string& ou
   return true;
 }
 
-ElasticsearchMappingConfig::ElasticsearchMappingConfig(const Options& mapping_options, LogicalTypePtr type)
+ElasticsearchMappingConfig::ElasticsearchMappingConfig(const Options& mapping_options,
+                                                       LogicalTypePtr type)
     : row_type(std::move(type)) {
   if (!row_type->is_composite() || !row_type->is_native()) {
     throw_error(ErrorKind::kInvalidArgument,
-                "elasticsearch: option 'mapping.index' needs rows with typed fields, not {}; give the stream a row "
+                "elasticsearch: option 'mapping.index' needs rows with typed fields, not {}; give "
+                "the stream a row "
                 "type (output_type=Types.ROW_NAMED(...)) or use an emitter",
                 row_type->to_string());
   }
@@ -152,21 +170,28 @@ ElasticsearchMappingConfig::ElasticsearchMappingConfig(const Options& mapping_op
   } else if (name == "update") {
     action = ActionKind::kUpdate;
   } else if (name != "upsert") {
-    throw_error(ErrorKind::kInvalidArgument,
-                "elasticsearch: option 'mapping.action' must be index, create, update or upsert, not '{}'", name);
+    throw_error(
+        ErrorKind::kInvalidArgument,
+        "elasticsearch: option 'mapping.action' must be index, create, update or upsert, not '{}'",
+        name);
   }
   if (!id && (action == ActionKind::kUpdate || action == ActionKind::kUpsert)) {
-    throw_error(ErrorKind::kInvalidArgument, "elasticsearch: option 'mapping.action' {} needs 'mapping.id'", name);
+    throw_error(ErrorKind::kInvalidArgument,
+                "elasticsearch: option 'mapping.action' {} needs 'mapping.id'",
+                name);
   }
   const std::string version = mapping_options.get("version-field", "");
   if (!version.empty()) {
     version_field = row_type->field_index(version);
     if (version_field < 0 || action != ActionKind::kIndex || !id ||
-        row_type->children()[static_cast<std::size_t>(version_field)]->kind() != TypeKind::kBigInt) {
+        row_type->children()[static_cast<std::size_t>(version_field)]->kind() !=
+            TypeKind::kBigInt) {
       throw_error(ErrorKind::kInvalidArgument,
-                  "elasticsearch: option 'mapping.version-field' '{}' must be a BIGINT field of {}, with mapping.id and "
+                  "elasticsearch: option 'mapping.version-field' '{}' must be a BIGINT field of "
+                  "{}, with mapping.id and "
                   "mapping.action index",
-                  version, row_type->to_string());
+                  version,
+                  row_type->to_string());
     }
   }
   const std::vector<std::string> excluded = mapping_options.get_list("exclude-fields");
@@ -175,7 +200,8 @@ ElasticsearchMappingConfig::ElasticsearchMappingConfig(const Options& mapping_op
   for (const std::string& field : excluded) {
     if (row_type->field_index(field) < 0) {
       throw_error(ErrorKind::kInvalidArgument,
-                  "elasticsearch: option 'mapping.exclude-fields' names '{}', but the rows are {}", field,
+                  "elasticsearch: option 'mapping.exclude-fields' names '{}', but the rows are {}",
+                  field,
                   row_type->to_string());
     }
   }
@@ -192,7 +218,8 @@ ElasticsearchMappingConfig::ElasticsearchMappingConfig(const Options& mapping_op
       mapping_options.get_bool("ignore-null-fields", false) ? "true" : "false";
   json_options["timestamp-format.standard"] =
       mapping_options.get("timestamp-format.standard", "ISO-8601");
-  make_encoder("json", json_options, document_type);  // refuses types and options now, not when the job runs
+  make_encoder(
+      "json", json_options, document_type);  // refuses types and options now, not when the job runs
 }
 
 ElasticsearchMapping::ElasticsearchMapping(std::shared_ptr<const ElasticsearchMappingConfig> config)
@@ -204,13 +231,17 @@ void ElasticsearchMapping::map(const Batch& batch, std::vector<BulkAction>& acti
   for (const std::size_t field : config_->document_fields) {
     columns.push_back(batch.columns()[field]);
   }
-  const BatchPtr documents = Batch::make(config_->document_type, std::move(columns), batch.num_rows());
+  const BatchPtr documents =
+      Batch::make(config_->document_type, std::move(columns), batch.num_rows());
   std::string null_field;
   const auto render = [&](const FieldTemplate& text, std::int64_t row, const char* option) {
     std::string out;
     if (!text.render(batch, row, out, null_field)) {
-      throw_error(ErrorKind::kUserCode, "elasticsearch: field '{}' is null in a row whose option '{}' needs it: {}",
-                  null_field, option, batch.value_at(row).to_string());
+      throw_error(ErrorKind::kUserCode,
+                  "elasticsearch: field '{}' is null in a row whose option '{}' needs it: {}",
+                  null_field,
+                  option,
+                  batch.value_at(row).to_string());
     }
     return out;
   };
@@ -225,7 +256,8 @@ void ElasticsearchMapping::map(const Batch& batch, std::vector<BulkAction>& acti
     if (config_->id) {
       action.id = render(*config_->id, row, "mapping.id");
     } else if (kind == RowKind::kDelete) {
-      throw Error(ErrorKind::kUserCode, "elasticsearch: a row of kind -D needs option 'mapping.id' to be deleted");
+      throw Error(ErrorKind::kUserCode,
+                  "elasticsearch: a row of kind -D needs option 'mapping.id' to be deleted");
     }
     if (config_->routing) {
       action.routing = render(*config_->routing, row, "mapping.routing");

@@ -1,23 +1,27 @@
 #pragma once
 
-#include <memory>
-#include <string>
-#include <vector>
-
 #include "connectors/elasticsearch/bulk_action.h"
 #include "connectors/options.h"
 #include "formats/format.h"
 #include "types/batch.h"
+
+#include <memory>
+#include <string>
+#include <vector>
 
 namespace flott {
 
 /// Text with `{field}` in it, `{{` and `}}` for braces. Immutable.
 class FieldTemplate {
  public:
-  /// Throws kInvalidArgument naming `option` and the field that `type` does not have, or cannot be part of a text.
+  /// Throws kInvalidArgument naming `option` and the field that `type` does not have, or cannot be
+  /// part of a text.
   FieldTemplate(const std::string& option, const std::string& text, const LogicalType& type);
   /// False when a field is null; its name is then in `null_field`.
-  bool render(const Batch& batch, std::int64_t row, std::string& out, std::string& null_field) const;
+  bool render(const Batch& batch,
+              std::int64_t row,
+              std::string& out,
+              std::string& null_field) const;
 
  private:
   struct Part {
@@ -28,7 +32,8 @@ class FieldTemplate {
   LogicalTypePtr type_;
 };
 
-/// How rows of a type become actions: the options `mapping.*` against the type, checked when the graph is built.
+/// How rows of a type become actions: the options `mapping.*` against the type, checked when the
+/// graph is built.
 struct ElasticsearchMappingConfig {
   /// Throws kInvalidArgument naming option and field.
   ElasticsearchMappingConfig(const Options& mapping_options, LogicalTypePtr type);
@@ -44,12 +49,14 @@ struct ElasticsearchMappingConfig {
   FormatOptions json_options;
 };
 
-/// Typed rows -> actions without leaving C++: the native counterpart of an emitter written in Python. Row kinds count: -D deletes, -U is
-/// nothing (its +U follows), the others do the configured action. One per writer.
+/// Typed rows -> actions without leaving C++: the native counterpart of an emitter written in
+/// Python. Row kinds count: -D deletes, -U is nothing (its +U follows), the others do the
+/// configured action. One per writer.
 class ElasticsearchMapping {
  public:
   explicit ElasticsearchMapping(std::shared_ptr<const ElasticsearchMappingConfig> config);
-  /// Appends the actions of a batch. Throws kUserCode naming the field when an index or id would hold a null.
+  /// Appends the actions of a batch. Throws kUserCode naming the field when an index or id would
+  /// hold a null.
   void map(const Batch& batch, std::vector<BulkAction>& actions);
 
  private:

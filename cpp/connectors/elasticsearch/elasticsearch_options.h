@@ -1,24 +1,26 @@
 #pragma once
 
+#include "connectors/options.h"
+
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "connectors/options.h"
-
 namespace flott {
 
 enum class BackoffType : std::uint8_t { kNone, kConstant, kExponential };
 enum class FailureHandling : std::uint8_t { kFail, kSkip, kDeadLetter };
 
-/// The sink's settings, read and checked once. Names, types, defaults and meaning: elasticsearch_option_docs().
+/// The sink's settings, read and checked once. Names, types, defaults and meaning:
+/// elasticsearch_option_docs().
 struct ElasticsearchOptions {
-  std::vector<std::string> hosts;  ///< `http://host:port`, with the path prefix, without a final slash
-  std::int64_t max_actions = 1000;              ///< -1: no limit
+  std::vector<std::string>
+      hosts;  ///< `http://host:port`, with the path prefix, without a final slash
+  std::int64_t max_actions = 1000;                ///< -1: no limit
   std::int64_t max_size_bytes = 2 * 1024 * 1024;  ///< -1: no limit
-  std::int64_t interval_ms = -1;                ///< -1: none
+  std::int64_t interval_ms = -1;                  ///< -1: none
   BackoffType backoff = BackoffType::kExponential;
   std::int64_t backoff_delay_ms = 100;
   std::int64_t backoff_max_delay_ms = 30'000;
@@ -36,8 +38,8 @@ struct ElasticsearchOptions {
   FailureHandling failure_handling = FailureHandling::kFail;
   std::string dead_letter_file;
 
-  /// Throws kInvalidArgument naming the option, what it holds and what it may hold. Options below `mapping.` are
-  /// ElasticsearchMapping's.
+  /// Throws kInvalidArgument naming the option, what it holds and what it may hold. Options below
+  /// `mapping.` are ElasticsearchMapping's.
   static ElasticsearchOptions from(const Options& options);
 };
 

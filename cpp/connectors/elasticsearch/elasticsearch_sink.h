@@ -1,15 +1,16 @@
 #pragma once
 
-#include <memory>
-
 #include "connectors/elasticsearch/elasticsearch_mapping.h"
 #include "connectors/elasticsearch/elasticsearch_options.h"
 #include "connectors/sink.h"
 
+#include <memory>
+
 namespace flott {
 
-/// The sink `elasticsearch`, for Elasticsearch 7 and 8 and OpenSearch. With option `mapping.index` it takes the stream's own rows
-/// (ElasticsearchMapping), else rows of bulk_action_type() that an emitter makes.
+/// The sink `elasticsearch`, for Elasticsearch 7 and 8 and OpenSearch. With option `mapping.index`
+/// it takes the stream's own rows (ElasticsearchMapping), else rows of bulk_action_type() that an
+/// emitter makes.
 class ElasticsearchSink final : public Sink {
  public:
   /// Throws kInvalidArgument naming the option.

@@ -1,12 +1,12 @@
 #include "connectors/elasticsearch/elasticsearch_writer.h"
 
-#include <algorithm>
-#include <utility>
-
 #include "base/clock.h"
 #include "base/log.h"
 #include "formats/json_encoder.h"
 #include "formats/scalar_text.h"
+
+#include <algorithm>
+#include <utility>
 
 namespace flott {
 
@@ -20,7 +20,9 @@ constexpr std::int64_t kWarningIntervalNs = 5000 * kNsPerMs;
 /// Of buffered bytes when bulk-flush.max-size-bytes sets none.
 constexpr std::size_t kDefaultBusyBytes = 64 * 1024 * 1024;
 
-std::string cut(const std::string& text) { return excerpt(text); }
+std::string cut(const std::string& text) {
+  return excerpt(text);
+}
 
 }  // namespace
 
@@ -32,26 +34,39 @@ ElasticsearchWriter::ElasticsearchWriter(ElasticsearchOptions options,
       context_(context),
       hosts_(options_.hosts),
       jitter_(static_cast<unsigned>(context.subtask) + 1U),
-      records_send_((context.metrics != nullptr ? *context.metrics : own_metrics_).counter("numRecordsSend")),
-      bytes_send_((context.metrics != nullptr ? *context.metrics : own_metrics_).counter("numBytesSend")),
-      records_send_errors_((context.metrics != nullptr ? *context.metrics : own_metrics_).counter("numRecordsSendErrors")),
-      bulk_requests_((context.metrics != nullptr ? *context.metrics : own_metrics_).counter("bulkRequests")),
-      bulk_retries_((context.metrics != nullptr ? *context.metrics : own_metrics_).counter("bulkRetries")),
-      deduplicated_((context.metrics != nullptr ? *context.metrics : own_metrics_).counter("deduplicated")),
-      dead_lettered_((context.metrics != nullptr ? *context.metrics : own_metrics_).counter("deadLettered")),
-      version_conflicts_((context.metrics != nullptr ? *context.metrics : own_metrics_).counter("versionConflicts")),
-      current_send_time_((context.metrics != nullptr ? *context.metrics : own_metrics_).counter("currentSendTime")) {
-  // Room for what is on its way, for the next request and for the one after it: the task never waits for a round trip
-  // while the server keeps up.
+      records_send_(
+          (context.metrics != nullptr ? *context.metrics : own_metrics_).counter("numRecordsSend")),
+      bytes_send_(
+          (context.metrics != nullptr ? *context.metrics : own_metrics_).counter("numBytesSend")),
+      records_send_errors_((context.metrics != nullptr ? *context.metrics : own_metrics_)
+                               .counter("numRecordsSendErrors")),
+      bulk_requests_(
+          (context.metrics != nullptr ? *context.metrics : own_metrics_).counter("bulkRequests")),
+      bulk_retries_(
+          (context.metrics != nullptr ? *context.metrics : own_metrics_).counter("bulkRetries")),
+      deduplicated_(
+          (context.metrics != nullptr ? *context.metrics : own_metrics_).counter("deduplicated")),
+      dead_lettered_(
+          (context.metrics != nullptr ? *context.metrics : own_metrics_).counter("deadLettered")),
+      version_conflicts_((context.metrics != nullptr ? *context.metrics : own_metrics_)
+                             .counter("versionConflicts")),
+      current_send_time_((context.metrics != nullptr ? *context.metrics : own_metrics_)
+                             .counter("currentSendTime")) {
+  // Room for what is on its way, for the next request and for the one after it: the task never
+  // waits for a round trip while the server keeps up.
   const auto requests = static_cast<std::size_t>(options_.max_in_flight) + 2;
-  busy_bytes_ = options_.max_size_bytes < 0
-                    ? kDefaultBusyBytes
-                    : std::max<std::size_t>(static_cast<std::size_t>(options_.max_size_bytes) * requests, 1);
-  busy_actions_ = options_.max_actions < 0 ? static_cast<std::size_t>(-1)
-                                           : static_cast<std::size_t>(options_.max_actions) * requests;
+  busy_bytes_ =
+      options_.max_size_bytes < 0
+          ? kDefaultBusyBytes
+          : std::max<std::size_t>(static_cast<std::size_t>(options_.max_size_bytes) * requests, 1);
+  busy_actions_ = options_.max_actions < 0
+                      ? static_cast<std::size_t>(-1)
+                      : static_cast<std::size_t>(options_.max_actions) * requests;
 }
 
-ElasticsearchWriter::~ElasticsearchWriter() { close(); }
+ElasticsearchWriter::~ElasticsearchWriter() {
+  close();
+}
 
 void ElasticsearchWriter::open() {
   if (options_.failure_handling == FailureHandling::kDeadLetter) {
@@ -62,7 +77,8 @@ void ElasticsearchWriter::open() {
     dead_letters_.open(file, std::ios::app | std::ios::binary);
     if (!dead_letters_) {
       throw_error(ErrorKind::kInvalidArgument,
-                  "elasticsearch: cannot write the file '{}' of option 'dead-letter.file'", file);
+                  "elasticsearch: cannot write the file '{}' of option 'dead-letter.file'",
+                  file);
     }
   }
   http_ = std::make_unique<HttpClient>(options_);
@@ -198,7 +214,8 @@ void ElasticsearchWriter::run_once() {
     }
     if (!error_ && room() && buffer_.next_retry_ns() != BulkBuffer::kNever) {
       // A millisecond more than what is left, so as not to wake up before.
-      wait_ms = std::clamp<std::int64_t>((buffer_.next_retry_ns() - now) / kNsPerMs + 1, 0, kLongestWaitMs);
+      wait_ms = std::clamp<std::int64_t>(
+          (buffer_.next_retry_ns() - now) / kNsPerMs + 1, 0, kLongestWaitMs);
     }
   }
   for (std::vector<BulkAction>& actions : batches) {
@@ -232,11 +249,13 @@ std::vector<BulkAction> ElasticsearchWriter::take_actions(std::int64_t now_ns) {
   if (buffer_.ready_actions() == 0) {
     flush_once_ = false;
   }
-  const bool full = (options_.max_actions >= 0 &&
-                     static_cast<std::int64_t>(buffer_.waiting_actions()) >= options_.max_actions) ||
-                    (options_.max_size_bytes >= 0 &&
-                     static_cast<std::int64_t>(buffer_.waiting_bytes()) >= options_.max_size_bytes);
-  const bool wanted = buffer_.ready_actions() > 0 && (flush_all_ || flush_once_ || full || over_limit());
+  const bool full =
+      (options_.max_actions >= 0 &&
+       static_cast<std::int64_t>(buffer_.waiting_actions()) >= options_.max_actions) ||
+      (options_.max_size_bytes >= 0 &&
+       static_cast<std::int64_t>(buffer_.waiting_bytes()) >= options_.max_size_bytes);
+  const bool wanted =
+      buffer_.ready_actions() > 0 && (flush_all_ || flush_once_ || full || over_limit());
   if (!retry_due && !wanted) {
     return {};
   }
@@ -290,10 +309,14 @@ void ElasticsearchWriter::handle(HttpResponse response) {
   }
   const std::optional<BulkResponse> answer = parse_bulk_response(response.body);
   if (!answer || answer->items.size() != request.actions.size()) {
-    fail(Error(ErrorKind::kExternal,
-               fmt::format("elasticsearch: {} answered a bulk request of {} actions with something else: \"{}\"; "
-                           "check options 'hosts' and 'connection.path-prefix'",
-                           hosts_.url(request.host), request.actions.size(), cut(response.body))));
+    fail(Error(
+        ErrorKind::kExternal,
+        fmt::format(
+            "elasticsearch: {} answered a bulk request of {} actions with something else: \"{}\"; "
+            "check options 'hosts' and 'connection.path-prefix'",
+            hosts_.url(request.host),
+            request.actions.size(),
+            cut(response.body))));
     return;
   }
   bytes_send_.inc(static_cast<std::int64_t>(request.bytes));
@@ -306,7 +329,8 @@ void ElasticsearchWriter::handle_ping(const HttpResponse& response, std::size_t 
       hosts_.mark_dead(host, monotonic_ns());
     }
     if (!fail_if_hopeless(response, host)) {
-      warn(fmt::format("{} is not reachable yet ({}); trying on", hosts_.url(host), response.failure_text));
+      warn(fmt::format(
+          "{} is not reachable yet ({}); trying on", hosts_.url(host), response.failure_text));
     }
     return;
   }
@@ -316,15 +340,19 @@ void ElasticsearchWriter::handle_ping(const HttpResponse& response, std::size_t 
 bool ElasticsearchWriter::fail_if_hopeless(const HttpResponse& response, std::size_t host) {
   const std::string& url = hosts_.url(host);
   if (response.failure == HttpFailure::kTls) {
-    fail(Error(ErrorKind::kExternal,
-               fmt::format("elasticsearch: no trusted TLS connection to {}: {}; set option 'tls.ca-file' to the "
-                           "certificate of its authority",
-                           url, response.failure_text)));
+    fail(Error(
+        ErrorKind::kExternal,
+        fmt::format(
+            "elasticsearch: no trusted TLS connection to {}: {}; set option 'tls.ca-file' to the "
+            "certificate of its authority",
+            url,
+            response.failure_text)));
     return true;
   }
   if (response.failure == HttpFailure::kUnknownHost && !connected_once_ && hosts_.all_dead()) {
     fail(Error(ErrorKind::kExternal,
-               fmt::format("elasticsearch: {} cannot be found: {}; check option 'hosts'", url,
+               fmt::format("elasticsearch: {} cannot be found: {}; check option 'hosts'",
+                           url,
                            response.failure_text)));
     return true;
   }
@@ -332,19 +360,27 @@ bool ElasticsearchWriter::fail_if_hopeless(const HttpResponse& response, std::si
     return false;
   }
   if (response.status == 401 || response.status == 403) {
-    fail(Error(ErrorKind::kExternal,
-               fmt::format("elasticsearch: {} refused the credentials (status {}): {}; check options "
-                           "'connection.username' and 'connection.password' or 'api-key', and their permissions",
-                           url, response.status, error_reason(response.body))));
+    fail(Error(
+        ErrorKind::kExternal,
+        fmt::format(
+            "elasticsearch: {} refused the credentials (status {}): {}; check options "
+            "'connection.username' and 'connection.password' or 'api-key', and their permissions",
+            url,
+            response.status,
+            error_reason(response.body))));
     return true;
   }
   if (response.status == 429 || response.status >= 500) {
     return false;
   }
-  fail(Error(ErrorKind::kExternal,
-             fmt::format("elasticsearch: {} answered a bulk request with status {}: {}; check options 'hosts' and "
-                         "'connection.path-prefix'",
-                         url, response.status, error_reason(response.body))));
+  fail(Error(
+      ErrorKind::kExternal,
+      fmt::format(
+          "elasticsearch: {} answered a bulk request with status {}: {}; check options 'hosts' and "
+          "'connection.path-prefix'",
+          url,
+          response.status,
+          error_reason(response.body))));
   return true;
 }
 
@@ -353,15 +389,23 @@ void ElasticsearchWriter::handle_failure(Request request, const HttpResponse& re
     hosts_.mark_dead(request.host, monotonic_ns());
   } else if (response.status == 413) {
     if (request.actions.size() == 1) {
-      refuse(request.actions.front(), request.host, 413, "too large",
+      refuse(request.actions.front(),
+             request.host,
+             413,
+             "too large",
              "the request is larger than the server takes (http.max_content_length)");
       return;
     }
-    const auto middle = request.actions.begin() + static_cast<std::ptrdiff_t>(request.actions.size() / 2);
-    split_.emplace_back(std::make_move_iterator(middle), std::make_move_iterator(request.actions.end()));
-    split_.emplace_back(std::make_move_iterator(request.actions.begin()), std::make_move_iterator(middle));
-    warn(fmt::format("{} takes no request of {} bytes; sending it in halves (lower 'bulk-flush.max-size-bytes')",
-                     hosts_.url(request.host), request.bytes));
+    const auto middle =
+        request.actions.begin() + static_cast<std::ptrdiff_t>(request.actions.size() / 2);
+    split_.emplace_back(std::make_move_iterator(middle),
+                        std::make_move_iterator(request.actions.end()));
+    split_.emplace_back(std::make_move_iterator(request.actions.begin()),
+                        std::make_move_iterator(middle));
+    warn(fmt::format(
+        "{} takes no request of {} bytes; sending it in halves (lower 'bulk-flush.max-size-bytes')",
+        hosts_.url(request.host),
+        request.bytes));
     return;
   }
   if (fail_if_hopeless(response, request.host)) {
@@ -391,7 +435,8 @@ void ElasticsearchWriter::handle_items(Request request, const BulkResponse& answ
         settle(action);
         break;
       case ItemOutcome::kRetry:
-        cause = fmt::format("status {}: {}: {}", result.status, result.error_type, cut(result.reason));
+        cause =
+            fmt::format("status {}: {}: {}", result.status, result.error_type, cut(result.reason));
         again.push_back(std::move(action));
         break;
       case ItemOutcome::kRefused:
@@ -404,16 +449,22 @@ void ElasticsearchWriter::handle_items(Request request, const BulkResponse& answ
   }
 }
 
-void ElasticsearchWriter::retry_all(std::vector<BulkAction> actions, std::size_t host,
+void ElasticsearchWriter::retry_all(std::vector<BulkAction> actions,
+                                    std::size_t host,
                                     const std::string& cause) {
   int retries = 0;
   for (BulkAction& action : actions) {
     if (options_.max_retries >= 0 && action.retries >= options_.max_retries) {
-      fail(Error(ErrorKind::kExternal,
-                 fmt::format("elasticsearch: {} did not take the {} after {} retries: {}; raise "
-                             "'bulk-flush.backoff.max-retries' (-1: for ever) or look at the cluster's health",
-                             hosts_.url(host), action.describe(), action.retries, cause),
-                 Retryable::kYes));
+      fail(Error(
+          ErrorKind::kExternal,
+          fmt::format(
+              "elasticsearch: {} did not take the {} after {} retries: {}; raise "
+              "'bulk-flush.backoff.max-retries' (-1: for ever) or look at the cluster's health",
+              hosts_.url(host),
+              action.describe(),
+              action.retries,
+              cause),
+          Retryable::kYes));
       return;
     }
     retries = std::max(retries, ++action.retries);
@@ -421,14 +472,19 @@ void ElasticsearchWriter::retry_all(std::vector<BulkAction> actions, std::size_t
   bulk_retries_.inc();
   std::int64_t delay_ms = options_.backoff_delay_ms;
   if (options_.backoff == BackoffType::kExponential) {
-    delay_ms = std::min(options_.backoff_delay_ms << std::min(retries - 1, 20), options_.backoff_max_delay_ms);
+    delay_ms = std::min(options_.backoff_delay_ms << std::min(retries - 1, 20),
+                        options_.backoff_max_delay_ms);
   }
-  // Half of it is left to chance: many subtasks that were refused together do not come back together.
+  // Half of it is left to chance: many subtasks that were refused together do not come back
+  // together.
   std::uniform_real_distribution<double> share(0.5, 1.0);
   const auto delay_ns =
       static_cast<std::int64_t>(static_cast<double>(delay_ms * kNsPerMs) * share(jitter_));
-  warn(fmt::format("{}: {} actions are sent again in {} ms: {}", hosts_.url(host), actions.size(),
-                   delay_ns / kNsPerMs, cause));
+  warn(fmt::format("{}: {} actions are sent again in {} ms: {}",
+                   hosts_.url(host),
+                   actions.size(),
+                   delay_ns / kNsPerMs,
+                   cause));
   const std::int64_t due = monotonic_ns() + delay_ns;
   const std::lock_guard lock(mutex_);
   for (BulkAction& action : actions) {
@@ -436,16 +492,24 @@ void ElasticsearchWriter::retry_all(std::vector<BulkAction> actions, std::size_t
   }
 }
 
-void ElasticsearchWriter::refuse(const BulkAction& action, std::size_t host, int status,
-                                 const std::string& type, const std::string& reason) {
+void ElasticsearchWriter::refuse(const BulkAction& action,
+                                 std::size_t host,
+                                 int status,
+                                 const std::string& type,
+                                 const std::string& reason) {
   records_send_errors_.inc();
-  const std::string message = fmt::format("{} refused the {} (status {}, {}): {}", hosts_.url(host),
-                                          action.describe(), status, type, reason);
+  const std::string message = fmt::format("{} refused the {} (status {}, {}): {}",
+                                          hosts_.url(host),
+                                          action.describe(),
+                                          status,
+                                          type,
+                                          reason);
   switch (options_.failure_handling) {
     case FailureHandling::kFail:
       fail(Error(ErrorKind::kExternal,
                  "elasticsearch: " + message +
-                     "; correct the document or the index's mapping, or set 'failure-handler' to skip or dead-letter"));
+                     "; correct the document or the index's mapping, or set 'failure-handler' to "
+                     "skip or dead-letter"));
       return;
     case FailureHandling::kSkip:
       warn(message + "; skipped");
@@ -459,7 +523,9 @@ void ElasticsearchWriter::refuse(const BulkAction& action, std::size_t host, int
   settle(action);
 }
 
-void ElasticsearchWriter::write_dead_letter(const BulkAction& action, int status, const std::string& type,
+void ElasticsearchWriter::write_dead_letter(const BulkAction& action,
+                                            int status,
+                                            const std::string& type,
                                             const std::string& reason) {
   std::string line = R"({"action":")" + std::string(to_string(action.kind)) + R"(","index":)";
   const auto member = [&](const char* name, const std::string& text) {
@@ -490,8 +556,9 @@ void ElasticsearchWriter::write_dead_letter(const BulkAction& action, int status
 
 void ElasticsearchWriter::throw_error_of_dead_letters() const {
   flott::throw_error(ErrorKind::kExternal,
-              "elasticsearch: cannot write to the file of option 'dead-letter.file' ('{}'); is the disk full?",
-              options_.dead_letter_file);
+                     "elasticsearch: cannot write to the file of option 'dead-letter.file' ('{}'); "
+                     "is the disk full?",
+                     options_.dead_letter_file);
 }
 
 void ElasticsearchWriter::warn(const std::string& message) {

@@ -1,5 +1,13 @@
 #pragma once
 
+#include "connectors/elasticsearch/bulk_buffer.h"
+#include "connectors/elasticsearch/bulk_request.h"
+#include "connectors/elasticsearch/elasticsearch_mapping.h"
+#include "connectors/elasticsearch/elasticsearch_options.h"
+#include "connectors/elasticsearch/host_pool.h"
+#include "connectors/elasticsearch/http_client.h"
+#include "connectors/sink.h"
+
 #include <cstdint>
 #include <fstream>
 #include <map>
@@ -11,28 +19,22 @@
 #include <thread>
 #include <vector>
 
-#include "connectors/elasticsearch/bulk_buffer.h"
-#include "connectors/elasticsearch/bulk_request.h"
-#include "connectors/elasticsearch/elasticsearch_mapping.h"
-#include "connectors/elasticsearch/elasticsearch_options.h"
-#include "connectors/elasticsearch/host_pool.h"
-#include "connectors/elasticsearch/http_client.h"
-#include "connectors/sink.h"
-
 namespace flott {
 
 /// Writes the actions of one subtask by bulk requests.
 ///
-/// The task's thread turns rows into actions and adds them to the buffer; one I/O thread takes them out, sends requests, reads the
-/// status of every item, and retries, so that progress never waits for the task. Both meet under one mutex, held for
-/// moments: it guards buffer_, the flush flags and error_. Everything else belongs to one of the two threads as marked.
+/// The task's thread turns rows into actions and adds them to the buffer; one I/O thread takes them
+/// out, sends requests, reads the status of every item, and retries, so that progress never waits
+/// for the task. Both meet under one mutex, held for moments: it guards buffer_, the flush flags
+/// and error_. Everything else belongs to one of the two threads as marked.
 ///
-/// Every action ends in exactly one way: stored; obsolete (a newer external version is there); refused, and then the failure
-/// handler's; or error_, which the task's next call throws.
+/// Every action ends in exactly one way: stored; obsolete (a newer external version is there);
+/// refused, and then the failure handler's; or error_, which the task's next call throws.
 class ElasticsearchWriter final : public SinkWriter {
  public:
   /// `mapping` may be null: batches are then of bulk_action_type().
-  ElasticsearchWriter(ElasticsearchOptions options, std::shared_ptr<const ElasticsearchMappingConfig> mapping,
+  ElasticsearchWriter(ElasticsearchOptions options,
+                      std::shared_ptr<const ElasticsearchMappingConfig> mapping,
                       const SinkWriterContext& context);
   ~ElasticsearchWriter() override;
 
@@ -67,9 +69,14 @@ class ElasticsearchWriter final : public SinkWriter {
   /// Fails the writer for what no retry can heal; false when one may.
   bool fail_if_hopeless(const HttpResponse& response, std::size_t host);
   void retry_all(std::vector<BulkAction> actions, std::size_t host, const std::string& cause);
-  void refuse(const BulkAction& action, std::size_t host, int status, const std::string& type,
+  void refuse(const BulkAction& action,
+              std::size_t host,
+              int status,
+              const std::string& type,
               const std::string& reason);
-  void write_dead_letter(const BulkAction& action, int status, const std::string& type,
+  void write_dead_letter(const BulkAction& action,
+                         int status,
+                         const std::string& type,
                          const std::string& reason);
   [[noreturn]] void throw_error_of_dead_letters() const;
   void warn(const std::string& message);

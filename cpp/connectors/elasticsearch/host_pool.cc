@@ -39,10 +39,13 @@ void HostPool::mark_dead(std::size_t host, std::int64_t now_ns) {
   ++dead.failures;
 }
 
-void HostPool::mark_alive(std::size_t host) { hosts_[host].failures = 0; }
+void HostPool::mark_alive(std::size_t host) {
+  hosts_[host].failures = 0;
+}
 
 bool HostPool::all_dead() const {
-  return std::all_of(hosts_.begin(), hosts_.end(), [](const Host& host) { return host.failures > 0; });
+  return std::all_of(
+      hosts_.begin(), hosts_.end(), [](const Host& host) { return host.failures > 0; });
 }
 
 }  // namespace flott

@@ -7,8 +7,9 @@
 
 namespace flott {
 
-/// Which host gets the next request: in turn, leaving out for a while those that failed (1 s, doubling up to a minute).
-/// When all have failed, the one whose time comes first. Plain data, no clock.
+/// Which host gets the next request: in turn, leaving out for a while those that failed (1 s,
+/// doubling up to a minute). When all have failed, the one whose time comes first. Plain data, no
+/// clock.
 class HostPool {
  public:
   explicit HostPool(std::vector<std::string> hosts);

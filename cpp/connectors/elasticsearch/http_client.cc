@@ -1,5 +1,7 @@
 #include "connectors/elasticsearch/http_client.h"
 
+#include "base/error.h"
+
 #include <curl/curl.h>
 #include <zlib.h>
 
@@ -9,8 +11,6 @@
 #include <mutex>
 #include <unordered_map>
 #include <utility>
-
-#include "base/error.h"
 
 namespace flott {
 
@@ -61,7 +61,8 @@ void start_curl_once() {
   std::call_once(once, [] { check_curl(curl_global_init(CURL_GLOBAL_DEFAULT), "start"); });
 }
 
-/// A wheel brings its own TLS library, which does not know where this system keeps its certificates.
+/// A wheel brings its own TLS library, which does not know where this system keeps its
+/// certificates.
 std::string find_ca_file() {
   if (const char* const named = std::getenv("SSL_CERT_FILE"); named != nullptr && *named != '\0') {
     return named;
@@ -85,8 +86,9 @@ std::string find_ca_file() {
 std::string gzip(const std::string& text) {
   z_stream stream{};
   constexpr int kGzipWindow = 15 + 16;
-  STREAM_CHECK(deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, kGzipWindow, 8, Z_DEFAULT_STRATEGY) == Z_OK,
-               "zlib starts");
+  STREAM_CHECK(
+      deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, kGzipWindow, 8, Z_DEFAULT_STRATEGY) == Z_OK,
+      "zlib starts");
   std::string out(deflateBound(&stream, static_cast<uLong>(text.size())), '\0');
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
   stream.avail_in = static_cast<uInt>(text.size());
@@ -264,11 +266,20 @@ class HttpClient::Impl {
   std::vector<CURL*> idle_;
 };
 
-HttpClient::HttpClient(const ElasticsearchOptions& options) : impl_(std::make_unique<Impl>(options)) {}
+HttpClient::HttpClient(const ElasticsearchOptions& options)
+    : impl_(std::make_unique<Impl>(options)) {}
 HttpClient::~HttpClient() = default;
-void HttpClient::start(HttpRequest request) { impl_->start(std::move(request)); }
-std::size_t HttpClient::in_flight() const { return impl_->in_flight(); }
-std::vector<HttpResponse> HttpClient::poll(int timeout_ms) { return impl_->poll(timeout_ms); }
-void HttpClient::wakeup() { impl_->wakeup(); }
+void HttpClient::start(HttpRequest request) {
+  impl_->start(std::move(request));
+}
+std::size_t HttpClient::in_flight() const {
+  return impl_->in_flight();
+}
+std::vector<HttpResponse> HttpClient::poll(int timeout_ms) {
+  return impl_->poll(timeout_ms);
+}
+void HttpClient::wakeup() {
+  impl_->wakeup();
+}
 
 }  // namespace flott

@@ -1,12 +1,12 @@
 #pragma once
 
+#include "connectors/elasticsearch/elasticsearch_options.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "connectors/elasticsearch/elasticsearch_options.h"
 
 namespace flott {
 
@@ -16,7 +16,7 @@ enum class HttpFailure : std::uint8_t {
   kUnknownHost,  ///< its name has no address
   kConnection,   ///< refused, reset, closed
   kTimeout,
-  kTls,          ///< certificates; waiting does not help
+  kTls,  ///< certificates; waiting does not help
   kOther,
 };
 
@@ -35,8 +35,8 @@ struct HttpResponse {
   std::string body;
 };
 
-/// Several HTTP requests at once over libcurl's multi interface. One thread calls everything but wakeup(). Connections are kept
-/// and reused; destruction aborts what is under way.
+/// Several HTTP requests at once over libcurl's multi interface. One thread calls everything but
+/// wakeup(). Connections are kept and reused; destruction aborts what is under way.
 class HttpClient {
  public:
   /// Throws kExternal when curl cannot start, kInvalidArgument when the CA file cannot be read.

@@ -14,7 +14,9 @@ struct Member {
   std::string_view value;
 };
 
-bool is_blank(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
+bool is_blank(char c) {
+  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
 
 void skip_blanks(std::string_view text, std::size_t& at) {
   while (at < text.size() && is_blank(text[at])) {

@@ -15,7 +15,8 @@ std::filesystem::path local_path(const std::string& path) {
   }
   if (colon != std::string::npos && path.compare(colon, 3, "://") == 0) {
     throw_error(ErrorKind::kInvalidArgument,
-                "cannot use '{}': only local files are supported, not '{}://'", path,
+                "cannot use '{}': only local files are supported, not '{}://'",
+                path,
                 path.substr(0, colon));
   }
   return path;

@@ -5,7 +5,8 @@
 
 namespace flott {
 
-/// The local path of `path` or `file:/x`, `file:///x`. Throws kInvalidArgument for other schemes, naming them.
+/// The local path of `path` or `file:/x`, `file:///x`. Throws kInvalidArgument for other schemes,
+/// naming them.
 std::filesystem::path local_path(const std::string& path);
 
 }  // namespace flott

@@ -1,13 +1,13 @@
 #include "connectors/filesystem/text_line_sink.h"
 
+#include "connectors/filesystem/local_path.h"
+
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-
-#include "connectors/filesystem/local_path.h"
 
 namespace flott {
 namespace {
@@ -32,7 +32,9 @@ class TextLineWriter final : public SinkWriter {
     std::error_code error;
     fs::create_directories(directory_, error);
     if (error) {
-      throw_error(ErrorKind::kExternal, "cannot make the directory '{}': {}", directory_.string(),
+      throw_error(ErrorKind::kExternal,
+                  "cannot make the directory '{}': {}",
+                  directory_.string(),
                   error.message());
     }
     // Numbers go on after the files of an earlier run, so that none is replaced.
@@ -70,8 +72,11 @@ class TextLineWriter final : public SinkWriter {
     std::error_code error;
     fs::rename(part_path(), final_path(), error);
     if (error) {
-      throw_error(ErrorKind::kExternal, "cannot rename '{}' to '{}': {}", part_path().string(),
-                  final_path().string(), error.message());
+      throw_error(ErrorKind::kExternal,
+                  "cannot rename '{}' to '{}': {}",
+                  part_path().string(),
+                  final_path().string(),
+                  error.message());
     }
     ++number_;
   }
@@ -87,7 +92,9 @@ class TextLineWriter final : public SinkWriter {
   }
   static void check(bool ok, const fs::path& path) {
     if (!ok) {
-      throw_error(ErrorKind::kExternal, "cannot write the file '{}': {}", path.string(),
+      throw_error(ErrorKind::kExternal,
+                  "cannot write the file '{}': {}",
+                  path.string(),
                   std::strerror(errno));
     }
   }
@@ -119,8 +126,8 @@ std::unique_ptr<Sink> TextLineSink::from_options(const Options& options,
 }
 
 std::unique_ptr<SinkWriter> TextLineSink::create_writer(const SinkWriterContext& context) {
-  return std::make_unique<TextLineWriter>(local_path(directory_), prefix_, context.subtask,
-                                          context.metrics);
+  return std::make_unique<TextLineWriter>(
+      local_path(directory_), prefix_, context.subtask, context.metrics);
 }
 
 }  // namespace flott

@@ -6,9 +6,10 @@
 namespace flott {
 
 /// Writes a STRING column as lines into a directory: each subtask into files of its own,
-/// `<prefix>-<subtask>-<n>`. The file being written is hidden as `.<prefix>-<subtask>-<n>.part` and gets its name when
-/// it is complete: at each checkpoint that had records, and at the end of input. At least once: after a failure, lines
-/// since the last checkpoint are written again, into a new file.
+/// `<prefix>-<subtask>-<n>`. The file being written is hidden as `.<prefix>-<subtask>-<n>.part` and
+/// gets its name when it is complete: at each checkpoint that had records, and at the end of input.
+/// At least once: after a failure, lines since the last checkpoint are written again, into a new
+/// file.
 class TextLineSink final : public Sink {
  public:
   TextLineSink(std::string directory, std::string prefix = "part");

@@ -1,13 +1,13 @@
 #include "connectors/filesystem/text_line_source.h"
 
+#include "base/bytes.h"
+#include "connectors/filesystem/local_path.h"
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
-
-#include "base/bytes.h"
-#include "connectors/filesystem/local_path.h"
 
 namespace flott {
 namespace {
@@ -49,7 +49,8 @@ class TextLineReader final : public SourceReader {
       BytesReader reader(split.position);
       if (reader.u8() != kPositionVersion) {
         throw_error(ErrorKind::kExternal,
-                    "the position of split '{}' was written by another version", split.id);
+                    "the position of split '{}' was written by another version",
+                    split.id);
       }
       TextFile file;
       file.path = split.id;
@@ -100,8 +101,8 @@ class TextLineReader final : public SourceReader {
   void start(const TextFile& file) {
     open_.reset(std::fopen(file.path.c_str(), "rb"));
     if (!open_ || fseeko(open_.get(), file.offset, SEEK_SET) != 0) {
-      throw_error(ErrorKind::kExternal, "cannot read the file '{}': {}", file.path,
-                  std::strerror(errno));
+      throw_error(
+          ErrorKind::kExternal, "cannot read the file '{}': {}", file.path, std::strerror(errno));
     }
     pending_.clear();
     scanned_ = 0;
@@ -110,10 +111,10 @@ class TextLineReader final : public SourceReader {
   void read_lines(TextFile& file, std::int64_t max_rows) {
     std::size_t begin = 0;
     while (builder_.num_rows() < max_rows) {
-      const void* const newline = scanned_ < pending_.size()
-                                      ? std::memchr(pending_.data() + scanned_, '\n',
-                                                    pending_.size() - scanned_)
-                                      : nullptr;
+      const void* const newline =
+          scanned_ < pending_.size()
+              ? std::memchr(pending_.data() + scanned_, '\n', pending_.size() - scanned_)
+              : nullptr;
       if (newline != nullptr) {
         const std::size_t end =
             static_cast<std::size_t>(static_cast<const char*>(newline) - pending_.data());
@@ -150,8 +151,8 @@ class TextLineReader final : public SourceReader {
     pending_.resize(old + got);
     bytes_in_->inc(static_cast<std::int64_t>(got));
     if (got == 0 && std::ferror(open_.get()) != 0) {
-      throw_error(ErrorKind::kExternal, "cannot read the file '{}': {}", file.path,
-                  std::strerror(errno));
+      throw_error(
+          ErrorKind::kExternal, "cannot read the file '{}': {}", file.path, std::strerror(errno));
     }
     return got > 0;
   }
@@ -178,7 +179,9 @@ void collect(const fs::path& path, std::vector<std::string>& files) {
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
   if (error || !fs::exists(status)) {
-    throw_error(ErrorKind::kExternal, "cannot read '{}': {}", path.string(),
+    throw_error(ErrorKind::kExternal,
+                "cannot read '{}': {}",
+                path.string(),
                 error ? error.message() : "there is no such file or directory");
   }
   if (!fs::is_directory(status)) {
@@ -217,7 +220,8 @@ std::unique_ptr<Source> TextLineSource::from_options(const Options& options,
   }
   if (charset != "UTF-8" && charset != "UTF8" && charset != "US-ASCII" && charset != "ASCII") {
     throw_error(ErrorKind::kInvalidArgument,
-                "text files are read as UTF-8; the charset '{}' is not supported", charset);
+                "text files are read as UTF-8; the charset '{}' is not supported",
+                charset);
   }
   return std::make_unique<TextLineSource>(options.get_list("path"));
 }

@@ -5,9 +5,10 @@
 
 namespace flott {
 
-/// Lines of text files as one STRING column (read_text_file). Bounded; one split a file, read in the
-/// order of its bytes; the position is a byte offset. A directory means all files below it but those whose names begin
-/// with `.` or `_`. Lines end with \n or \r\n; the text is UTF-8 (other charsets are refused).
+/// Lines of text files as one STRING column (read_text_file). Bounded; one split a file, read in
+/// the order of its bytes; the position is a byte offset. A directory means all files below it but
+/// those whose names begin with `.` or `_`. Lines end with \n or \r\n; the text is UTF-8 (other
+/// charsets are refused).
 class TextLineSource final : public Source {
  public:
   explicit TextLineSource(std::vector<std::string> paths);

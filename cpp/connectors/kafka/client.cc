@@ -10,7 +10,9 @@ bool is_secret(std::string_view name) {
          name.find("secret") != std::string_view::npos || name == "ssl.key.pem";
 }
 
-ClientEvents& events_of(void* opaque) { return *static_cast<ClientEvents*>(opaque); }
+ClientEvents& events_of(void* opaque) {
+  return *static_cast<ClientEvents*>(opaque);
+}
 
 void on_error(rd_kafka_t* client, int code, const char* reason, void* opaque) {
   char text[512] = "";
@@ -24,8 +26,10 @@ void on_error(rd_kafka_t* client, int code, const char* reason, void* opaque) {
   }
 }
 
-void on_commit(rd_kafka_t* /*client*/, rd_kafka_resp_err_t code,
-               rd_kafka_topic_partition_list_t* offsets, void* opaque) {
+void on_commit(rd_kafka_t* /*client*/,
+               rd_kafka_resp_err_t code,
+               rd_kafka_topic_partition_list_t* offsets,
+               void* opaque) {
   if (opaque != nullptr) {
     events_of(opaque).on_committed(code, offsets);
   }
@@ -53,8 +57,8 @@ void on_log(const rd_kafka_t* /*client*/, int /*level*/, const char* facility, c
 
 void check_kafka(rd_kafka_resp_err_t code, std::string_view what) {
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    throw Error(ErrorKind::kExternal, fmt::format("{}: {}", what, rd_kafka_err2str(code)),
-                Retryable::kYes);
+    throw Error(
+        ErrorKind::kExternal, fmt::format("{}: {}", what, rd_kafka_err2str(code)), Retryable::kYes);
   }
 }
 
@@ -65,7 +69,9 @@ Conf make_conf(const ClientSettings& settings) {
     if (rd_kafka_conf_set(conf.get(), name.c_str(), value.c_str(), text, sizeof text) !=
         RD_KAFKA_CONF_OK) {
       // librdkafka's text repeats the value.
-      throw_error(ErrorKind::kInvalidArgument, "the Kafka setting '{}' cannot be used: {}", name,
+      throw_error(ErrorKind::kInvalidArgument,
+                  "the Kafka setting '{}' cannot be used: {}",
+                  name,
                   is_secret(name) ? "its value is not valid" : text);
     }
   }
@@ -90,7 +96,8 @@ Client make_client(rd_kafka_type_t type, Conf conf) {
   rd_kafka_conf_set(conf.get(), "log.queue", "true", text, sizeof text);
   Client client(rd_kafka_new(type, conf.get(), text, sizeof text));
   if (!client) {
-    throw_error(ErrorKind::kInvalidArgument, "the Kafka client cannot be made with these settings: {}",
+    throw_error(ErrorKind::kInvalidArgument,
+                "the Kafka client cannot be made with these settings: {}",
                 text);
   }
   static_cast<void>(conf.release());  // owned by the client now
@@ -101,8 +108,11 @@ Client make_client(rd_kafka_type_t type, Conf conf) {
 void OutageLog::lost(std::string_view text) {
   if (!out_) {
     out_ = true;
-    log(LogLevel::kWarn, "flott.kafka",
-        "{}: connection to Kafka lost ({}); brokers {}. Reconnecting; nothing is lost", role_, text,
+    log(LogLevel::kWarn,
+        "flott.kafka",
+        "{}: connection to Kafka lost ({}); brokers {}. Reconnecting; nothing is lost",
+        role_,
+        text,
         brokers_);
   }
 }
@@ -110,7 +120,11 @@ void OutageLog::lost(std::string_view text) {
 void OutageLog::alive() {
   if (out_) {
     out_ = false;
-    log(LogLevel::kInfo, "flott.kafka", "{}: connected to Kafka again; brokers {}", role_, brokers_);
+    log(LogLevel::kInfo,
+        "flott.kafka",
+        "{}: connected to Kafka again; brokers {}",
+        role_,
+        brokers_);
   }
 }
 
@@ -135,7 +149,9 @@ void StartErrors::fail(const std::string& brokers, std::string_view what) const 
       hint = "check 'sasl.mechanism', 'sasl.jaas.config' and 'security.protocol'";
       break;
     case RD_KAFKA_RESP_ERR__SSL:
-      hint = "check 'security.protocol', 'ssl.truststore.location' and 'ssl.endpoint.identification.algorithm'";
+      hint =
+          "check 'security.protocol', 'ssl.truststore.location' and "
+          "'ssl.endpoint.identification.algorithm'";
       break;
     case RD_KAFKA_RESP_ERR__RESOLVE:
       hint = "check the host names in 'bootstrap.servers'";
@@ -144,8 +160,11 @@ void StartErrors::fail(const std::string& brokers, std::string_view what) const 
       break;
   }
   throw Error(ErrorKind::kExternal,
-              fmt::format("{}: Kafka brokers '{}': {}; {}", what, brokers,
-                          text_.empty() ? "no answer in time ('startup.timeout.ms')" : text_, hint),
+              fmt::format("{}: Kafka brokers '{}': {}; {}",
+                          what,
+                          brokers,
+                          text_.empty() ? "no answer in time ('startup.timeout.ms')" : text_,
+                          hint),
               refused_ ? Retryable::kNo : Retryable::kYes);
 }
 

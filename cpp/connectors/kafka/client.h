@@ -1,13 +1,13 @@
 #pragma once
 
+#include "base/error.h"
+
 #include <librdkafka/rdkafka.h>
 
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
-
-#include "base/error.h"
 
 namespace flott::kafka {
 
@@ -44,7 +44,8 @@ using Metadata = std::unique_ptr<const rd_kafka_metadata_t, MetadataDeleter>;
 /// Throws kExternal (retryable) "<what>: <librdkafka's text>" unless `code` is NO_ERROR.
 void check_kafka(rd_kafka_resp_err_t code, std::string_view what);
 
-/// Settings of one librdkafka client by its own names; values of `secret` ones never reach a message.
+/// Settings of one librdkafka client by its own names; values of `secret` ones never reach a
+/// message.
 using ClientSettings = std::map<std::string, std::string>;
 
 /// A configuration; throws kInvalidArgument naming the setting (not the value of a secret).
@@ -87,7 +88,8 @@ class StartErrors final : public ClientEvents {
   void on_error(rd_kafka_resp_err_t code, std::string_view text) override;
   /// The server refused us: waiting does not help.
   bool refused() const { return refused_; }
-  /// Error for a client that could not start: names brokers, what was wrong and which setting to look at.
+  /// Error for a client that could not start: names brokers, what was wrong and which setting to
+  /// look at.
   [[noreturn]] void fail(const std::string& brokers, std::string_view what) const;
 
  private:

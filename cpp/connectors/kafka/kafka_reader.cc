@@ -1,15 +1,16 @@
 #include "connectors/kafka/kafka_reader.h"
 
-#include <algorithm>
-
 #include "base/clock.h"
 #include "base/log.h"
+
+#include <algorithm>
 
 namespace flott::kafka {
 namespace {
 
 // What all partitions of a reader may hold ahead of it. A fetcher that reached its limit looks
-// again after up to a second (librdkafka 2.0), so the limit has to be worth a good part of a second of reading.
+// again after up to a second (librdkafka 2.0), so the limit has to be worth a good part of a second
+// of reading.
 constexpr std::int64_t kPrefetchKbytes = 128 * 1024;
 constexpr int kEventPolls = 64;
 
@@ -32,14 +33,15 @@ class MessageSpan {
 
 }  // namespace
 
-KafkaReader::KafkaReader(std::shared_ptr<const SourceOptions> options, const LogicalTypePtr& type,
+KafkaReader::KafkaReader(std::shared_ptr<const SourceOptions> options,
+                         const LogicalTypePtr& type,
                          const SourceReaderContext& context)
     : options_(std::move(options)),
       context_(context),
       decoder_(make_decoder(options_->format, options_->format_options, type)),
       builder_(decoder_->type()),
-      outage_(fmt::format("{} ({}/{})", context.operator_name, context.subtask + 1,
-                          context.parallelism),
+      outage_(fmt::format(
+                  "{} ({}/{})", context.operator_name, context.subtask + 1, context.parallelism),
               options_->bootstrap_servers),
       pending_sum_(std::make_shared<std::atomic<std::int64_t>>(0)) {
   if (context_.metrics != nullptr) {
@@ -49,12 +51,14 @@ KafkaReader::KafkaReader(std::shared_ptr<const SourceOptions> options, const Log
   }
 }
 
-KafkaReader::~KafkaReader() { close(); }
+KafkaReader::~KafkaReader() {
+  close();
+}
 
 void KafkaReader::connect(std::size_t partitions) {
   ClientSettings settings = options_->client;
-  const std::int64_t share =
-      std::clamp<std::int64_t>(kPrefetchKbytes / static_cast<std::int64_t>(partitions), 1024, 65536);
+  const std::int64_t share = std::clamp<std::int64_t>(
+      kPrefetchKbytes / static_cast<std::int64_t>(partitions), 1024, 65536);
   settings.emplace("queued.max.messages.kbytes", std::to_string(share));
   settings.emplace("queued.min.messages", "1000000");
   // While one partition's queue is full, a fetch of the empty ones must not hold it up for long.
@@ -64,7 +68,8 @@ void KafkaReader::connect(std::size_t partitions) {
   Conf conf = make_conf(settings);
   set_events(conf.get(), this);
   client_ = make_client(RD_KAFKA_CONSUMER, std::move(conf));
-  // Errors, commits and statistics come through the main queue: an idle task must look at them, too.
+  // Errors, commits and statistics come through the main queue: an idle task must look at them,
+  // too.
   events_.reset(rd_kafka_queue_get_main(client_.get()));
   rd_kafka_queue_cb_event_enable(
       events_.get(),
@@ -115,10 +120,11 @@ void KafkaReader::start(Partition& partition) {
         ready.wakeup();
       },
       &partition);
-  if (rd_kafka_consume_start_queue(partition.topic.get(), where.partition, partition.position.next,
-                                   partition.queue.get()) == -1) {
-    check_kafka(rd_kafka_last_error(), fmt::format("cannot read topic '{}', partition {}",
-                                                   where.topic, where.partition));
+  if (rd_kafka_consume_start_queue(
+          partition.topic.get(), where.partition, partition.position.next, partition.queue.get()) ==
+      -1) {
+    check_kafka(rd_kafka_last_error(),
+                fmt::format("cannot read topic '{}', partition {}", where.topic, where.partition));
   }
   partition.started = true;
 }
@@ -158,13 +164,12 @@ PollResult KafkaReader::poll(SourceBatch& out, std::int64_t max_rows) {
   }
   if (client_) {
     rd_kafka_poll(client_.get(), 0);
-    if (!connected_once_ &&
-        (start_errors_.refused() ||
-         (outage_.is_out() &&
-          monotonic_ns() - started_ns_ > options_->startup_timeout_ms * 1'000'000))) {
-      start_errors_.fail(options_->bootstrap_servers,
-                         fmt::format("cannot read topic '{}'",
-                                     partitions_.front()->position.partition.topic));
+    if (!connected_once_ && (start_errors_.refused() ||
+                             (outage_.is_out() && monotonic_ns() - started_ns_ >
+                                                      options_->startup_timeout_ms * 1'000'000))) {
+      start_errors_.fail(
+          options_->bootstrap_servers,
+          fmt::format("cannot read topic '{}'", partitions_.front()->position.partition.topic));
     }
   }
   return PollResult::kIdle;
@@ -200,8 +205,9 @@ void KafkaReader::take(Partition& partition, std::int64_t max_rows) {
   std::int64_t low = 0;
   std::int64_t high = -1;
   const TopicPartition& where = partition.position.partition;
-  if (rd_kafka_get_watermark_offsets(client_.get(), where.topic.c_str(), where.partition, &low,
-                                     &high) == RD_KAFKA_RESP_ERR_NO_ERROR &&
+  if (rd_kafka_get_watermark_offsets(
+          client_.get(), where.topic.c_str(), where.partition, &low, &high) ==
+          RD_KAFKA_RESP_ERR_NO_ERROR &&
       high >= 0 && partition.position.next >= 0) {
     const std::int64_t pending = std::max<std::int64_t>(high - partition.position.next, 0);
     pending_sum_->fetch_add(pending - partition.gauges->pending.exchange(pending));
@@ -225,17 +231,20 @@ bool KafkaReader::handle(Partition& partition, const rd_kafka_message_t& message
   try {
     // A tombstone (null value) is no record of a value-only source; an empty value is one.
     if (message.payload != nullptr) {
-      decoder_->decode({static_cast<const char*>(message.payload), message.len},
-                       type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || timestamp < 0 ? kNoTimestamp
-                                                                                : timestamp,
-                       builder_);
+      decoder_->decode(
+          {static_cast<const char*>(message.payload), message.len},
+          type == RD_KAFKA_TIMESTAMP_NOT_AVAILABLE || timestamp < 0 ? kNoTimestamp : timestamp,
+          builder_);
     }
   } catch (const Error& error) {
     errors_in_->inc();
     throw_error(ErrorKind::kExternal,
                 "cannot decode the record of topic '{}', partition {}, offset {} as {}: {}",
-                position.partition.topic, position.partition.partition, message.offset,
-                options_->format, error.what());
+                position.partition.topic,
+                position.partition.partition,
+                message.offset,
+                options_->format,
+                error.what());
   }
   position.next = message.offset + 1;
   if (position.next == position.stop) {
@@ -258,22 +267,33 @@ void KafkaReader::handle_error(Partition& partition, const rd_kafka_message_t& m
       return;
     case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
     case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
-      throw_error(ErrorKind::kExternal,
-                  "offset {} of topic '{}', partition {} is not on the Kafka brokers '{}' any more, and "
-                  "'scan.startup.reset' is none: {}",
-                  position.next, topic, number, options_->bootstrap_servers,
-                  rd_kafka_message_errstr(&message));
+      throw_error(
+          ErrorKind::kExternal,
+          "offset {} of topic '{}', partition {} is not on the Kafka brokers '{}' any more, and "
+          "'scan.startup.reset' is none: {}",
+          position.next,
+          topic,
+          number,
+          options_->bootstrap_servers,
+          rd_kafka_message_errstr(&message));
     case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
     case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
     case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
       throw_error(ErrorKind::kExternal,
-                  "topic '{}', partition {} cannot be read from the Kafka brokers '{}': {}", topic,
-                  number, options_->bootstrap_servers, rd_kafka_message_errstr(&message));
+                  "topic '{}', partition {} cannot be read from the Kafka brokers '{}': {}",
+                  topic,
+                  number,
+                  options_->bootstrap_servers,
+                  rd_kafka_message_errstr(&message));
     default:
       // librdkafka tries again by itself.
-      log(LogLevel::kWarn, "flott.kafka", "topic '{}', partition {}: {}; trying again", topic,
-          number, rd_kafka_message_errstr(&message));
+      log(LogLevel::kWarn,
+          "flott.kafka",
+          "topic '{}', partition {}: {}; trying again",
+          topic,
+          number,
+          rd_kafka_message_errstr(&message));
   }
 }
 
@@ -318,8 +338,8 @@ void KafkaReader::notify_checkpoint_complete(CheckpointId id) {
     const PartitionList list(
         rd_kafka_topic_partition_list_new(static_cast<int>(it->second.size())));
     for (const SplitPosition& position : it->second) {
-      rd_kafka_topic_partition_list_add(list.get(), position.partition.topic.c_str(),
-                                        position.partition.partition)
+      rd_kafka_topic_partition_list_add(
+          list.get(), position.partition.topic.c_str(), position.partition.partition)
           ->offset = position.next;
     }
     // Asynchronous; the result comes to on_committed(). The checkpoint is what counts: a failed
@@ -378,9 +398,11 @@ void KafkaReader::on_error(rd_kafka_resp_err_t code, std::string_view text) {
 void KafkaReader::on_committed(rd_kafka_resp_err_t code,
                                const rd_kafka_topic_partition_list_t* offsets) {
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-    log(LogLevel::kWarn, "flott.kafka",
+    log(LogLevel::kWarn,
+        "flott.kafka",
         "the offsets of group '{}' could not be committed: {}; the next checkpoint tries again",
-        options_->group_id, rd_kafka_err2str(code));
+        options_->group_id,
+        rd_kafka_err2str(code));
     return;
   }
   for (int i = 0; offsets != nullptr && i < offsets->cnt; ++i) {

@@ -1,5 +1,11 @@
 #pragma once
 
+#include "connectors/kafka/client.h"
+#include "connectors/kafka/options.h"
+#include "connectors/kafka/split_position.h"
+#include "connectors/source.h"
+#include "formats/format.h"
+
 #include <array>
 #include <atomic>
 #include <map>
@@ -7,22 +13,17 @@
 #include <string>
 #include <vector>
 
-#include "connectors/kafka/client.h"
-#include "connectors/kafka/options.h"
-#include "connectors/kafka/split_position.h"
-#include "connectors/source.h"
-#include "formats/format.h"
-
 namespace flott::kafka {
 
 /// Reads the partitions of one subtask with one librdkafka client, without a group subscription.
 ///
-/// librdkafka's threads fetch ahead into one queue a partition, bounded in bytes. A queue that becomes non-empty sets its
-/// partition's `ready` flag and wakes the task; poll() takes from ready queues in turn and decodes straight into a
-/// batch. Nothing else is shared between threads.
+/// librdkafka's threads fetch ahead into one queue a partition, bounded in bytes. A queue that
+/// becomes non-empty sets its partition's `ready` flag and wakes the task; poll() takes from ready
+/// queues in turn and decodes straight into a batch. Nothing else is shared between threads.
 class KafkaReader final : public SourceReader, private ClientEvents {
  public:
-  KafkaReader(std::shared_ptr<const SourceOptions> options, const LogicalTypePtr& type,
+  KafkaReader(std::shared_ptr<const SourceOptions> options,
+              const LogicalTypePtr& type,
               const SourceReaderContext& context);
   ~KafkaReader() override;
 

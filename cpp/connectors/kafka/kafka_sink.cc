@@ -15,7 +15,9 @@ std::unique_ptr<Sink> KafkaSink::from_options(const Options& options,
   return std::make_unique<KafkaSink>(options);
 }
 
-LogicalTypePtr KafkaSink::input_type() const { return kafka_record_type(); }
+LogicalTypePtr KafkaSink::input_type() const {
+  return kafka_record_type();
+}
 
 std::unique_ptr<SinkWriter> KafkaSink::create_writer(const SinkWriterContext& context) {
   return std::make_unique<KafkaWriter>(options_, context);

@@ -1,14 +1,15 @@
 #pragma once
 
-#include <memory>
-
 #include "connectors/kafka/options.h"
 #include "connectors/sink.h"
+
+#include <memory>
 
 namespace flott::kafka {
 
 /// Writes kafka_record_type() rows to Kafka: Flink's KafkaSink with NONE and AT_LEAST_ONCE. At a
-/// checkpoint (AT_LEAST_ONCE) and at the end of input every record is acknowledged before the flush is settled.
+/// checkpoint (AT_LEAST_ONCE) and at the end of input every record is acknowledged before the flush
+/// is settled.
 class KafkaSink final : public Sink {
  public:
   explicit KafkaSink(const Options& options);

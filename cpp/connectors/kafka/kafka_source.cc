@@ -44,7 +44,8 @@ std::vector<SourceSplit> KafkaSource::discover_splits(const std::function<bool()
 
   OffsetLookup::Offsets begins;
   bool begins_known = false;
-  // A number rather than "the beginning": librdkafka waits half a second before it resolves that itself.
+  // A number rather than "the beginning": librdkafka waits half a second before it resolves that
+  // itself.
   const auto begin_of = [&](const TopicPartition& partition) {
     if (!begins_known) {
       begins = lookup_->offsets_at(partitions, RD_KAFKA_OFFSET_BEGINNING, cancelled);
@@ -91,7 +92,9 @@ std::vector<SourceSplit> KafkaSource::discover_splits(const std::function<bool()
       throw_error(ErrorKind::kExternal,
                   "group '{}' has no committed offset for topic '{}', partition {} (Kafka brokers "
                   "'{}'), and 'scan.startup.reset' is none; set it to earliest or latest",
-                  options_->group_id, partition.topic, partition.partition,
+                  options_->group_id,
+                  partition.topic,
+                  partition.partition,
                   options_->bootstrap_servers);
     }
     if (options_->stop != StopMode::kNone) {

@@ -1,16 +1,17 @@
 #pragma once
 
-#include <memory>
-#include <mutex>
-
 #include "connectors/kafka/offset_lookup.h"
 #include "connectors/kafka/options.h"
 #include "connectors/source.h"
 
+#include <memory>
+#include <mutex>
+
 namespace flott::kafka {
 
-/// Reads topics of Kafka: Flink's KafkaSource. A split is a partition; starting and stopping offsets are
-/// looked up by the coordinator in discover_splits(), so that a restored job goes on where it was.
+/// Reads topics of Kafka: Flink's KafkaSource. A split is a partition; starting and stopping
+/// offsets are looked up by the coordinator in discover_splits(), so that a restored job goes on
+/// where it was.
 class KafkaSource final : public Source {
  public:
   KafkaSource(const Options& options, LogicalTypePtr produced_type);

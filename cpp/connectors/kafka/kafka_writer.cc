@@ -1,10 +1,10 @@
 #include "connectors/kafka/kafka_writer.h"
 
-#include <charconv>
-#include <iterator>
-
 #include "base/clock.h"
 #include "base/log.h"
+
+#include <charconv>
+#include <iterator>
 
 namespace flott::kafka {
 namespace {
@@ -16,20 +16,21 @@ KafkaWriter::KafkaWriter(std::shared_ptr<const SinkOptions> options,
                          const SinkWriterContext& context)
     : options_(std::move(options)),
       context_(context),
-      outage_(fmt::format("{} ({}/{})", context.operator_name, context.subtask + 1,
-                          context.parallelism),
+      outage_(fmt::format(
+                  "{} ({}/{})", context.operator_name, context.subtask + 1, context.parallelism),
               options_->bootstrap_servers),
       send_time_ms_(std::make_shared<std::atomic<double>>(0)) {
   if (context_.metrics != nullptr) {
     records_ = &context_.metrics->counter("numRecordsSend");
     bytes_ = &context_.metrics->counter("numBytesOut");
     errors_ = &context_.metrics->counter("numRecordsSendErrors");
-    context_.metrics->gauge("currentSendTime",
-                            [time = send_time_ms_] { return time->load(); });
+    context_.metrics->gauge("currentSendTime", [time = send_time_ms_] { return time->load(); });
   }
 }
 
-KafkaWriter::~KafkaWriter() { close(); }
+KafkaWriter::~KafkaWriter() {
+  close();
+}
 
 void KafkaWriter::open() {
   Conf conf = make_conf(options_->client);
@@ -72,8 +73,7 @@ void KafkaWriter::check_start() {
                                : fmt::format("cannot write to topic '{}'", options_->topic);
   while (!stopped_.load(std::memory_order_acquire)) {
     const rd_kafka_metadata_t* raw = nullptr;
-    const rd_kafka_resp_err_t code =
-        rd_kafka_metadata(client_.get(), 0, topic.get(), &raw, 100);
+    const rd_kafka_resp_err_t code = rd_kafka_metadata(client_.get(), 0, topic.get(), &raw, 100);
     rd_kafka_resp_err_t topic_code = RD_KAFKA_RESP_ERR_NO_ERROR;
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
       const Metadata metadata(raw);
@@ -88,9 +88,10 @@ void KafkaWriter::check_start() {
     rd_kafka_poll(client_.get(), 10);
     if (start_errors_.refused() || monotonic_ns() >= deadline) {
       if (topic_code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        fail(Error(ErrorKind::kExternal,
-                   explain(options_->topic, RD_KAFKA_PARTITION_UA, topic_code,
-                           rd_kafka_err2str(topic_code))));
+        fail(Error(
+            ErrorKind::kExternal,
+            explain(
+                options_->topic, RD_KAFKA_PARTITION_UA, topic_code, rd_kafka_err2str(topic_code))));
         return;
       }
       try {
@@ -112,7 +113,9 @@ rd_kafka_topic_t* KafkaWriter::topic_of(std::string_view name) {
     const std::string text(name);
     Topic made(rd_kafka_topic_new(client_.get(), text.c_str(), nullptr));
     if (!made) {
-      throw_error(ErrorKind::kExternal, "cannot write to the Kafka topic '{}': {}", text,
+      throw_error(ErrorKind::kExternal,
+                  "cannot write to the Kafka topic '{}': {}",
+                  text,
                   rd_kafka_err2str(rd_kafka_last_error()));
     }
     it = topics_.emplace(text, std::move(made)).first;
@@ -244,8 +247,9 @@ void KafkaWriter::close() {
   backlog_.clear();
   // What is still unsent is lost by contract; destroy must not wait for it.
   if (rd_kafka_outq_len(client_.get()) > 0) {
-    rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
-                                      RD_KAFKA_PURGE_F_NON_BLOCKING);
+    rd_kafka_purge(
+        client_.get(),
+        RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
   }
   last_topic_ = nullptr;
   topics_.clear();
@@ -271,8 +275,10 @@ void KafkaWriter::throw_failure() {
   throw Error(*failure_);
 }
 
-std::string KafkaWriter::explain(const std::string& topic, std::int32_t partition,
-                                 rd_kafka_resp_err_t code, std::string_view text) const {
+std::string KafkaWriter::explain(const std::string& topic,
+                                 std::int32_t partition,
+                                 rd_kafka_resp_err_t code,
+                                 std::string_view text) const {
   std::string where = fmt::format("topic '{}'", topic);
   if (partition != RD_KAFKA_PARTITION_UA) {
     where += fmt::format(", partition {}", partition);
@@ -293,8 +299,10 @@ std::string KafkaWriter::explain(const std::string& topic, std::int32_t partitio
       hint = "; create the topic, or check the option 'topic'";
       break;
     case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT:
-      hint = "; no broker took it within 'properties.delivery.timeout.ms'; check the brokers, and that the "
-             "topic exists (option 'topic')";
+      hint =
+          "; no broker took it within 'properties.delivery.timeout.ms'; check the brokers, and "
+          "that the "
+          "topic exists (option 'topic')";
       break;
     case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
       hint = "; the user of 'properties.sasl.jaas.config' may not write there";
@@ -302,8 +310,11 @@ std::string KafkaWriter::explain(const std::string& topic, std::int32_t partitio
     default:
       break;
   }
-  return fmt::format("a record could not be delivered to {} of the Kafka brokers '{}': {}{}", where,
-                     options_->bootstrap_servers, text, hint);
+  return fmt::format("a record could not be delivered to {} of the Kafka brokers '{}': {}{}",
+                     where,
+                     options_->bootstrap_servers,
+                     text,
+                     hint);
 }
 
 void KafkaWriter::on_error(rd_kafka_resp_err_t code, std::string_view text) {
@@ -312,7 +323,8 @@ void KafkaWriter::on_error(rd_kafka_resp_err_t code, std::string_view text) {
   if (rd_kafka_fatal_error(client_.get(), fatal, sizeof fatal) != RD_KAFKA_RESP_ERR_NO_ERROR) {
     fail(Error(ErrorKind::kExternal,
                fmt::format("the Kafka producer for brokers '{}' cannot go on: {}",
-                           options_->bootstrap_servers, fatal),
+                           options_->bootstrap_servers,
+                           fatal),
                Retryable::kYes));
     return;
   }
@@ -326,7 +338,9 @@ void KafkaWriter::on_delivery_failed(const rd_kafka_message_t& message) {
     return;
   }
   fail(Error(ErrorKind::kExternal,
-             explain(rd_kafka_topic_name(message.rkt), message.partition, message.err,
+             explain(rd_kafka_topic_name(message.rkt),
+                     message.partition,
+                     message.err,
                      rd_kafka_err2str(message.err)),  // _message_errstr would give the payload
              Retryable::kYes));
 }

@@ -1,5 +1,9 @@
 #pragma once
 
+#include "connectors/kafka/client.h"
+#include "connectors/kafka/options.h"
+#include "connectors/sink.h"
+
 #include <atomic>
 #include <condition_variable>
 #include <deque>
@@ -10,18 +14,15 @@
 #include <string>
 #include <thread>
 
-#include "connectors/kafka/client.h"
-#include "connectors/kafka/options.h"
-#include "connectors/sink.h"
-
 namespace flott::kafka {
 
 /// Produces the records of one subtask.
 ///
-/// write() hands copies to librdkafka, which batches and sends on its own threads; what does not fit waits in `backlog_`
-/// and makes the writer busy. Only failed deliveries are reported (a report a record would cost more than the
-/// sending); whether all is acknowledged is librdkafka's own count of what it still holds.
-/// One thread serves its events and wakes the task: it and the task share `failure_` under `mutex_` and the atomics.
+/// write() hands copies to librdkafka, which batches and sends on its own threads; what does not
+/// fit waits in `backlog_` and makes the writer busy. Only failed deliveries are reported (a report
+/// a record would cost more than the sending); whether all is acknowledged is librdkafka's own
+/// count of what it still holds. One thread serves its events and wakes the task: it and the task
+/// share `failure_` under `mutex_` and the atomics.
 class KafkaWriter final : public SinkWriter, private ClientEvents {
  public:
   KafkaWriter(std::shared_ptr<const SinkOptions> options, const SinkWriterContext& context);
@@ -43,8 +44,10 @@ class KafkaWriter final : public SinkWriter, private ClientEvents {
   rd_kafka_topic_t* topic_of(std::string_view name);
   void throw_failure();
   void fail(Error error);
-  std::string explain(const std::string& topic, std::int32_t partition,
-                      rd_kafka_resp_err_t code, std::string_view text) const;
+  std::string explain(const std::string& topic,
+                      std::int32_t partition,
+                      rd_kafka_resp_err_t code,
+                      std::string_view text) const;
 
   void on_error(rd_kafka_resp_err_t code, std::string_view text) override;
   void on_statistics(std::string_view json) override;

@@ -12,7 +12,9 @@ MockCluster::MockCluster(int brokers) {
   }
 }
 
-MockCluster::~MockCluster() { rd_kafka_mock_cluster_destroy(cluster_); }
+MockCluster::~MockCluster() {
+  rd_kafka_mock_cluster_destroy(cluster_);
+}
 
 std::string MockCluster::bootstrap_servers() const {
   return rd_kafka_mock_cluster_bootstraps(cluster_);

@@ -1,16 +1,17 @@
 #pragma once
 
+#include "connectors/kafka/client.h"
+
 #include <librdkafka/rdkafka.h>
 #include <librdkafka/rdkafka_mock.h>
 
 #include <string>
 
-#include "connectors/kafka/client.h"
-
 namespace flott::kafka {
 
-/// Brokers inside this process (librdkafka's mock cluster): for tests and the demo, no evidence about loss. Ports are
-/// ephemeral, on 127.0.0.1. Bounded memory: a partition keeps its newest 5 MB / 100,000 records. Ends with the object.
+/// Brokers inside this process (librdkafka's mock cluster): for tests and the demo, no evidence
+/// about loss. Ports are ephemeral, on 127.0.0.1. Bounded memory: a partition keeps its newest 5 MB
+/// / 100,000 records. Ends with the object.
 class MockCluster {
  public:
   explicit MockCluster(int brokers = 1);
@@ -32,8 +33,8 @@ class MockCluster {
 
 }  // namespace flott::kafka
 
-/// The same for programs that load the plugin at run time (the demo's broker process, Python's ctypes).
-/// Functions return null / -1 on failure; nothing is thrown.
+/// The same for programs that load the plugin at run time (the demo's broker process, Python's
+/// ctypes). Functions return null / -1 on failure; nothing is thrown.
 extern "C" {
 void* flott_mock_cluster_start(int brokers);
 /// Valid until the cluster is stopped.

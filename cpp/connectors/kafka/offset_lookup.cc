@@ -1,9 +1,9 @@
 #include "connectors/kafka/offset_lookup.h"
 
+#include "base/clock.h"
+
 #include <algorithm>
 #include <regex>
-
-#include "base/clock.h"
 
 namespace flott::kafka {
 namespace {
@@ -31,7 +31,8 @@ OffsetLookup::OffsetLookup(const SourceOptions& options) : options_(options) {
 
 /// Calls `attempt` (true: done) until it is done, the time is up or the job is cancelled (false).
 template <typename Attempt>
-bool OffsetLookup::retry(std::string_view what, const Cancelled& cancelled,
+bool OffsetLookup::retry(std::string_view what,
+                         const Cancelled& cancelled,
                          const Attempt& attempt) {
   const std::int64_t deadline = monotonic_ns() + options_.startup_timeout_ms * 1'000'000;
   while (!cancelled || !cancelled()) {
@@ -61,8 +62,7 @@ std::vector<TopicPartition> OffsetLookup::partitions(const Cancelled& cancelled)
   const bool by_pattern = !options_.topic_pattern.empty();
   const std::regex pattern(options_.topic_pattern);
   const std::int64_t unknown_deadline =
-      monotonic_ns() +
-      std::min(kUnknownTopicGraceMs, options_.startup_timeout_ms) * 1'000'000;
+      monotonic_ns() + std::min(kUnknownTopicGraceMs, options_.startup_timeout_ms) * 1'000'000;
   std::string what = "cannot read the partitions of ";
   for (const std::string& topic : wanted) {
     what += (topic == wanted.front() ? "topic '" : ", '") + topic + "'";
@@ -84,8 +84,9 @@ std::vector<TopicPartition> OffsetLookup::partitions(const Cancelled& cancelled)
     for (int i = 0; i < raw->topic_cnt; ++i) {
       const rd_kafka_metadata_topic_t& topic = raw->topics[i];
       const std::string name = topic.topic;
-      const bool selected = by_pattern ? std::regex_match(name, pattern)
-                                       : std::find(wanted.begin(), wanted.end(), name) != wanted.end();
+      const bool selected = by_pattern
+                                ? std::regex_match(name, pattern)
+                                : std::find(wanted.begin(), wanted.end(), name) != wanted.end();
       if (!selected) {
         continue;
       }
@@ -94,7 +95,9 @@ std::vector<TopicPartition> OffsetLookup::partitions(const Cancelled& cancelled)
           throw_error(ErrorKind::kExternal,
                       "the topic '{}' does not exist on the Kafka brokers '{}' ({}); create it, or "
                       "check the option 'topics'",
-                      name, options_.bootstrap_servers, rd_kafka_err2str(topic.err));
+                      name,
+                      options_.bootstrap_servers,
+                      rd_kafka_err2str(topic.err));
         }
         continue;
       }
@@ -102,8 +105,11 @@ std::vector<TopicPartition> OffsetLookup::partitions(const Cancelled& cancelled)
         continue;
       }
       if (topic.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        throw_error(ErrorKind::kExternal, "the topic '{}' cannot be read from the Kafka brokers '{}': {}",
-                    name, options_.bootstrap_servers, rd_kafka_err2str(topic.err));
+        throw_error(ErrorKind::kExternal,
+                    "the topic '{}' cannot be read from the Kafka brokers '{}': {}",
+                    name,
+                    options_.bootstrap_servers,
+                    rd_kafka_err2str(topic.err));
       }
       ++known;
       for (int p = 0; p < topic.partition_cnt; ++p) {
@@ -121,7 +127,9 @@ std::vector<TopicPartition> OffsetLookup::partitions(const Cancelled& cancelled)
       throw_error(ErrorKind::kExternal,
                   "the topic '{}' has no partition {} on the Kafka brokers '{}'; check the option "
                   "'partitions'",
-                  partition.topic, partition.partition, options_.bootstrap_servers);
+                  partition.topic,
+                  partition.partition,
+                  options_.bootstrap_servers);
     }
   }
   std::vector<TopicPartition> chosen = options_.partitions;
@@ -168,8 +176,7 @@ OffsetLookup::Offsets OffsetLookup::committed(const std::vector<TopicPartition>&
       fmt::format("cannot read the committed offsets of group '{}'", options_.group_id);
   retry(what, cancelled, [&] {
     const PartitionList list = make_list(partitions, RD_KAFKA_OFFSET_INVALID);
-    if (rd_kafka_committed(client_.get(), list.get(), 2 * kSliceMs) !=
-        RD_KAFKA_RESP_ERR_NO_ERROR) {
+    if (rd_kafka_committed(client_.get(), list.get(), 2 * kSliceMs) != RD_KAFKA_RESP_ERR_NO_ERROR) {
       return false;
     }
     for (int i = 0; i < list->cnt; ++i) {

@@ -1,16 +1,16 @@
 #pragma once
 
+#include "connectors/kafka/client.h"
+#include "connectors/kafka/options.h"
+
 #include <functional>
 #include <map>
 #include <vector>
 
-#include "connectors/kafka/client.h"
-#include "connectors/kafka/options.h"
-
 namespace flott::kafka {
 
-/// Asks the brokers for partitions and offsets, with retries until `startup.timeout.ms`. Blocks; used by the
-/// coordinator's thread. Throws kExternal naming topic, brokers and setting.
+/// Asks the brokers for partitions and offsets, with retries until `startup.timeout.ms`. Blocks;
+/// used by the coordinator's thread. Throws kExternal naming topic, brokers and setting.
 class OffsetLookup {
  public:
   using Cancelled = std::function<bool()>;
@@ -20,9 +20,11 @@ class OffsetLookup {
 
   /// The partitions the options select, in order. Empty when cancelled.
   std::vector<TopicPartition> partitions(const Cancelled& cancelled);
-  /// Offsets at `timestamp_ms`, or RD_KAFKA_OFFSET_END (-1) for the current end, RD_KAFKA_OFFSET_BEGINNING (-2)
-  /// for the start. A partition without a record at or after the time has no entry.
-  Offsets offsets_at(const std::vector<TopicPartition>& partitions, std::int64_t timestamp_ms,
+  /// Offsets at `timestamp_ms`, or RD_KAFKA_OFFSET_END (-1) for the current end,
+  /// RD_KAFKA_OFFSET_BEGINNING (-2) for the start. A partition without a record at or after the
+  /// time has no entry.
+  Offsets offsets_at(const std::vector<TopicPartition>& partitions,
+                     std::int64_t timestamp_ms,
                      const Cancelled& cancelled);
   /// The group's committed offsets; a partition without has no entry.
   Offsets committed(const std::vector<TopicPartition>& partitions, const Cancelled& cancelled);

@@ -1,10 +1,10 @@
 #include "connectors/kafka/options.h"
 
-#include <charconv>
-#include <regex>
-
 #include "base/log.h"
 #include "connectors/kafka/properties.h"
+
+#include <charconv>
+#include <regex>
 
 namespace flott::kafka {
 namespace {
@@ -25,7 +25,9 @@ TopicPartition parse_partition(const std::string& option, const std::string& tex
       !parse_number(std::string_view(text).substr(colon + 1), partition.partition) ||
       partition.partition < 0) {
     throw_error(ErrorKind::kInvalidArgument,
-                "the option '{}' must be a list of topic:partition, but has '{}'", option, text);
+                "the option '{}' must be a list of topic:partition, but has '{}'",
+                option,
+                text);
   }
   partition.topic = text.substr(0, colon);
   return partition;
@@ -40,7 +42,8 @@ std::map<TopicPartition, std::int64_t> parse_offsets(const Options& options,
     if (colon == std::string::npos ||
         !parse_number(std::string_view(text).substr(colon + 1), offset)) {
       throw_error(ErrorKind::kInvalidArgument,
-                  "the option '{}' must be a list of topic:partition:offset, but has '{}'", option,
+                  "the option '{}' must be a list of topic:partition:offset, but has '{}'",
+                  option,
                   text);
     }
     offsets[parse_partition(option, text.substr(0, colon))] = offset;
@@ -49,7 +52,9 @@ std::map<TopicPartition, std::int64_t> parse_offsets(const Options& options,
 }
 
 template <typename Mode>
-Mode parse_mode(const Options& options, const std::string& option, const std::string& fallback,
+Mode parse_mode(const Options& options,
+                const std::string& option,
+                const std::string& fallback,
                 std::initializer_list<std::pair<const char*, Mode>> modes) {
   const std::string text = options.get(option, fallback);
   std::string known;
@@ -59,8 +64,11 @@ Mode parse_mode(const Options& options, const std::string& option, const std::st
     }
     known += (known.empty() ? "" : ", ") + std::string(name);
   }
-  throw_error(ErrorKind::kInvalidArgument, "the option '{}' must be one of {}, but is '{}'", option,
-              known, text);
+  throw_error(ErrorKind::kInvalidArgument,
+              "the option '{}' must be one of {}, but is '{}'",
+              option,
+              known,
+              text);
 }
 
 /// A misspelt option must not be silently without effect.
@@ -75,8 +83,10 @@ void check_names(const Options& options) {
       for (const OptionInfo& info : option_table()) {
         names += (names.empty() ? "" : ", ") + std::string(info.name);
       }
-      throw_error(ErrorKind::kInvalidArgument, "the Kafka connector has no option '{}'; it has: {}",
-                  name, names);
+      throw_error(ErrorKind::kInvalidArgument,
+                  "the Kafka connector has no option '{}'; it has: {}",
+                  name,
+                  names);
     }
   }
 }
@@ -100,30 +110,58 @@ std::string to_string(const TopicPartition& partition) {
 const std::vector<OptionInfo>& option_table() {
   static const std::vector<OptionInfo> table = {
       {"bootstrap.servers", "list", "", "Brokers to ask first, host:port. Required."},
-      {"startup.timeout.ms", "int", "10000", "How long brokers, topics and offsets may take to answer at start."},
+      {"startup.timeout.ms",
+       "int",
+       "10000",
+       "How long brokers, topics and offsets may take to answer at start."},
       {"topics", "list", "", "Source: topics to read. One of topics, topic-pattern, partitions."},
       {"topic-pattern", "regex", "", "Source: topics whose whole name matches."},
       {"partitions", "list", "", "Source: topic:partition, to read just these."},
       {"group.id", "string", "", "Source: group whose offsets are read (committed) and committed."},
-      {"scan.startup", "enum", "earliest", "Source: earliest, latest, committed, timestamp, offsets."},
-      {"scan.startup.reset", "enum", "by mode",
-       "Source: earliest, latest or none where there is no such offset (default: earliest for earliest and offsets, "
+      {"scan.startup",
+       "enum",
+       "earliest",
+       "Source: earliest, latest, committed, timestamp, offsets."},
+      {"scan.startup.reset",
+       "enum",
+       "by mode",
+       "Source: earliest, latest or none where there is no such offset (default: earliest for "
+       "earliest and offsets, "
        "latest for latest, none for committed and timestamp)."},
       {"scan.startup.timestamp-ms", "int", "", "Source: first record at or after this time."},
       {"scan.startup.offsets", "list", "", "Source: topic:partition:offset."},
-      {"scan.bounded", "enum", "none", "Source: where to stop: none, latest, committed, timestamp, offsets."},
-      {"scan.bounded.timestamp-ms", "int", "", "Source: stop before the first record at or after this time."},
+      {"scan.bounded",
+       "enum",
+       "none",
+       "Source: where to stop: none, latest, committed, timestamp, offsets."},
+      {"scan.bounded.timestamp-ms",
+       "int",
+       "",
+       "Source: stop before the first record at or after this time."},
       {"scan.bounded.offsets", "list", "", "Source: topic:partition:offset, exclusive."},
-      {"scan.bounded.as-stream", "bool", "false",
+      {"scan.bounded.as-stream",
+       "bool",
+       "false",
        "Source: stop as scan.bounded says, but count as unbounded (set_unbounded)."},
-      {"partition.discovery.interval.ms", "int", kDiscoveryDefault,
+      {"partition.discovery.interval.ms",
+       "int",
+       kDiscoveryDefault,
        "Source: how often to look for new partitions; 0 or less: never. Off for bounded sources."},
-      {"commit.offsets.on.checkpoint", "bool", "true", "Source: commit to group.id when a checkpoint is complete."},
-      {"deserializer", "enum", "value-only", "Source: value-only: the format decodes the record's value."},
+      {"commit.offsets.on.checkpoint",
+       "bool",
+       "true",
+       "Source: commit to group.id when a checkpoint is complete."},
+      {"deserializer",
+       "enum",
+       "value-only",
+       "Source: value-only: the format decodes the record's value."},
       {"format", "string", "string", "Source: format of the values; its options below format."},
       {"topic", "string", "", "Sink: topic of records that name none."},
       {"delivery.guarantee", "enum", "at-least-once", "Sink: none, at-least-once."},
-      {"buffer.records", "int", "200000", "Sink: records waiting for the broker before the task waits."},
+      {"buffer.records",
+       "int",
+       "200000",
+       "Sink: records waiting for the broker before the task waits."},
   };
   return table;
 }
@@ -141,10 +179,11 @@ SourceOptions SourceOptions::parse(const Options& options) {
   const int ways = (out.topics.empty() ? 0 : 1) + (out.topic_pattern.empty() ? 0 : 1) +
                    (out.partitions.empty() ? 0 : 1);
   if (ways != 1) {
-    throw_error(ErrorKind::kInvalidArgument,
-                "a Kafka source needs exactly one of 'topics', 'topic-pattern' and 'partitions', but "
-                "{} are set",
-                ways);
+    throw_error(
+        ErrorKind::kInvalidArgument,
+        "a Kafka source needs exactly one of 'topics', 'topic-pattern' and 'partitions', but "
+        "{} are set",
+        ways);
   }
   if (!out.topic_pattern.empty()) {
     try {
@@ -152,10 +191,13 @@ SourceOptions SourceOptions::parse(const Options& options) {
     } catch (const std::regex_error& error) {
       throw_error(ErrorKind::kInvalidArgument,
                   "the option 'topic-pattern' is no regular expression: '{}': {}",
-                  out.topic_pattern, error.what());
+                  out.topic_pattern,
+                  error.what());
     }
   }
-  out.start = parse_mode<StartMode>(options, "scan.startup", "earliest",
+  out.start = parse_mode<StartMode>(options,
+                                    "scan.startup",
+                                    "earliest",
                                     {{"earliest", StartMode::kEarliest},
                                      {"latest", StartMode::kLatest},
                                      {"committed", StartMode::kCommitted},
@@ -167,8 +209,11 @@ SourceOptions SourceOptions::parse(const Options& options) {
   } else if (out.start == StartMode::kLatest) {
     reset = "latest";
   }
-  out.reset = parse_mode<std::string>(options, "scan.startup.reset", reset,
-                                      {{"earliest", "earliest"}, {"latest", "latest"}, {"none", "none"}});
+  out.reset =
+      parse_mode<std::string>(options,
+                              "scan.startup.reset",
+                              reset,
+                              {{"earliest", "earliest"}, {"latest", "latest"}, {"none", "none"}});
   if (out.start == StartMode::kTimestamp) {
     options.get("scan.startup.timestamp-ms");
     out.start_timestamp_ms = options.get_int("scan.startup.timestamp-ms", 0);
@@ -177,7 +222,9 @@ SourceOptions SourceOptions::parse(const Options& options) {
     options.get("scan.startup.offsets");
     out.start_offsets = parse_offsets(options, "scan.startup.offsets");
   }
-  out.stop = parse_mode<StopMode>(options, "scan.bounded", "none",
+  out.stop = parse_mode<StopMode>(options,
+                                  "scan.bounded",
+                                  "none",
                                   {{"none", StopMode::kNone},
                                    {"latest", StopMode::kLatest},
                                    {"committed", StopMode::kCommitted},
@@ -239,9 +286,10 @@ SinkOptions SinkOptions::parse(const Options& options) {
   out.topic = options.get("topic", "");
   const std::string guarantee = options.get("delivery.guarantee", "at-least-once");
   if (guarantee == "exactly-once") {
-    throw_error(ErrorKind::kInvalidArgument,
-                "'delivery.guarantee' = 'exactly-once' is not available yet: Kafka transactions come "
-                "with the fault-tolerance release; use 'at-least-once' until then");
+    throw_error(
+        ErrorKind::kInvalidArgument,
+        "'delivery.guarantee' = 'exactly-once' is not available yet: Kafka transactions come "
+        "with the fault-tolerance release; use 'at-least-once' until then");
   }
   if (guarantee != "none" && guarantee != "at-least-once") {
     throw_error(ErrorKind::kInvalidArgument,

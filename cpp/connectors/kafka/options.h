@@ -1,14 +1,14 @@
 #pragma once
 
+#include "connectors/kafka/client.h"
+#include "connectors/options.h"
+#include "formats/format.h"
+
 #include <cstdint>
 #include <map>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "connectors/kafka/client.h"
-#include "connectors/options.h"
-#include "formats/format.h"
 
 namespace flott::kafka {
 

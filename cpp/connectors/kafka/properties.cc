@@ -1,10 +1,10 @@
 #include "connectors/kafka/properties.h"
 
+#include "base/log.h"
+
 #include <cstring>
 #include <mutex>
 #include <set>
-
-#include "base/log.h"
 
 namespace flott::kafka {
 namespace {
@@ -40,7 +40,9 @@ void refuse_java_store(const std::string& name, const std::string& value, const 
     throw_error(ErrorKind::kInvalidArgument,
                 "'{}' = '{}' is a Java key store, which only Java reads; give {} "
                 "(keytool -exportcert -rfc, or openssl pkcs12, converts it)",
-                name, value, instead);
+                name,
+                value,
+                instead);
   }
 }
 
@@ -59,9 +61,13 @@ void convert_keystore(const std::string& name, const std::string& value, ClientS
   out["ssl.key.location"] = value;
 }
 
-void convert_store_type(const std::string& name, const std::string& value, ClientSettings& /*out*/) {
+void convert_store_type(const std::string& name,
+                        const std::string& value,
+                        ClientSettings& /*out*/) {
   if (lower(value) == "jks") {
-    throw_error(ErrorKind::kInvalidArgument, "'{}' = '{}' is only read by Java; use PEM files", name,
+    throw_error(ErrorKind::kInvalidArgument,
+                "'{}' = '{}' is only read by Java; use PEM files",
+                name,
                 value);
   }
 }
@@ -105,7 +111,8 @@ void convert_jaas(const std::string& name, const std::string& value, ClientSetti
                      value.find("ScramLoginModule") != std::string::npos;
   if (!known) {
     throw_error(ErrorKind::kInvalidArgument,
-                "'{}' must name PlainLoginModule or ScramLoginModule with username and password", name);
+                "'{}' must name PlainLoginModule or ScramLoginModule with username and password",
+                name);
   }
   out["sasl.username"] = jaas_option(value, "username");
   out["sasl.password"] = jaas_option(value, "password");
@@ -114,7 +121,8 @@ void convert_jaas(const std::string& name, const std::string& value, ClientSetti
   }
 }
 
-void convert_identification(const std::string& /*name*/, const std::string& value,
+void convert_identification(const std::string& /*name*/,
+                            const std::string& value,
                             ClientSettings& out) {
   out["ssl.endpoint.identification.algorithm"] = value.empty() ? "none" : lower(value);
 }
@@ -122,8 +130,10 @@ void convert_identification(const std::string& /*name*/, const std::string& valu
 void convert_offset_reset(const std::string& name, const std::string& value, ClientSettings& out) {
   const std::string reset = lower(value);
   if (reset != "earliest" && reset != "latest" && reset != "none") {
-    throw_error(ErrorKind::kInvalidArgument, "'{}' must be earliest, latest or none, but is '{}'",
-                name, value);
+    throw_error(ErrorKind::kInvalidArgument,
+                "'{}' must be earliest, latest or none, but is '{}'",
+                name,
+                value);
   }
   out["auto.offset.reset"] = reset == "none" ? "error" : reset;
 }
@@ -131,7 +141,8 @@ void convert_offset_reset(const std::string& name, const std::string& value, Cli
 void convert_acks(const std::string& /*name*/, const std::string& value, ClientSettings& out) {
   out["acks"] = value;
   if (value != "all" && value != "-1") {
-    // As the Java client does: weaker acknowledgements switch idempotence off unless it was asked for.
+    // As the Java client does: weaker acknowledgements switch idempotence off unless it was asked
+    // for.
     out.emplace("enable.idempotence", "false");
   }
 }
@@ -169,7 +180,8 @@ constexpr Property kProperties[] = {
     {"retries", "message.send.max.retries", Scope::kProducer},
     {"delivery.timeout.ms", "delivery.timeout.ms", Scope::kProducer},
     {"transaction.timeout.ms", "transaction.timeout.ms", Scope::kProducer},
-    {"max.in.flight.requests.per.connection", "max.in.flight.requests.per.connection",
+    {"max.in.flight.requests.per.connection",
+     "max.in.flight.requests.per.connection",
      Scope::kProducer},
     // Renamed.
     {"fetch.max.wait.ms", "fetch.wait.max.ms", Scope::kConsumer},
@@ -242,8 +254,10 @@ void warn_unknown_once(const std::string& name) {
       return;
     }
   }
-  log(LogLevel::kWarn, "flott.kafka",
-      "the Kafka setting '{}' is not known and has no effect; check its spelling", name);
+  log(LogLevel::kWarn,
+      "flott.kafka",
+      "the Kafka setting '{}' is not known and has no effect; check its spelling",
+      name);
 }
 
 }  // namespace

@@ -24,7 +24,9 @@ SplitPosition SplitPosition::decode(const SourceSplit& split) {
   if (const std::uint8_t version = reader.u8(); version != kVersion) {
     throw_error(ErrorKind::kExternal,
                 "the stored position of Kafka partition '{}' has version {}, this program reads {}",
-                split.id, version, kVersion);
+                split.id,
+                version,
+                kVersion);
   }
   SplitPosition out;
   out.partition.topic = reader.string();

@@ -1,15 +1,16 @@
 #pragma once
 
-#include <cstdint>
-#include <string>
-
 #include "connectors/kafka/options.h"
 #include "connectors/source.h"
 
+#include <cstdint>
+#include <string>
+
 namespace flott::kafka {
 
-/// Where a partition is read. Bytes: version u8 = 1, topic string, partition u32, next i64, stop i64,
-/// finished u8 (base/bytes.h). `next` may be RD_KAFKA_OFFSET_BEGINNING until the first record was read.
+/// Where a partition is read. Bytes: version u8 = 1, topic string, partition u32, next i64, stop
+/// i64, finished u8 (base/bytes.h). `next` may be RD_KAFKA_OFFSET_BEGINNING until the first record
+/// was read.
 struct SplitPosition {
   TopicPartition partition;
   std::int64_t next = -2;

@@ -1,15 +1,15 @@
 #include "connectors/print/print_sink.h"
 
-#include <cstdio>
-#include <mutex>
-
 #include "connectors/print/value_text.h"
 #include "types/host.h"
+
+#include <cstdio>
+#include <mutex>
 
 namespace flott {
 namespace {
 
-std::mutex g_function_mutex;                       // NOLINT: process-wide by nature
+std::mutex g_function_mutex;                      // NOLINT: process-wide by nature
 std::shared_ptr<const PrintFunction> g_function;  // NOLINT
 
 void print(std::string_view lines, bool to_stderr) {
@@ -74,8 +74,8 @@ PrintSink::PrintSink(LogicalTypePtr stream_type, std::string identifier, bool to
     : type_(std::move(stream_type)), identifier_(std::move(identifier)), to_stderr_(to_stderr) {}
 
 std::unique_ptr<Sink> PrintSink::from_options(const Options& options, const LogicalTypePtr& type) {
-  return std::make_unique<PrintSink>(type, options.get("print-identifier", ""),
-                                     options.get_bool("standard-error", false));
+  return std::make_unique<PrintSink>(
+      type, options.get("print-identifier", ""), options.get_bool("standard-error", false));
 }
 
 std::unique_ptr<SinkWriter> PrintSink::create_writer(const SinkWriterContext& context) {

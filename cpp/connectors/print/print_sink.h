@@ -1,10 +1,10 @@
 #pragma once
 
-#include <functional>
-#include <string_view>
-
 #include "connectors/options.h"
 #include "connectors/sink.h"
+
+#include <functional>
+#include <string_view>
 
 namespace flott {
 
@@ -12,8 +12,8 @@ namespace flott {
 using PrintFunction = std::function<void(std::string_view lines, bool to_stderr)>;
 
 /// Replaces the process's print function (bindings route to `sys.stdout`, so that pytest and
-/// notebooks see it); empty = the C standard streams. Thread-safe. The function is called on task threads, without
-/// engine locks.
+/// notebooks see it); empty = the C standard streams. Thread-safe. The function is called on task
+/// threads, without engine locks.
 void set_print_function(PrintFunction function);
 
 /// `DataStream.print()`: a line a record. The prefix is `3> ` or `name:3> ` when the sink's

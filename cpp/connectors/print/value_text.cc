@@ -1,13 +1,13 @@
 #include "connectors/print/value_text.h"
 
+#include "types/batch.h"
+#include "types/host.h"
+
 #include <fmt/format.h>
 
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
-
-#include "types/batch.h"
-#include "types/host.h"
 
 namespace flott {
 namespace {
@@ -57,11 +57,14 @@ CivilDay civil_day(std::int64_t days) {
       day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
   const unsigned shifted = (5 * day_of_year + 2) / 153;
   const unsigned month = shifted < 10 ? shifted + 3 : shifted - 9;
-  return {static_cast<std::int64_t>(year_of_era) + era * 400 + (month <= 2 ? 1 : 0), month,
+  return {static_cast<std::int64_t>(year_of_era) + era * 400 + (month <= 2 ? 1 : 0),
+          month,
           day_of_year - (153 * shifted + 2) / 5 + 1};
 }
 
-std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
+std::int64_t floor_div(std::int64_t a, std::int64_t b) {
+  return a / b - (a % b < 0 ? 1 : 0);
+}
 
 void append_date(std::int64_t days, std::string& out) {
   const CivilDay day = civil_day(days);
@@ -101,7 +104,9 @@ void append_timestamp(const Value& value, bool instant, std::string& out) {
   }
 }
 
-const LogicalType& any_type() { return *LogicalType::object(); }
+const LogicalType& any_type() {
+  return *LogicalType::object();
+}
 
 const LogicalType& child_of(const LogicalType& type, std::size_t i) {
   return i < type.children().size() ? *type.children()[i] : any_type();
@@ -160,8 +165,9 @@ void append_java_double(double value, bool single, std::string& out) {
   const double magnitude = std::fabs(value);
   const bool plain = magnitude >= 1e-3 && magnitude < 1e7;
   const auto format = plain ? std::chars_format::fixed : std::chars_format::scientific;
-  const auto result = single ? std::to_chars(text, text + sizeof text, static_cast<float>(value), format)
-                             : std::to_chars(text, text + sizeof text, value, format);
+  const auto result =
+      single ? std::to_chars(text, text + sizeof text, static_cast<float>(value), format)
+             : std::to_chars(text, text + sizeof text, value, format);
   const std::string digits(text, result.ptr);
   if (plain) {
     out += digits;
@@ -279,9 +285,8 @@ void append_printed(const Value& value, const LogicalType& type, std::string& ou
     append_java(value, type, out);
     return;
   }
-  const RowKind kind = value.kind() == ValueKind::kBatchRow
-                           ? value.as_batch().kind_at(value.aux())
-                           : value.as_row().kind;
+  const RowKind kind = value.kind() == ValueKind::kBatchRow ? value.as_batch().kind_at(value.aux())
+                                                            : value.as_row().kind;
   out += short_string(kind);
   out.push_back('[');
   for (std::size_t i = 0; i < value.field_count(); ++i) {

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <string>
-
 #include "types/logical_type.h"
 #include "types/value.h"
+
+#include <string>
 
 namespace flott {
 

@@ -1,8 +1,8 @@
 #include "connectors/sequence/number_sequence_source.h"
 
-#include <algorithm>
-
 #include "base/bytes.h"
+
+#include <algorithm>
 
 namespace flott {
 namespace {
@@ -36,7 +36,8 @@ class NumberSequenceReader final : public SourceReader {
       BytesReader reader(split.position);
       if (reader.u8() != kPositionVersion) {
         throw_error(ErrorKind::kExternal,
-                    "the position of split '{}' was written by another version", split.id);
+                    "the position of split '{}' was written by another version",
+                    split.id);
       }
       Range range;
       range.id = split.id;
@@ -109,11 +110,12 @@ NumberSequenceSource::NumberSequenceSource(std::int64_t from, std::int64_t to, i
   if (from > to) {
     throw_error(ErrorKind::kInvalidArgument,
                 "a number sequence must not start after its end, but starts at {} and ends at {}",
-                from, to);
+                from,
+                to);
   }
   if (splits < 1) {
-    throw_error(ErrorKind::kInvalidArgument, "a number sequence needs at least one split, not {}",
-                splits);
+    throw_error(
+        ErrorKind::kInvalidArgument, "a number sequence needs at least one split, not {}", splits);
   }
 }
 

@@ -5,8 +5,8 @@
 
 namespace flott {
 
-/// The numbers from `from` to `to`, both included, as one BIGINT column (Flink's NumberSequenceSource).
-/// Splits are sub-ranges of nearly equal length; bounded.
+/// The numbers from `from` to `to`, both included, as one BIGINT column (Flink's
+/// NumberSequenceSource). Splits are sub-ranges of nearly equal length; bounded.
 class NumberSequenceSource final : public Source {
  public:
   /// Throws kInvalidArgument when `from > to` or `splits < 1`.

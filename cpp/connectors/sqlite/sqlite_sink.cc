@@ -1,13 +1,13 @@
 #include "connectors/sqlite/sqlite_sink.h"
 
+#include "connectors/print/value_text.h"
+#include "connectors/registry.h"
+
 #include <sqlite3.h>
 
 #include <algorithm>
 #include <memory>
 #include <vector>
-
-#include "connectors/print/value_text.h"
-#include "connectors/registry.h"
 
 namespace flott {
 namespace {
@@ -70,8 +70,8 @@ class SqliteWriter final : public SinkWriter {
 
   void open() override {
     sqlite3* handle = nullptr;
-    const int code = sqlite3_open_v2(path_.c_str(), &handle,
-                                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
+    const int code = sqlite3_open_v2(
+        path_.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
     database_.reset(handle);
     check(code, "open");
     // Subtasks write the same file in turn.
@@ -107,7 +107,8 @@ class SqliteWriter final : public SinkWriter {
     upsert_ = prepare(upsert);
   }
 
-  // Rows wait here, not in an open transaction: that would lock out all others who write to the file.
+  // Rows wait here, not in an open transaction: that would lock out all others who write to the
+  // file.
   void write(const BatchPtr& batch) override {
     if (pending_ == 0) {
       due_ms_ = clock_.now_ms() + flush_interval_ms_;
@@ -138,8 +139,11 @@ class SqliteWriter final : public SinkWriter {
   void check(int code, const char* what) const {
     if (code != SQLITE_OK && code != SQLITE_DONE && code != SQLITE_ROW) {
       throw Error(ErrorKind::kExternal,
-                  fmt::format("cannot {} the table '{}' of the SQLite file '{}': {}", what, table_,
-                              path_, sqlite3_errmsg(database_.get())),
+                  fmt::format("cannot {} the table '{}' of the SQLite file '{}': {}",
+                              what,
+                              table_,
+                              path_,
+                              sqlite3_errmsg(database_.get())),
                   code == SQLITE_BUSY ? Retryable::kYes : Retryable::kNo);
     }
   }
@@ -188,8 +192,10 @@ class SqliteWriter final : public SinkWriter {
     }
     int index = 1;
     for (const std::string& key : keys_) {
-      bind(delete_.get(), index++,
-           batch.column(static_cast<std::size_t>(type_->field_index(key))), row);
+      bind(delete_.get(),
+           index++,
+           batch.column(static_cast<std::size_t>(type_->field_index(key))),
+           row);
     }
     step(delete_.get());
   }
@@ -202,14 +208,14 @@ class SqliteWriter final : public SinkWriter {
     switch (column.type->kind()) {
       case TypeKind::kString: {
         const std::string_view text = column.string_at(row);
-        sqlite3_bind_text(statement, index, text.data(), static_cast<int>(text.size()),
-                          SQLITE_TRANSIENT);
+        sqlite3_bind_text(
+            statement, index, text.data(), static_cast<int>(text.size()), SQLITE_TRANSIENT);
         return;
       }
       case TypeKind::kBytes: {
         const std::string_view bytes = column.string_at(row);
-        sqlite3_bind_blob(statement, index, bytes.data(), static_cast<int>(bytes.size()),
-                          SQLITE_TRANSIENT);
+        sqlite3_bind_blob(
+            statement, index, bytes.data(), static_cast<int>(bytes.size()), SQLITE_TRANSIENT);
         return;
       }
       default:
@@ -231,8 +237,8 @@ class SqliteWriter final : public SinkWriter {
       default: {
         std::string text;
         append_java(value, *column.type, text);
-        sqlite3_bind_text(statement, index, text.data(), static_cast<int>(text.size()),
-                          SQLITE_TRANSIENT);
+        sqlite3_bind_text(
+            statement, index, text.data(), static_cast<int>(text.size()), SQLITE_TRANSIENT);
       }
     }
   }
@@ -267,14 +273,15 @@ SqliteSink::SqliteSink(const Options& options, LogicalTypePtr type)
   }
   for (const std::string& key : options.get_list("key")) {
     if (type_->field_index(key) < 0) {
-      throw_error(ErrorKind::kInvalidArgument, "the option 'key' names '{}', which is no field of {}",
-                  key, type_->to_string());
+      throw_error(ErrorKind::kInvalidArgument,
+                  "the option 'key' names '{}', which is no field of {}",
+                  key,
+                  type_->to_string());
     }
   }
 }
 
-std::unique_ptr<Sink> SqliteSink::from_options(const Options& options,
-                                               const LogicalTypePtr& type) {
+std::unique_ptr<Sink> SqliteSink::from_options(const Options& options, const LogicalTypePtr& type) {
   return std::make_unique<SqliteSink>(options, type);
 }
 

@@ -4,15 +4,18 @@
 
 namespace flott::heap {
 
-HeapAppendingState::HeapAppendingState(Core& core, std::uint32_t index,
+HeapAppendingState::HeapAppendingState(Core& core,
+                                       std::uint32_t index,
                                        const StateDescriptor& descriptor)
     : SingleValueSlot(core, index, descriptor),
       reduce_(descriptor.kind == StateKind::kReducing ? descriptor.reduce : nullptr),
       aggregate_(descriptor.kind == StateKind::kAggregating ? descriptor.aggregate : nullptr) {
   const bool reducing = descriptor.kind == StateKind::kReducing;
   if (reducing ? reduce_ == nullptr : aggregate_ == nullptr) {
-    throw_error(ErrorKind::kInvalidArgument, "state '{}' needs {}; give one in its descriptor",
-                name_, reducing ? "a reduce function" : "an aggregate function");
+    throw_error(ErrorKind::kInvalidArgument,
+                "state '{}' needs {}; give one in its descriptor",
+                name_,
+                reducing ? "a reduce function" : "an aggregate function");
   }
 }
 

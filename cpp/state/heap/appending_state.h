@@ -1,14 +1,14 @@
 #pragma once
 
+#include "state/heap/value_state.h"
+
 #include <memory>
 #include <vector>
 
-#include "state/heap/value_state.h"
-
 namespace flott::heap {
 
-/// Reducing and aggregating state. The accumulator belongs to the state: what is isolated is what goes in, so that
-/// an aggregate may grow one accumulator in place without a copy a record.
+/// Reducing and aggregating state. The accumulator belongs to the state: what is isolated is what
+/// goes in, so that an aggregate may grow one accumulator in place without a copy a record.
 class HeapAppendingState final : public SingleValueSlot, public AppendingState {
  public:
   HeapAppendingState(Core& core, std::uint32_t index, const StateDescriptor& descriptor);

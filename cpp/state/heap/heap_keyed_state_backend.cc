@@ -1,25 +1,28 @@
 #include "state/heap/heap_keyed_state_backend.h"
 
-#include <algorithm>
-#include <string_view>
-#include <utility>
-
 #include "base/bytes.h"
 #include "base/error.h"
 #include "state/namespace_codec.h"
 #include "types/host.h"
 
-// Grammar of a frame: all keyed state of one key group. Numbers little-endian; string, varint: base/bytes.h.
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+// Grammar of a frame: all keyed state of one key group. Numbers little-endian; string, varint:
+// base/bytes.h.
 //
 //   frame   := version:u8 (1)  states:varint state*  keys:varint key*
-//   state   := name:string  kind:u8 (StateKind)  flags:u8  value_type:string  [key_type:string, map only]
+//   state   := name:string  kind:u8 (StateKind)  flags:u8  value_type:string  [key_type:string, map
+//   only]
 //              flags: 1 = content carries access times (TTL); types: LogicalType::encode
 //   key     := canonical bytes:string  value:string (Value::encode)  slots:varint slot*
 //   slot    := state:varint (position above)  namespace (state/namespace_codec.h)  content:string
 //   content := what the state's class says (heap/*_state.h)
 //
-// The length before each content lets state that nobody declares again be carried on unread. The order of keys is
-// that of their creation. A change of this grammar raises the version; older versions stay readable.
+// The length before each content lets state that nobody declares again be carried on unread. The
+// order of keys is that of their creation. A change of this grammar raises the version; older
+// versions stay readable.
 
 namespace flott::heap {
 namespace {
@@ -55,9 +58,10 @@ const LogicalTypePtr& or_object(const LogicalTypePtr& type) {
 }
 
 std::string describe(StateKind kind, const LogicalTypePtr& key, const LogicalTypePtr& value) {
-  return key != nullptr ? fmt::format("{} state of {} to {}", kind_name(kind), key->to_string(),
-                                      value->to_string())
-                        : fmt::format("{} state of {}", kind_name(kind), value->to_string());
+  return key != nullptr
+             ? fmt::format(
+                   "{} state of {} to {}", kind_name(kind), key->to_string(), value->to_string())
+             : fmt::format("{} state of {}", kind_name(kind), value->to_string());
 }
 
 bool same_type(const LogicalTypePtr& a, const LogicalTypePtr& b) {
@@ -80,19 +84,21 @@ LogicalTypePtr decoded(std::string_view bytes) {
 template <typename Face>
 Face& HeapKeyedStateBackend::declare(const StateDescriptor& descriptor) {
   if (descriptor.name.empty()) {
-    throw Error(ErrorKind::kInvalidArgument,
-                "a state descriptor has an empty name; name the state uniquely within its operator");
+    throw Error(
+        ErrorKind::kInvalidArgument,
+        "a state descriptor has an empty name; name the state uniquely within its operator");
   }
   const LogicalTypePtr& value_type = or_object(descriptor.value_type);
   const LogicalTypePtr key_type =
       descriptor.kind == StateKind::kMap ? or_object(descriptor.key_type) : nullptr;
-  const auto known = std::find_if(states_.begin(), states_.end(),
-                                  [&](const auto& s) { return s.name == descriptor.name; });
+  const auto known = std::find_if(
+      states_.begin(), states_.end(), [&](const auto& s) { return s.name == descriptor.name; });
   if (known != states_.end()) {
     if (known->kind != descriptor.kind || !same_type(known->value_type, value_type) ||
         !same_type(known->key_type, key_type)) {
       throw_error(ErrorKind::kInvalidArgument,
-                  "state '{}' is declared as {}, but {} as {}; {}", descriptor.name,
+                  "state '{}' is declared as {}, but {} as {}; {}",
+                  descriptor.name,
                   describe(descriptor.kind, key_type, value_type),
                   known->state != nullptr ? "was declared before in the same operator"
                                           : "the checkpoint holds it",
@@ -147,8 +153,11 @@ namespace {
 
 void require_kind(const StateDescriptor& descriptor, bool fits, std::string_view wanted) {
   if (!fits) {
-    throw_error(ErrorKind::kInvalidArgument, "state '{}' is declared as {} state, but asked for as {} state",
-                descriptor.name, kind_name(descriptor.kind), wanted);
+    throw_error(ErrorKind::kInvalidArgument,
+                "state '{}' is declared as {} state, but asked for as {} state",
+                descriptor.name,
+                kind_name(descriptor.kind),
+                wanted);
   }
 }
 
@@ -167,9 +176,10 @@ MapState& HeapKeyedStateBackend::map_state(const StateDescriptor& descriptor) {
   return declare<MapState>(descriptor);
 }
 AppendingState& HeapKeyedStateBackend::appending_state(const StateDescriptor& descriptor) {
-  require_kind(descriptor,
-               descriptor.kind == StateKind::kReducing || descriptor.kind == StateKind::kAggregating,
-               "reducing or aggregating");
+  require_kind(
+      descriptor,
+      descriptor.kind == StateKind::kReducing || descriptor.kind == StateKind::kAggregating,
+      "reducing or aggregating");
   return declare<AppendingState>(descriptor);
 }
 
@@ -201,8 +211,8 @@ Key HeapKeyedStateBackend::current() const {
 
 void HeapKeyedStateBackend::for_each_key(const std::string& state_name,
                                          const std::function<void()>& visit) {
-  const auto known = std::find_if(states_.begin(), states_.end(),
-                                  [&](const auto& s) { return s.name == state_name; });
+  const auto known = std::find_if(
+      states_.begin(), states_.end(), [&](const auto& s) { return s.name == state_name; });
   if (known == states_.end()) {
     return;
   }
@@ -222,7 +232,8 @@ void HeapKeyedStateBackend::for_each_key(const std::string& state_name,
     bool has = holds(entry->slots);
     if (!has && entry->namespaces != nullptr) {
       const auto& windows = entry->namespaces->entries();
-      has = std::any_of(windows.begin(), windows.end(), [&](const auto& w) { return holds(w->slots); });
+      has = std::any_of(
+          windows.begin(), windows.end(), [&](const auto& w) { return holds(w->slots); });
     }
     if (has) {
       keys.push_back({entry->bytes, entry->hash, entry->key});
@@ -239,8 +250,8 @@ void HeapKeyedStateBackend::for_each_key(const std::string& state_name,
   }
 }
 
-bool HeapKeyedStateBackend::encode_slot(std::uint32_t index, const Window& window, const Slot& slot,
-                                        Timestamp now, std::string& out) {
+bool HeapKeyedStateBackend::encode_slot(
+    std::uint32_t index, const Window& window, const Slot& slot, Timestamp now, std::string& out) {
   scratch_.clear();
   const Registered& registered = states_[index];
   std::string_view content;
@@ -304,8 +315,8 @@ std::map<KeyGroup, std::string> HeapKeyedStateBackend::snapshot() {
   writer.u8(kFrameVersion);
   writer.varint(states_.size());
   for (const Registered& registered : states_) {
-    const bool stamped = registered.state != nullptr ? registered.state->stamped()
-                                                     : registered.restored_stamped;
+    const bool stamped =
+        registered.state != nullptr ? registered.state->stamped() : registered.restored_stamped;
     writer.string(registered.name);
     writer.u8(static_cast<std::uint8_t>(registered.kind));
     writer.u8(stamped ? kStamped : 0);
@@ -339,7 +350,8 @@ void HeapKeyedStateBackend::restore(const std::map<KeyGroup, std::string>& frame
         throw;
       }
       throw_error(ErrorKind::kExternal,
-                  "keyed state of key group {} cannot be restored: {}; restore an older checkpoint", group,
+                  "keyed state of key group {} cannot be restored: {}; restore an older checkpoint",
+                  group,
                   error.what());
     }
   }
@@ -350,8 +362,10 @@ void HeapKeyedStateBackend::restore_header(BytesReader& in, std::vector<Stored>&
   const std::uint8_t version = in.u8();
   if (version != kFrameVersion) {
     throw_error(ErrorKind::kExternal,
-                "its format version is {}, and this version of Flott reads {} (was it written by a newer one?)",
-                version, kFrameVersion);
+                "its format version is {}, and this version of Flott reads {} (was it written by a "
+                "newer one?)",
+                version,
+                kFrameVersion);
   }
   for (std::uint64_t left = in.varint(); left > 0; --left) {
     const std::string name(in.string());
@@ -369,11 +383,13 @@ void HeapKeyedStateBackend::restore_header(BytesReader& in, std::vector<Stored>&
       registered.restored_stamped = stamped;
     } else if (registered.kind != kind || !same_type(registered.value_type, value_type) ||
                !same_type(registered.key_type, key_type)) {
-      throw_error(ErrorKind::kInvalidArgument,
-                  "state '{}' is declared as {}, but the checkpoint holds it as {}; declare it as it was "
-                  "stored, or give the new state another name",
-                  name, describe(registered.kind, registered.key_type, registered.value_type),
-                  describe(kind, key_type, value_type));
+      throw_error(
+          ErrorKind::kInvalidArgument,
+          "state '{}' is declared as {}, but the checkpoint holds it as {}; declare it as it was "
+          "stored, or give the new state another name",
+          name,
+          describe(registered.kind, registered.key_type, registered.value_type),
+          describe(kind, key_type, value_type));
     }
     stored.push_back({index, stamped});
   }
@@ -398,7 +414,9 @@ void HeapKeyedStateBackend::restore_frame(KeyGroup group, std::string_view frame
     for (std::uint64_t slots = in.varint(); slots > 0; --slots) {
       const std::uint64_t position = in.varint();
       if (position >= stored.size()) {
-        throw_error(ErrorKind::kExternal, "stored bytes are damaged: state {} of {}", position,
+        throw_error(ErrorKind::kExternal,
+                    "stored bytes are damaged: state {} of {}",
+                    position,
                     stored.size());
       }
       const Window window = decode_namespace(in);
@@ -414,8 +432,10 @@ void HeapKeyedStateBackend::restore_frame(KeyGroup group, std::string_view frame
   }
 }
 
-void HeapKeyedStateBackend::restore_slot(KeyEntry& entry, const Stored& stored,
-                                         const Window& window, std::string_view content) {
+void HeapKeyedStateBackend::restore_slot(KeyEntry& entry,
+                                         const Stored& stored,
+                                         const Window& window,
+                                         std::string_view content) {
   NamespaceEntry* in = nullptr;
   if (!window.is_void()) {
     if (entry.namespaces == nullptr) {
@@ -428,8 +448,10 @@ void HeapKeyedStateBackend::restore_slot(KeyEntry& entry, const Stored& stored,
   }
   Slot& slot = (in != nullptr ? in->slots : entry.slots).at(stored.index);
   if (!slot.empty()) {
-    throw_error(ErrorKind::kExternal, "stored bytes are damaged: state '{}' of key {} occurs twice",
-                states_[stored.index].name, entry.key.to_string());
+    throw_error(ErrorKind::kExternal,
+                "stored bytes are damaged: state '{}' of key {} occurs twice",
+                states_[stored.index].name,
+                entry.key.to_string());
   }
   if (HeapState* state = states_[stored.index].state.get()) {
     BytesReader reader(content);

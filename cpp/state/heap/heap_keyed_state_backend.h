@@ -1,13 +1,13 @@
 #pragma once
 
+#include "state/heap/heap_state.h"
+#include "state/keyed_state_backend.h"
+
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "state/heap/heap_state.h"
-#include "state/keyed_state_backend.h"
 
 namespace flott::heap {
 
@@ -54,13 +54,15 @@ class HeapKeyedStateBackend final : public KeyedStateBackend {
   std::uint32_t index_of(const std::string& name, bool* is_new);
   void restore_header(BytesReader& in, std::vector<Stored>& stored);
   void restore_frame(KeyGroup group, std::string_view frame);
-  void restore_slot(KeyEntry& entry, const Stored& stored, const Window& window,
+  void restore_slot(KeyEntry& entry,
+                    const Stored& stored,
+                    const Window& window,
                     std::string_view content);
   /// Turns what was restored before the declaration into the state's own form.
   void decode_restored(std::uint32_t index);
   /// Appends a slot if anything in it is to be stored.
-  bool encode_slot(std::uint32_t index, const Window& window, const Slot& slot, Timestamp now,
-                   std::string& out);
+  bool encode_slot(
+      std::uint32_t index, const Window& window, const Slot& slot, Timestamp now, std::string& out);
 
   // Mutable: the current key's value is fetched from its entry when first asked for.
   mutable Core core_;

@@ -11,8 +11,10 @@ KeyEntry& Core::require_entry() {
   if (entry == nullptr) {
     STREAM_DCHECK(options.range.contains(key_group_of(key_hash, options.max_parallelism)),
                   "key {} is of key group {}, which is not one of this subtask's [{}, {})",
-                  key.to_string(), key_group_of(key_hash, options.max_parallelism),
-                  options.range.begin, options.range.end);
+                  key.to_string(),
+                  key_group_of(key_hash, options.max_parallelism),
+                  options.range.begin,
+                  options.range.end);
     entry = &table.insert(key_hash, key_bytes, key);
     ++epoch;
   }
@@ -54,13 +56,15 @@ void Core::know_key() {
 
 void Core::throw_no_key(const std::string& state) {
   throw_error(ErrorKind::kInvalidArgument,
-              "state '{}' is used while there is no current key: use keyed state only while a record or timer of a "
+              "state '{}' is used while there is no current key: use keyed state only while a "
+              "record or timer of a "
               "keyed stream is processed, not in open() or close()",
               state);
 }
 
 void HeapState::reset_in(const Window& window, Slot& slot) {
-  // Kept until the end: destroying a host object may run user code, which must find the state in order.
+  // Kept until the end: destroying a host object may run user code, which must find the state in
+  // order.
   const Slot old = std::exchange(slot, Slot{});
   KeyEntry& entry = *core_.entry;
   NamespaceEntry* in = window.is_void() ? nullptr : entry.namespaces->find(window);
@@ -136,7 +140,8 @@ int HeapState::expire_key(KeyEntry& entry, Timestamp now) {
   return seen;
 }
 
-std::unique_ptr<HeapState> make_heap_state(Core& core, std::uint32_t index,
+std::unique_ptr<HeapState> make_heap_state(Core& core,
+                                           std::uint32_t index,
                                            const StateDescriptor& descriptor) {
   switch (descriptor.kind) {
     case StateKind::kValue:
@@ -149,7 +154,9 @@ std::unique_ptr<HeapState> make_heap_state(Core& core, std::uint32_t index,
     case StateKind::kAggregating:
       return std::make_unique<HeapAppendingState>(core, index, descriptor);
   }
-  throw_error(ErrorKind::kInternal, "state '{}' is of unknown kind {}", descriptor.name,
+  throw_error(ErrorKind::kInternal,
+              "state '{}' is of unknown kind {}",
+              descriptor.name,
               static_cast<int>(descriptor.kind));
 }
 

@@ -1,15 +1,15 @@
 #pragma once
 
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
 #include "base/bytes.h"
 #include "state/heap/key_table.h"
 #include "state/heap/ttl.h"
 #include "state/keyed_state_backend.h"
 #include "state/state.h"
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 namespace flott::heap {
 
@@ -49,7 +49,8 @@ struct Core {
   [[noreturn]] static void throw_no_key(const std::string& state);
 };
 
-/// Common part of the four kinds of state objects: finds the slot, counts what is live, cleans up what expired.
+/// Common part of the four kinds of state objects: finds the slot, counts what is live, cleans up
+/// what expired.
 class HeapState {
  public:
   HeapState(Core& core, std::uint32_t index, const StateDescriptor& descriptor)
@@ -64,13 +65,15 @@ class HeapState {
   HeapState& operator=(const HeapState&) = delete;
 
   bool stamped() const { return ttl_.enabled(); }
-  /// Appends the slot's content without what has expired; false (and nothing appended) when nothing is left.
+  /// Appends the slot's content without what has expired; false (and nothing appended) when nothing
+  /// is left.
   virtual bool encode(const Slot& slot, Timestamp now, std::string& out) const = 0;
   /// Fills an empty slot; `stamped` says whether the bytes carry access times. May leave it empty.
   virtual void decode(BytesReader& in, bool stamped, Slot& slot) = 0;
 
  protected:
-  /// Removes what has expired; lowers `earliest` to the oldest access that stays. May leave the slot empty.
+  /// Removes what has expired; lowers `earliest` to the oldest access that stays. May leave the
+  /// slot empty.
   virtual void expire(Slot& slot, Timestamp now, Timestamp& earliest) = 0;
 
   void use_namespace(const Window& window) {
@@ -103,7 +106,8 @@ class HeapState {
     }
   }
 
-  /// First thing in each access: with TTL, reads the clock into now_ and does a step of incremental clean-up.
+  /// First thing in each access: with TTL, reads the clock into now_ and does a step of incremental
+  /// clean-up.
   void begin_access() {
     if (ttl_.enabled()) {
       now_ = ttl_.now();
@@ -174,7 +178,8 @@ class HeapState {
   Timestamp pass_earliest_ = kMaxTimestamp;
 };
 
-std::unique_ptr<HeapState> make_heap_state(Core& core, std::uint32_t index,
+std::unique_ptr<HeapState> make_heap_state(Core& core,
+                                           std::uint32_t index,
                                            const StateDescriptor& descriptor);
 
 }  // namespace flott::heap

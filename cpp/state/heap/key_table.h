@@ -1,5 +1,10 @@
 #pragma once
 
+#include "base/hash.h"
+#include "base/time.h"
+#include "types/value.h"
+#include "types/window.h"
+
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
 
@@ -8,11 +13,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "base/hash.h"
-#include "base/time.h"
-#include "types/value.h"
-#include "types/window.h"
 
 namespace flott::heap {
 
@@ -96,8 +96,8 @@ struct KeyEntry {
   KeyEntry* next = nullptr;
 };
 
-/// Keys by canonical bytes, and in order of creation: what snapshots, clean-up and for_each_key walk, so that
-/// their order does not depend on the hash map.
+/// Keys by canonical bytes, and in order of creation: what snapshots, clean-up and for_each_key
+/// walk, so that their order does not depend on the hash map.
 class KeyTable {
  public:
   KeyTable() = default;

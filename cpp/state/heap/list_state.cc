@@ -21,12 +21,13 @@ std::vector<Value> HeapListState::get() {
     return list.items;
   }
   std::vector<Value> out;
-  // Expired elements stay visible with kReturnExpiredIfNotCleanedUp until something removes them; a read does so
-  // when it renews the others, or when nothing else is left.
+  // Expired elements stay visible with kReturnExpiredIfNotCleanedUp until something removes them; a
+  // read does so when it renews the others, or when nothing else is left.
   if (ttl_.return_expired()) {
     out = list.items;
-    const bool any_left = std::any_of(list.access.begin(), list.access.end(),
-                                      [&](Timestamp t) { return !ttl_.expired(t, now_); });
+    const bool any_left = std::any_of(list.access.begin(), list.access.end(), [&](Timestamp t) {
+      return !ttl_.expired(t, now_);
+    });
     if (any_left && !ttl_.renew_on_read()) {
       return out;
     }
@@ -55,9 +56,9 @@ bool HeapListState::is_empty() {
     return true;
   }
   const ListContainer& list = list_of(*slot);
-  return !ttl_.return_expired() &&
-         std::all_of(list.access.begin(), list.access.end(),
-                     [&](Timestamp t) { return ttl_.expired(t, now_); });
+  return !ttl_.return_expired() && std::all_of(list.access.begin(),
+                                               list.access.end(),
+                                               [&](Timestamp t) { return ttl_.expired(t, now_); });
 }
 
 ListContainer& HeapListState::require_list() {
@@ -91,7 +92,8 @@ void HeapListState::add_all(std::vector<Value> values) {
   }
   const Timestamp access = stamp();
   ListContainer& list = require_list();
-  list.items.insert(list.items.end(), std::make_move_iterator(values.begin()),
+  list.items.insert(list.items.end(),
+                    std::make_move_iterator(values.begin()),
                     std::make_move_iterator(values.end()));
   if (ttl_.enabled()) {
     list.access.resize(list.items.size(), access);

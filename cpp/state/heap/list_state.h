@@ -1,8 +1,8 @@
 #pragma once
 
-#include <vector>
-
 #include "state/heap/heap_state.h"
+
+#include <vector>
 
 namespace flott::heap {
 

@@ -1,8 +1,8 @@
 #include "state/heap/map_state.h"
 
-#include <algorithm>
-
 #include "types/key.h"
+
+#include <algorithm>
 
 namespace flott::heap {
 
@@ -125,7 +125,9 @@ Value HeapMapState::get(const Value& key) {
   return read(key, &value) ? value : Value();
 }
 
-bool HeapMapState::contains(const Value& key) { return read(key, nullptr); }
+bool HeapMapState::contains(const Value& key) {
+  return read(key, nullptr);
+}
 
 void HeapMapState::put(const Value& key, Value value) {
   begin_access();
@@ -245,8 +247,10 @@ void HeapMapState::decode(BytesReader& in, bool stamped, Slot& slot) {
     encode_key(key, scratch_);
     const std::uint64_t hash = hash_bytes(scratch_);
     if (map->find(hash, scratch_) != nullptr) {
-      throw_error(ErrorKind::kExternal, "state '{}': stored bytes are damaged: key {} occurs twice",
-                  name_, key.to_string());
+      throw_error(ErrorKind::kExternal,
+                  "state '{}': stored bytes are damaged: key {} occurs twice",
+                  name_,
+                  key.to_string());
     }
     MapContainer::Item& item = map->insert(hash, scratch_, std::move(key));
     item.access = access;

@@ -1,13 +1,13 @@
 #pragma once
 
+#include "state/heap/heap_state.h"
+
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include "state/heap/heap_state.h"
 
 namespace flott::heap {
 
@@ -69,8 +69,8 @@ class MapContainer final : public Container {
 
   std::vector<Item> items_;
   std::size_t live_ = 0;
-  /// Position of a live item by hash when there are many. Items whose hashes are equal (practically never) share
-  /// `collisions_`: the index is then not used.
+  /// Position of a live item by hash when there are many. Items whose hashes are equal (practically
+  /// never) share `collisions_`: the index is then not used.
   boost::unordered_flat_map<std::uint64_t, std::uint32_t, IdentityHash> index_;
   bool indexed_ = false;
   bool collisions_ = false;

@@ -7,23 +7,26 @@
 
 namespace flott::heap {
 
-/// The time-to-live rules of one state, in one place. As in Flink: something last accessed at `t` has expired once
-/// `t + ttl <= now`, reading renews it with kOnReadAndWrite only, and a read that meets something expired removes it
-/// (and still returns it, that once, with kReturnExpiredIfNotCleanedUp).
+/// The time-to-live rules of one state, in one place. As in Flink: something last accessed at `t`
+/// has expired once `t + ttl <= now`, reading renews it with kOnReadAndWrite only, and a read that
+/// meets something expired removes it (and still returns it, that once, with
+/// kReturnExpiredIfNotCleanedUp).
 class Ttl {
  public:
   Ttl() = default;
-  Ttl(const StateTtlConfig& config, const Clock* clock, const std::string& state) : config_(config) {
+  Ttl(const StateTtlConfig& config, const Clock* clock, const std::string& state)
+      : config_(config) {
     if (!config.enabled()) {
       return;
     }
     if (config.ttl_ms <= 0) {
       throw_error(ErrorKind::kInvalidArgument,
-                  "state '{}': a time-to-live of {} ms; give a positive duration", state,
+                  "state '{}': a time-to-live of {} ms; give a positive duration",
+                  state,
                   config.ttl_ms);
     }
-    STREAM_CHECK(clock != nullptr, "state '{}' has a time-to-live but the backend has no clock",
-                 state);
+    STREAM_CHECK(
+        clock != nullptr, "state '{}' has a time-to-live but the backend has no clock", state);
     clock_ = clock;
   }
 

@@ -1,9 +1,9 @@
 #pragma once
 
+#include "state/heap/heap_state.h"
+
 #include <string>
 #include <utility>
-
-#include "state/heap/heap_state.h"
 
 namespace flott::heap {
 

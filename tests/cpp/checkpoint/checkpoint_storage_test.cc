@@ -1,5 +1,8 @@
 #include "checkpoint/checkpoint_storage.h"
 
+#include "base/error.h"
+#include "base/log.h"
+
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -10,9 +13,6 @@
 #include <fstream>
 #include <functional>
 #include <sstream>
-
-#include "base/error.h"
-#include "base/log.h"
 
 namespace flott {
 namespace {
@@ -116,7 +116,8 @@ TEST_F(FileStorage, ReadsBackWhatWasWritten) {
   std::string headline;
   std::getline(manifest, headline);
   EXPECT_EQ(headline,
-            "flott-checkpoint 1 | checkpoint 7 of job 'my job' (job-1), 2023-11-14T22:13:20.123Z, operators: 2");
+            "flott-checkpoint 1 | checkpoint 7 of job 'my job' (job-1), 2023-11-14T22:13:20.123Z, "
+            "operators: 2");
 }
 
 TEST_F(FileStorage, TheNewestIsTheOneWithTheLargestNumber) {
@@ -168,8 +169,7 @@ TEST_F(FileStorage, EveryFlippedByteIsRefusedWithTheFilesName) {
         std::string damaged = intact;
         damaged[at] = static_cast<char>(damaged[at] ^ flip);
         write_file(file, damaged);
-        const std::string message =
-            error_of(ErrorKind::kExternal, [&] { read_checkpoint(path); });
+        const std::string message = error_of(ErrorKind::kExternal, [&] { read_checkpoint(path); });
         EXPECT_NE(message.find(file.string()), std::string::npos) << message;
         EXPECT_NE(message.find("restore"), std::string::npos) << message;
       }
@@ -190,7 +190,8 @@ TEST_F(FileStorage, MissingFilesAreNamed) {
   const std::string path = make_file_checkpoint_storage(root_.string())->write(make_checkpoint(1));
   fs::remove(path + "/op-0.state");
   std::string message = error_of(ErrorKind::kExternal, [&] { read_checkpoint(path); });
-  EXPECT_NE(message.find(path + "/op-0.state is damaged: it is missing"), std::string::npos) << message;
+  EXPECT_NE(message.find(path + "/op-0.state is damaged: it is missing"), std::string::npos)
+      << message;
   EXPECT_NE(message.find("Count per key"), std::string::npos) << message;
   fs::remove(path + "/_metadata");
   message = error_of(ErrorKind::kExternal, [&] { read_checkpoint(path); });
@@ -224,7 +225,8 @@ TEST_F(FileStorage, AFullDiskLeavesNothingBehind) {
   const std::string before = storage->write(make_checkpoint(1));
   CheckpointData large = make_checkpoint(2);
   large.operators[0].subtasks[0].keyed_state[3] = std::string(100'000, 'x');
-  // A limit on the size of files stands in for the full disk: write() fails in the middle in the same way.
+  // A limit on the size of files stands in for the full disk: write() fails in the middle in the
+  // same way.
   rlimit old{};
   ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &old), 0);
   const auto old_handler = std::signal(SIGXFSZ, SIG_IGN);

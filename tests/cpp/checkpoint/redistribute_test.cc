@@ -1,7 +1,7 @@
-#include <gtest/gtest.h>
-
 #include "base/error.h"
 #include "checkpoint/snapshot.h"
+
+#include <gtest/gtest.h>
 
 namespace flott {
 namespace {

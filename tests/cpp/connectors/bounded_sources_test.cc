@@ -1,16 +1,16 @@
-#include <gtest/gtest.h>
-
-#include <filesystem>
-#include <fstream>
-#include <limits>
-#include <numeric>
-
 #include "connectors/collection/collection_source.h"
 #include "connectors/datagen/datagen_source.h"
 #include "connectors/filesystem/text_line_sink.h"
 #include "connectors/filesystem/text_line_source.h"
 #include "connectors/sequence/number_sequence_source.h"
 #include "tests/cpp/connectors/reading.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <numeric>
 
 namespace flott {
 namespace {
@@ -66,14 +66,14 @@ TEST(NumberSequence, FewNumbersMakeFewSplits) {
 }
 
 TEST(NumberSequence, ReachesBothEndsOfBigint) {
-  NumberSequenceSource source(std::numeric_limits<std::int64_t>::max() - 2,
-                              std::numeric_limits<std::int64_t>::max(), 1);
+  NumberSequenceSource source(
+      std::numeric_limits<std::int64_t>::max() - 2, std::numeric_limits<std::int64_t>::max(), 1);
   ReaderDriver driver(source);
   driver.reader().add_splits(source.discover_splits({}));
   ASSERT_TRUE(driver.read_all(2));
   EXPECT_EQ(driver.rows, 3);
-  NumberSequenceSource all(std::numeric_limits<std::int64_t>::min(),
-                           std::numeric_limits<std::int64_t>::max(), 4);
+  NumberSequenceSource all(
+      std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max(), 4);
   EXPECT_EQ(all.discover_splits({}).size(), 4U);
 }
 
@@ -179,10 +179,10 @@ TEST(TextLineSource, MissingFilesAndOtherSchemesAreNamed) {
   TextLineSource source({"/nowhere/at/all.txt"});
   EXPECT_NE(error_of([&] { source.discover_splits({}); }).find("'/nowhere/at/all.txt'"),
             std::string::npos);
-  EXPECT_NE(error_of([] { TextLineSource({"s3://bucket/x"}); }).find("'s3://'"),
-            std::string::npos);
+  EXPECT_NE(error_of([] { TextLineSource({"s3://bucket/x"}); }).find("'s3://'"), std::string::npos);
   EXPECT_NE(error_of([] {
-              TextLineSource::from_options(test::options_of({{"path", "/x"}, {"charset", "UTF-16"}}), nullptr);
+              TextLineSource::from_options(
+                  test::options_of({{"path", "/x"}, {"charset", "UTF-16"}}), nullptr);
             }).find("'UTF-16'"),
             std::string::npos);
 }
@@ -209,8 +209,10 @@ TEST(TextLineSink, FilesAppearWhenTheyAreComplete) {
 
 LogicalTypePtr generated_type() {
   return LogicalType::row({"id", "price", "name", "ok"},
-                          {LogicalType::of(TypeKind::kBigInt), LogicalType::of(TypeKind::kDouble),
-                           LogicalType::of(TypeKind::kString), LogicalType::of(TypeKind::kBoolean)});
+                          {LogicalType::of(TypeKind::kBigInt),
+                           LogicalType::of(TypeKind::kDouble),
+                           LogicalType::of(TypeKind::kString),
+                           LogicalType::of(TypeKind::kBoolean)});
 }
 
 TEST(DataGenerator, SequencesBoundTheSourceAndRestoreExactly) {
@@ -269,11 +271,13 @@ TEST(DataGenerator, KeepsTheRateOfTheClock) {
 
 TEST(DataGenerator, WrongOptionsAreNamed) {
   EXPECT_NE(error_of([] {
-              DataGeneratorSource(test::options_of({{"fields.id.kind", "magic"}}), generated_type());
+              DataGeneratorSource(test::options_of({{"fields.id.kind", "magic"}}),
+                                  generated_type());
             }).find("'fields.id.kind'"),
             std::string::npos);
   EXPECT_NE(error_of([] {
-              DataGeneratorSource(test::options_of({{"fields.id.kind", "sequence"}}), generated_type());
+              DataGeneratorSource(test::options_of({{"fields.id.kind", "sequence"}}),
+                                  generated_type());
             }).find("'fields.id.start'"),
             std::string::npos);
 }

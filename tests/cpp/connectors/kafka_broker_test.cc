@@ -1,15 +1,15 @@
 // What librdkafka's embedded broker cannot show. Runs against a real broker named by
 // FLOTT_KAFKA_BROKERS (tests/services starts one) with automatic topic creation; skipped without.
 
-#include <gtest/gtest.h>
-
-#include <cstdlib>
-
 #include "connectors/kafka/kafka_sink.h"
 #include "connectors/kafka/kafka_source.h"
 #include "connectors/kafka/split_position.h"
 #include "connectors/kafka_record.h"
 #include "tests/cpp/connectors/reading.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
 
 namespace flott::kafka {
 namespace {
@@ -41,7 +41,10 @@ class KafkaBrokerTest : public testing::Test {
     WriterDriver driver(sink);
     BatchBuilder builder(kafka_record_type());
     for (const auto& [value, timestamp] : messages) {
-      builder.append(Value::row({Value::null(), Value::null(), Value::null(), Value::bytes(value),
+      builder.append(Value::row({Value::null(),
+                                 Value::null(),
+                                 Value::null(),
+                                 Value::bytes(value),
                                  Value::integer(timestamp)}));
     }
     driver.writer().write(builder.finish());
@@ -106,8 +109,7 @@ TEST_F(KafkaBrokerTest, ABrokersOwnSizeLimitIsExplained) {
   produce({{"first", 1000}});
   // The client lets it pass; the broker's message.max.bytes is 1 MiB.
   const std::string text = error_of([&] {
-    produce({{std::string(3'000'000, 'x'), 1000}},
-            {{"properties.max.request.size", "10000000"}});
+    produce({{std::string(3'000'000, 'x'), 1000}}, {{"properties.max.request.size", "10000000"}});
   });
   EXPECT_NE(text.find("max.message.bytes"), std::string::npos) << text;
   EXPECT_NE(text.find(topic_), std::string::npos) << text;
@@ -117,15 +119,21 @@ TEST_F(KafkaBrokerTest, ABoundedStopInsideATransactionEnds) {
   // The last offset of the topic is a transaction's marker, which no consumer ever sees.
   produce({{"plain", 1000}});
   {
-    Client client = make_client(
-        RD_KAFKA_PRODUCER,
-        make_conf({{"bootstrap.servers", brokers_}, {"transactional.id", topic_}}));
+    Client client =
+        make_client(RD_KAFKA_PRODUCER,
+                    make_conf({{"bootstrap.servers", brokers_}, {"transactional.id", topic_}}));
     ASSERT_EQ(rd_kafka_init_transactions(client.get(), 10000), nullptr);
     ASSERT_EQ(rd_kafka_begin_transaction(client.get()), nullptr);
     char text[] = "transacted";
     const Topic topic(rd_kafka_topic_new(client.get(), topic_.c_str(), nullptr));
-    ASSERT_EQ(rd_kafka_produce(topic.get(), RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, text,
-                               sizeof text - 1, nullptr, 0, nullptr),
+    ASSERT_EQ(rd_kafka_produce(topic.get(),
+                               RD_KAFKA_PARTITION_UA,
+                               RD_KAFKA_MSG_F_COPY,
+                               text,
+                               sizeof text - 1,
+                               nullptr,
+                               0,
+                               nullptr),
               0);
     ASSERT_EQ(rd_kafka_commit_transaction(client.get(), 10000), nullptr);
   }
@@ -134,7 +142,8 @@ TEST_F(KafkaBrokerTest, ABoundedStopInsideATransactionEnds) {
   // The broker writes the marker some time after the commit was acknowledged.
   Strings committed;
   for (int attempt = 0; attempt < 100 && committed != both; ++attempt) {
-    committed = read({{"scan.bounded", "latest"}, {"properties.isolation.level", "read_committed"}});
+    committed =
+        read({{"scan.bounded", "latest"}, {"properties.isolation.level", "read_committed"}});
   }
   EXPECT_EQ(committed, both);
   EXPECT_EQ(read({{"scan.bounded", "latest"}}), both);

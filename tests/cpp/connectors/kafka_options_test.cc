@@ -1,10 +1,9 @@
-#include "connectors/kafka/options.h"
-
-#include <gtest/gtest.h>
-
 #include "base/log.h"
+#include "connectors/kafka/options.h"
 #include "connectors/kafka/properties.h"
 #include "tests/cpp/connectors/reading.h"
+
+#include <gtest/gtest.h>
 
 namespace flott::kafka {
 namespace {
@@ -40,11 +39,12 @@ TEST(KafkaProperties, JavaNamesBecomeLibrdkafkas) {
                                                   {"acks", "1"},
                                                   {"key.deserializer", "x.Y"}},
                                                  ClientRole::kConsumer);
-  EXPECT_EQ(consumer, (ClientSettings{{"fetch.wait.max.ms", "10"},
-                                      {"fetch.message.max.bytes", "1000"},
-                                      {"socket.timeout.ms", "5000"},
-                                      {"auto.offset.reset", "error"},
-                                      {"isolation.level", "read_committed"}}));
+  EXPECT_EQ(consumer,
+            (ClientSettings{{"fetch.wait.max.ms", "10"},
+                            {"fetch.message.max.bytes", "1000"},
+                            {"socket.timeout.ms", "5000"},
+                            {"auto.offset.reset", "error"},
+                            {"isolation.level", "read_committed"}}));
   const ClientSettings producer = map_properties({{"max.request.size", "2000000"},
                                                   {"retries", "3"},
                                                   {"acks", "1"},
@@ -52,12 +52,13 @@ TEST(KafkaProperties, JavaNamesBecomeLibrdkafkas) {
                                                   {"compression.type", "lz4"},
                                                   {"value.serializer", "x.Y"}},
                                                  ClientRole::kProducer);
-  EXPECT_EQ(producer, (ClientSettings{{"message.max.bytes", "2000000"},
-                                      {"message.send.max.retries", "3"},
-                                      {"acks", "1"},
-                                      {"enable.idempotence", "false"},
-                                      {"linger.ms", "7"},
-                                      {"compression.type", "lz4"}}));
+  EXPECT_EQ(producer,
+            (ClientSettings{{"message.max.bytes", "2000000"},
+                            {"message.send.max.retries", "3"},
+                            {"acks", "1"},
+                            {"enable.idempotence", "false"},
+                            {"linger.ms", "7"},
+                            {"compression.type", "lz4"}}));
 }
 
 TEST(KafkaProperties, EveryMappedNameIsKnownToLibrdkafka) {
@@ -104,9 +105,8 @@ TEST(KafkaProperties, JaasLinesGiveUserAndPasswordAndStaySecret) {
 }
 
 TEST(KafkaProperties, JavaKeyStoresAskForPem) {
-  const std::string text = error_of([] {
-    map_properties({{"ssl.truststore.location", "/x/trust.jks"}}, ClientRole::kConsumer);
-  });
+  const std::string text = error_of(
+      [] { map_properties({{"ssl.truststore.location", "/x/trust.jks"}}, ClientRole::kConsumer); });
   EXPECT_NE(text.find("PEM"), std::string::npos) << text;
   EXPECT_EQ(map_properties({{"ssl.truststore.location", "/x/ca.pem"}}, ClientRole::kProducer)
                 .at("ssl.ca.location"),
@@ -137,8 +137,9 @@ TEST(KafkaSourceOptions, WrongOnesAreNamed) {
   EXPECT_NE(parse({{"topics", "a"}, {"topc", "b"}}).find("no option 'topc'"), std::string::npos);
   EXPECT_NE(parse({{"topic-pattern", "("}}).find("'topic-pattern'"), std::string::npos);
   EXPECT_NE(parse({{"partitions", "a"}}).find("topic:partition"), std::string::npos);
-  EXPECT_NE(error_of([] { SourceOptions::parse(test::options_of({{"topics", "a"}})); })
-                .find("'bootstrap.servers'"),
+  EXPECT_NE(error_of([] {
+              SourceOptions::parse(test::options_of({{"topics", "a"}}));
+            }).find("'bootstrap.servers'"),
             std::string::npos);
 }
 

@@ -1,5 +1,3 @@
-#include <gtest/gtest.h>
-
 #include "base/log.h"
 #include "connectors/kafka/kafka_sink.h"
 #include "connectors/kafka/kafka_source.h"
@@ -8,6 +6,8 @@
 #include "connectors/kafka_record.h"
 #include "connectors/registry.h"
 #include "tests/cpp/connectors/reading.h"
+
+#include <gtest/gtest.h>
 
 namespace flott::kafka {
 namespace {
@@ -33,10 +33,15 @@ class KafkaTest : public testing::Test {
     cluster_->create_topic(topic, partitions);
     return topic;
   }
-  static Value message(const std::string& topic, int partition, const std::string& value,
+  static Value message(const std::string& topic,
+                       int partition,
+                       const std::string& value,
                        std::int64_t timestamp = 1000) {
-    return Value::row({Value::string(topic), Value::integer(partition), Value::null(),
-                       Value::bytes(value), Value::integer(timestamp)});
+    return Value::row({Value::string(topic),
+                       Value::integer(partition),
+                       Value::null(),
+                       Value::bytes(value),
+                       Value::integer(timestamp)});
   }
   static void produce(const std::vector<Value>& messages) {
     KafkaSink sink(options({}));
@@ -53,14 +58,15 @@ class KafkaTest : public testing::Test {
     std::vector<Value> messages;
     for (int p = 0; p < partitions; ++p) {
       for (int i = first; i < first + count; ++i) {
-        messages.push_back(message(topic, p, std::to_string(p) + ":" + std::to_string(i), 1000 + i));
+        messages.push_back(
+            message(topic, p, std::to_string(p) + ":" + std::to_string(i), 1000 + i));
       }
     }
     produce(messages);
   }
   static std::unique_ptr<Source> source(std::map<std::string, std::string> values) {
-    return ConnectorRegistry::instance().make_source("kafka", options(std::move(values)),
-                                                     LogicalType::of(TypeKind::kString));
+    return ConnectorRegistry::instance().make_source(
+        "kafka", options(std::move(values)), LogicalType::of(TypeKind::kString));
   }
 
   static std::unique_ptr<MockCluster> cluster_;
@@ -191,8 +197,9 @@ TEST_F(KafkaTest, CommittedOffsetsAreTheGroupsAndResetWhereThereAreNone) {
   first.reader().on_checkpoint(1);
   first.reader().notify_checkpoint_complete(1);
   const auto committed = [&] {
-    return first.metrics().snapshot()["KafkaSourceReader.topic." + topic +
-                                      ".partition.1.committedOffset"] == 4;
+    return first.metrics()
+               .snapshot()["KafkaSourceReader.topic." + topic + ".partition.1.committedOffset"] ==
+           4;
   };
   ASSERT_TRUE(first.read_until(committed));
   const auto again = strict->discover_splits({});
@@ -233,17 +240,16 @@ TEST_F(KafkaTest, UnreachableBrokersAndHostsNameTheSetting) {
   const auto closed = ConnectorRegistry::instance().make_source(
       "kafka",
       test::options_of({{"bootstrap.servers", "127.0.0.1:1"},
-               {"topics", "flights"},
-               {"startup.timeout.ms", "500"}}),
+                        {"topics", "flights"},
+                        {"startup.timeout.ms", "500"}}),
       LogicalType::of(TypeKind::kString));
   const std::string text = error_of([&] { closed->discover_splits({}); });
   EXPECT_NE(text.find("'flights'"), std::string::npos) << text;
   EXPECT_NE(text.find("127.0.0.1:1"), std::string::npos) << text;
   EXPECT_NE(text.find("'bootstrap.servers'"), std::string::npos) << text;
 
-  KafkaSink sink(test::options_of({{"bootstrap.servers", "127.0.0.1:1"},
-                          {"topic", "flights"},
-                          {"startup.timeout.ms", "300"}}));
+  KafkaSink sink(test::options_of(
+      {{"bootstrap.servers", "127.0.0.1:1"}, {"topic", "flights"}, {"startup.timeout.ms", "300"}}));
   WriterDriver driver(sink);
   BatchBuilder builder(kafka_record_type());
   builder.append(message("flights", 0, "x"));
@@ -253,7 +259,8 @@ TEST_F(KafkaTest, UnreachableBrokersAndHostsNameTheSetting) {
 
 TEST_F(KafkaTest, DiscoveryEndsWhenTheJobIsCancelled) {
   const auto closed = ConnectorRegistry::instance().make_source(
-      "kafka", test::options_of({{"bootstrap.servers", "127.0.0.1:1"}, {"topics", "flights"}}),
+      "kafka",
+      test::options_of({{"bootstrap.servers", "127.0.0.1:1"}, {"topics", "flights"}}),
       LogicalType::of(TypeKind::kString));
   int asked = 0;
   EXPECT_TRUE(closed->discover_splits([&] { return ++asked > 2; }).empty());
@@ -265,7 +272,10 @@ TEST_F(KafkaTest, SinkKeepsNullsKeysAndEmptyValuesApart) {
   {
     WriterDriver driver(sink);
     BatchBuilder builder(kafka_record_type());
-    builder.append(Value::row({Value::null(), Value::null(), Value::bytes("k"), Value::bytes("v"),
+    builder.append(Value::row({Value::null(),
+                               Value::null(),
+                               Value::bytes("k"),
+                               Value::bytes("v"),
                                Value::integer(7000)}));
     builder.append(Value::row(
         {Value::null(), Value::null(), Value::bytes("k"), Value::bytes(""), Value::null()}));
@@ -286,8 +296,8 @@ TEST_F(KafkaTest, ARecordWithoutTopicAndTooLargeOnesAreExplained) {
   BatchBuilder builder(kafka_record_type());
   KafkaSink nameless(options({}));
   WriterDriver first(nameless);
-  builder.append(Value::row(
-      {Value::null(), Value::null(), Value::null(), Value::bytes("v"), Value::null()}));
+  builder.append(
+      Value::row({Value::null(), Value::null(), Value::null(), Value::bytes("v"), Value::null()}));
   const BatchPtr without = builder.finish();
   EXPECT_NE(error_of([&] { first.writer().write(without); }).find("'topic'"), std::string::npos);
 
@@ -306,7 +316,9 @@ TEST_F(KafkaTest, SinkIsBusyWhileTheBrokerIsAwayAndLosesNothing) {
   MockCluster cluster(1);
   cluster.create_topic(topic, 1);
   const std::map<std::string, std::string> base = {
-      {"bootstrap.servers", cluster.bootstrap_servers()}, {"topic", topic}, {"buffer.records", "100"}};
+      {"bootstrap.servers", cluster.bootstrap_servers()},
+      {"topic", topic},
+      {"buffer.records", "100"}};
   KafkaSink sink{Options(base)};
   WriterDriver driver(sink);
   BatchBuilder builder(kafka_record_type());
@@ -329,8 +341,8 @@ TEST_F(KafkaTest, SinkIsBusyWhileTheBrokerIsAwayAndLosesNothing) {
   const auto kafka = ConnectorRegistry::instance().make_source(
       "kafka",
       test::options_of({{"bootstrap.servers", cluster.bootstrap_servers()},
-               {"topics", topic},
-               {"scan.bounded", "latest"}}),
+                        {"topics", topic},
+                        {"scan.bounded", "latest"}}),
       LogicalType::of(TypeKind::kString));
   ReaderDriver reading(*kafka);
   reading.reader().add_splits(kafka->discover_splits({}));
@@ -368,7 +380,8 @@ TEST_F(KafkaTest, AReaderOutlivesTheLossOfItsBroker) {
     };
     send(0);
     const auto kafka = ConnectorRegistry::instance().make_source(
-        "kafka", test::options_of({{"bootstrap.servers", servers}, {"topics", "t"}}),
+        "kafka",
+        test::options_of({{"bootstrap.servers", servers}, {"topics", "t"}}),
         LogicalType::of(TypeKind::kString));
     ReaderDriver driver(*kafka);
     driver.reader().add_splits(kafka->discover_splits({}));

@@ -1,8 +1,8 @@
 #include "connectors/options.h"
 
-#include <gtest/gtest.h>
-
 #include "tests/cpp/connectors/reading.h"
+
+#include <gtest/gtest.h>
 
 namespace flott {
 namespace {
@@ -14,7 +14,8 @@ TEST(Options, ListsAreSplitAtCommasAndTrimmed) {
 }
 
 TEST(Options, SubTakesTheOptionsBelowAPrefix) {
-  const Options options = test::options_of({{"format", "json"}, {"format.a", "1"}, {"format.b.c", "2"}, {"formatx", "3"}});
+  const Options options = test::options_of(
+      {{"format", "json"}, {"format.a", "1"}, {"format.b.c", "2"}, {"formatx", "3"}});
   EXPECT_EQ(options.sub("format").values(),
             (std::map<std::string, std::string>{{"a", "1"}, {"b.c", "2"}}));
 }

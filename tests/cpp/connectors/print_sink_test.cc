@@ -1,9 +1,9 @@
 #include "connectors/print/print_sink.h"
 
-#include <gtest/gtest.h>
-
 #include "connectors/print/value_text.h"
 #include "tests/cpp/connectors/reading.h"
+
+#include <gtest/gtest.h>
 
 namespace flott {
 namespace {
@@ -15,8 +15,11 @@ class PrintSinkTest : public testing::Test {
   }
   void TearDown() override { set_print_function({}); }
 
-  std::string print(const LogicalTypePtr& type, const std::vector<Value>& values,
-                    const std::string& identifier = "", int subtask = 0, int parallelism = 1) {
+  std::string print(const LogicalTypePtr& type,
+                    const std::vector<Value>& values,
+                    const std::string& identifier = "",
+                    int subtask = 0,
+                    int parallelism = 1) {
     PrintSink sink(type, identifier);
     test::WriterDriver driver(sink, subtask, parallelism);
     BatchBuilder builder(type);
@@ -40,11 +43,12 @@ TEST_F(PrintSinkTest, PrefixFollowsParallelismAndName) {
 }
 
 TEST_F(PrintSinkTest, RowsPrintHostFormsAndTuplesJavaForms) {
-  const std::vector<LogicalTypePtr> types = {
-      LogicalType::of(TypeKind::kInt), LogicalType::of(TypeKind::kString),
-      LogicalType::of(TypeKind::kBoolean), LogicalType::of(TypeKind::kDouble)};
-  const std::vector<Value> fields = {Value::integer(1), Value::null(), Value::boolean(true),
-                                     Value::real(1.5)};
+  const std::vector<LogicalTypePtr> types = {LogicalType::of(TypeKind::kInt),
+                                             LogicalType::of(TypeKind::kString),
+                                             LogicalType::of(TypeKind::kBoolean),
+                                             LogicalType::of(TypeKind::kDouble)};
+  const std::vector<Value> fields = {
+      Value::integer(1), Value::null(), Value::boolean(true), Value::real(1.5)};
   const Value row = Value::row(fields);
   EXPECT_EQ(print(LogicalType::row({"a", "b", "c", "d"}, types), {row}), "+I[1,None,True,1.5]\n");
   EXPECT_EQ(print(LogicalType::tuple(types), {row}), "(1,null,true,1.5)\n");

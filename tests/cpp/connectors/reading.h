@@ -1,5 +1,9 @@
 #pragma once
 
+#include "connectors/options.h"
+#include "connectors/sink.h"
+#include "connectors/source.h"
+
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -10,10 +14,6 @@
 #include <mutex>
 #include <string>
 #include <vector>
-
-#include "connectors/options.h"
-#include "connectors/sink.h"
-#include "connectors/source.h"
 
 namespace flott::test {
 
@@ -107,7 +107,9 @@ class ReaderDriver {
 /// Plays the task around one SinkWriter.
 class WriterDriver {
  public:
-  explicit WriterDriver(Sink& sink, int subtask = 0, int parallelism = 1,
+  explicit WriterDriver(Sink& sink,
+                        int subtask = 0,
+                        int parallelism = 1,
                         const Clock* clock = nullptr) {
     SinkWriterContext context;
     context.subtask = subtask;

@@ -1,8 +1,8 @@
 #include "connectors/sink_operator.h"
 
-#include <gtest/gtest.h>
-
 #include "harness/operator_harness.h"
+
+#include <gtest/gtest.h>
 
 namespace flott {
 namespace {

@@ -1,12 +1,12 @@
 #include "connectors/sqlite/sqlite_sink.h"
 
+#include "connectors/registry.h"
+#include "tests/cpp/connectors/reading.h"
+
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
 #include <filesystem>
-
-#include "connectors/registry.h"
-#include "tests/cpp/connectors/reading.h"
 
 namespace flott {
 namespace {
@@ -28,7 +28,8 @@ class SqliteSinkTest : public testing::Test {
     sqlite3_open(path_.c_str(), &database);
     std::string out;
     sqlite3_exec(
-        database, sql.c_str(),
+        database,
+        sql.c_str(),
         [](void* text, int count, char** values, char**) {
           auto& to = *static_cast<std::string*>(text);
           for (int i = 0; i < count; ++i) {
@@ -37,13 +38,15 @@ class SqliteSinkTest : public testing::Test {
           to += ";";
           return 0;
         },
-        &out, nullptr);
+        &out,
+        nullptr);
     sqlite3_close(database);
     return out;
   }
   static LogicalTypePtr type() {
     return LogicalType::row({"org", "n", "avg"},
-                            {LogicalType::of(TypeKind::kString), LogicalType::of(TypeKind::kBigInt),
+                            {LogicalType::of(TypeKind::kString),
+                             LogicalType::of(TypeKind::kBigInt),
                              LogicalType::of(TypeKind::kDouble)});
   }
   static BatchPtr rows(const std::vector<std::pair<RowKind, std::vector<Value>>>& rows) {
@@ -61,10 +64,11 @@ TEST_F(SqliteSinkTest, UpsertsByKeyAndDeletes) {
       "sqlite", test::options_of({{"path", path_}, {"table", "counts"}, {"key", "org"}}), type());
   test::WriterDriver driver(*sink);
   const auto s = [](const char* text) { return Value::string(text); };
-  driver.writer().write(rows({{RowKind::kInsert, {s("a"), Value::integer(1), Value::real(0.5)}},
-                              {RowKind::kInsert, {s("b"), Value::integer(1), Value::null()}},
-                              {RowKind::kUpdateBefore, {s("a"), Value::integer(1), Value::real(0.5)}},
-                              {RowKind::kUpdateAfter, {s("a"), Value::integer(2), Value::real(1)}}}));
+  driver.writer().write(
+      rows({{RowKind::kInsert, {s("a"), Value::integer(1), Value::real(0.5)}},
+            {RowKind::kInsert, {s("b"), Value::integer(1), Value::null()}},
+            {RowKind::kUpdateBefore, {s("a"), Value::integer(1), Value::real(0.5)}},
+            {RowKind::kUpdateAfter, {s("a"), Value::integer(2), Value::real(1)}}}));
   ASSERT_TRUE(driver.flush());
   EXPECT_EQ(query("SELECT * FROM counts ORDER BY org"), "a|2|1.0;b|1|NULL;");
   driver.writer().write(rows({{RowKind::kDelete, {s("b"), Value::null(), Value::null()}}}));
@@ -74,7 +78,8 @@ TEST_F(SqliteSinkTest, UpsertsByKeyAndDeletes) {
 
 TEST_F(SqliteSinkTest, CommitsWhenTheIntervalIsOver) {
   ManualClock clock(0);
-  SqliteSink sink(test::options_of({{"path", path_}, {"table", "t"}, {"flush.interval.ms", "100"}}), type());
+  SqliteSink sink(test::options_of({{"path", path_}, {"table", "t"}, {"flush.interval.ms", "100"}}),
+                  type());
   test::WriterDriver driver(sink, 0, 1, &clock);
   EXPECT_EQ(driver.writer().next_time(), kMaxTimestamp);
   driver.writer().write(

@@ -1,5 +1,9 @@
 #include "formats/json_decoder.h"
 
+#include "base/error.h"
+#include "formats/format.h"
+#include "types/batch.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -7,26 +11,29 @@
 #include <string>
 #include <vector>
 
-#include "base/error.h"
-#include "formats/format.h"
-#include "types/batch.h"
-
 namespace flott {
 namespace {
 
 using testing::HasSubstr;
 
-LogicalTypePtr of(TypeKind kind) { return LogicalType::of(kind); }
-LogicalTypePtr row_a(LogicalTypePtr type) { return LogicalType::row({"a"}, {std::move(type)}); }
+LogicalTypePtr of(TypeKind kind) {
+  return LogicalType::of(kind);
+}
+LogicalTypePtr row_a(LogicalTypePtr type) {
+  return LogicalType::row({"a"}, {std::move(type)});
+}
 
 /// What decoding `message` gives: the rows as text, "skipped", or "error: <reason>".
-std::string decoded(const LogicalTypePtr& type, std::string_view message, const FormatOptions& options = {}) {
+std::string decoded(const LogicalTypePtr& type,
+                    std::string_view message,
+                    const FormatOptions& options = {}) {
   const std::unique_ptr<Decoder> decoder = make_decoder("json", options, type);
   BatchBuilder builder(type);
   // A buffer of exactly the message's size: a read beyond it is found by the address sanitizer.
   const std::vector<char> exact(message.begin(), message.end());
   try {
-    const DecodeResult result = decoder->decode({exact.data(), exact.size()}, kNoTimestamp, builder);
+    const DecodeResult result =
+        decoder->decode({exact.data(), exact.size()}, kNoTimestamp, builder);
     if (result == DecodeResult::kSkipped) {
       return builder.empty() ? "skipped" : "skipped, but left rows";
     }
@@ -64,8 +71,12 @@ TEST(JsonDecoder, ConvertsEachTypeAsFlink) {
       {of(TypeKind::kInt), "1e2", "+I[100]"},
       {of(TypeKind::kInt), "null", "+I[null]"},
       {of(TypeKind::kInt), "2147483647", "+I[2147483647]"},
-      {of(TypeKind::kInt), "2147483648", "error: numeric value 2147483648 is out of range of INT for field 'a'"},
-      {of(TypeKind::kInt), "99999999999999999999", "error: numeric value 99999999999999999999 is out of range of INT for field 'a'"},
+      {of(TypeKind::kInt),
+       "2147483648",
+       "error: numeric value 2147483648 is out of range of INT for field 'a'"},
+      {of(TypeKind::kInt),
+       "99999999999999999999",
+       "error: numeric value 99999999999999999999 is out of range of INT for field 'a'"},
       {of(TypeKind::kInt), R"("1.7")", R"(error: expected INT for field 'a' but found "1.7")"},
       {of(TypeKind::kInt), R"("x")", R"(error: expected INT for field 'a' but found "x")"},
       {of(TypeKind::kInt), R"("")", R"(error: expected INT for field 'a' but found "")"},
@@ -79,21 +90,31 @@ TEST(JsonDecoder, ConvertsEachTypeAsFlink) {
       {of(TypeKind::kInt), "nul", "error: expected a value at byte 5 but found nul"},
       {of(TypeKind::kTinyInt), "127", "+I[127]"},
       {of(TypeKind::kTinyInt), "-128", "+I[-128]"},
-      {of(TypeKind::kTinyInt), "300", "error: numeric value 300 is out of range of TINYINT for field 'a'"},
+      {of(TypeKind::kTinyInt),
+       "300",
+       "error: numeric value 300 is out of range of TINYINT for field 'a'"},
       {of(TypeKind::kTinyInt), "1.7", "error: expected TINYINT for field 'a' but found 1.7"},
       {of(TypeKind::kSmallInt), "300", "+I[300]"},
-      {of(TypeKind::kSmallInt), R"("40000")", "error: numeric value \"40000\" is out of range of SMALLINT for field 'a'"},
+      {of(TypeKind::kSmallInt),
+       R"("40000")",
+       "error: numeric value \"40000\" is out of range of SMALLINT for field 'a'"},
       {of(TypeKind::kBigInt), "9223372036854775807", "+I[9223372036854775807]"},
       {of(TypeKind::kBigInt), "-9223372036854775808", "+I[-9223372036854775808]"},
-      {of(TypeKind::kBigInt), "9223372036854775808", "error: numeric value 9223372036854775808 is out of range of BIGINT for field 'a'"},
-      {of(TypeKind::kBigInt), "1e19", "error: numeric value 1e19 is out of range of BIGINT for field 'a'"},
+      {of(TypeKind::kBigInt),
+       "9223372036854775808",
+       "error: numeric value 9223372036854775808 is out of range of BIGINT for field 'a'"},
+      {of(TypeKind::kBigInt),
+       "1e19",
+       "error: numeric value 1e19 is out of range of BIGINT for field 'a'"},
       {of(TypeKind::kDouble), "1.5", "+I[1.5]"},
       {of(TypeKind::kDouble), "12", "+I[12.0]"},
       {of(TypeKind::kDouble), R"(" 1.7 ")", "+I[1.7]"},
       {of(TypeKind::kDouble), R"("NaN")", "+I[nan]"},
       {of(TypeKind::kDouble), "1e400", "+I[inf]"},
       {of(TypeKind::kDouble), R"("")", R"(error: expected DOUBLE for field 'a' but found "")"},
-      {of(TypeKind::kDouble), R"("inf")", R"(error: expected DOUBLE for field 'a' but found "inf")"},
+      {of(TypeKind::kDouble),
+       R"("inf")",
+       R"(error: expected DOUBLE for field 'a' but found "inf")"},
       {of(TypeKind::kFloat), "0.5", "+I[0.5]"},
       {LogicalType::decimal(10, 2), "1.5", "+I[1.50]"},
       {LogicalType::decimal(10, 2), R"("1.50")", "+I[1.50]"},
@@ -102,10 +123,18 @@ TEST(JsonDecoder, ConvertsEachTypeAsFlink) {
       {LogicalType::decimal(10, 2), "1e2", "+I[100.00]"},
       {LogicalType::decimal(10, 2), "1e-2", "+I[0.01]"},
       {LogicalType::decimal(10, 2), "1e-9", "+I[0.00]"},
-      {LogicalType::decimal(38, 0), "12345678901234567890123456789012345678", "+I[12345678901234567890123456789012345678]"},
-      {LogicalType::decimal(38, 18), "12345678901234567890.123456789012345678", "+I[12345678901234567890.123456789012345678]"},
-      {LogicalType::decimal(4, 2), "100", "error: numeric value 100 is out of range of DECIMAL(4, 2) for field 'a'"},
-      {LogicalType::decimal(4, 2), R"("x")", R"(error: expected DECIMAL(4, 2) for field 'a' but found "x")"},
+      {LogicalType::decimal(38, 0),
+       "12345678901234567890123456789012345678",
+       "+I[12345678901234567890123456789012345678]"},
+      {LogicalType::decimal(38, 18),
+       "12345678901234567890.123456789012345678",
+       "+I[12345678901234567890.123456789012345678]"},
+      {LogicalType::decimal(4, 2),
+       "100",
+       "error: numeric value 100 is out of range of DECIMAL(4, 2) for field 'a'"},
+      {LogicalType::decimal(4, 2),
+       R"("x")",
+       R"(error: expected DECIMAL(4, 2) for field 'a' but found "x")"},
       {of(TypeKind::kBoolean), "true", "+I[true]"},
       {of(TypeKind::kBoolean), "false", "+I[false]"},
       {of(TypeKind::kBoolean), R"("TRUE")", "+I[true]"},
@@ -117,7 +146,9 @@ TEST(JsonDecoder, ConvertsEachTypeAsFlink) {
       {of(TypeKind::kString), R"("")", "+I['']"},
       {of(TypeKind::kString), "12.50", "+I['12.50']"},
       {of(TypeKind::kString), "true", "+I['true']"},
-      {of(TypeKind::kString), R"({ "b" : [ 1.0 , "x y\"" ] , "c" : {} })", R"(+I['{"b":[1.0,"x y\\""],"c":{}}'])"},
+      {of(TypeKind::kString),
+       R"({ "b" : [ 1.0 , "x y\"" ] , "c" : {} })",
+       R"(+I['{"b":[1.0,"x y\\""],"c":{}}'])"},
       {of(TypeKind::kString), "[ ]", "+I['[]']"},
       {of(TypeKind::kString), R"("\u00e9\u20ac\ud83d\ude00")", "+I['é€😀']"},
       {of(TypeKind::kString), R"("\"\\\/")", R"(+I['"\\/'])"},
@@ -128,25 +159,51 @@ TEST(JsonDecoder, ConvertsEachTypeAsFlink) {
       {of(TypeKind::kBytes), R"("YWJj")", "+I[b'abc']"},
       {of(TypeKind::kBytes), R"("!!")", R"(error: expected BYTES for field 'a' but found "!!")"},
       {of(TypeKind::kDate), R"("2020-02-29")", "+I[2020-02-29]"},
-      {of(TypeKind::kDate), R"("2021-02-29")", R"(error: expected DATE for field 'a' but found "2021-02-29")"},
+      {of(TypeKind::kDate),
+       R"("2021-02-29")",
+       R"(error: expected DATE for field 'a' but found "2021-02-29")"},
       {of(TypeKind::kDate), "12", "error: expected DATE for field 'a' but found 12"},
       {LogicalType::temporal(TypeKind::kTime, 0), R"("12:13:14Z")", "+I[12:13:14]"},
       {LogicalType::temporal(TypeKind::kTime, 0), R"("12:13:14")", "+I[12:13:14]"},
-      {LogicalType::temporal(TypeKind::kTime, 0), R"("24:00:00")", R"(error: expected TIME(0) for field 'a' but found "24:00:00")"},
+      {LogicalType::temporal(TypeKind::kTime, 0),
+       R"("24:00:00")",
+       R"(error: expected TIME(0) for field 'a' but found "24:00:00")"},
       {LogicalType::array(of(TypeKind::kInt)), R"([1, null, "3"])", "+I[[1, null, 3]]"},
       {LogicalType::array(of(TypeKind::kInt)), "[]", "+I[[]]"},
-      {LogicalType::array(of(TypeKind::kInt)), R"([1, {"x":2}])", R"(error: expected INT for field 'a[1]' but found {"x":2})"},
-      {LogicalType::array(of(TypeKind::kInt)), "[1,]", "error: expected a value at byte 8 but found ]"},
-      {LogicalType::array(of(TypeKind::kInt)), "[1 2]", "error: expected ',' or ']' at byte 8 but found 2"},
-      {LogicalType::map(of(TypeKind::kString), of(TypeKind::kInt)), R"({"k":1,"l":"2","m":null})", "+I[{'k': 1, 'l': 2, 'm': null}]"},
-      {LogicalType::map(of(TypeKind::kString), of(TypeKind::kInt)), R"({"k":1,"l":2,"k":3})", "+I[{'l': 2, 'k': 3}]"},
+      {LogicalType::array(of(TypeKind::kInt)),
+       R"([1, {"x":2}])",
+       R"(error: expected INT for field 'a[1]' but found {"x":2})"},
+      {LogicalType::array(of(TypeKind::kInt)),
+       "[1,]",
+       "error: expected a value at byte 8 but found ]"},
+      {LogicalType::array(of(TypeKind::kInt)),
+       "[1 2]",
+       "error: expected ',' or ']' at byte 8 but found 2"},
+      {LogicalType::map(of(TypeKind::kString), of(TypeKind::kInt)),
+       R"({"k":1,"l":"2","m":null})",
+       "+I[{'k': 1, 'l': 2, 'm': null}]"},
+      {LogicalType::map(of(TypeKind::kString), of(TypeKind::kInt)),
+       R"({"k":1,"l":2,"k":3})",
+       "+I[{'l': 2, 'k': 3}]"},
       {LogicalType::map(of(TypeKind::kInt), of(TypeKind::kInt)), R"({"1":1})", "+I[{1: 1}]"},
-      {LogicalType::map(of(TypeKind::kInt), of(TypeKind::kInt)), R"({"x":1})", R"(error: expected INT for field 'a' but found "x")"},
-      {LogicalType::map(of(TypeKind::kString), of(TypeKind::kInt)), R"({"x":[]})", R"(error: expected INT for field 'a["x"]' but found [])"},
-      {LogicalType::row({"x", "y"}, {of(TypeKind::kInt), of(TypeKind::kString)}), R"({"y":"q","x":1})", "+I[+I[1, 'q']]"},
-      {LogicalType::row({"x", "y"}, {of(TypeKind::kInt), of(TypeKind::kString)}), "{}", "+I[+I[null, null]]"},
-      {LogicalType::row({"x"}, {of(TypeKind::kInt)}), R"({"x":"q"})", R"(error: expected INT for field 'a.x' but found "q")"},
-      {LogicalType::row({"x"}, {of(TypeKind::kInt)}), "5", "error: expected ROW<x INT> for field 'a' but found 5"},
+      {LogicalType::map(of(TypeKind::kInt), of(TypeKind::kInt)),
+       R"({"x":1})",
+       R"(error: expected INT for field 'a' but found "x")"},
+      {LogicalType::map(of(TypeKind::kString), of(TypeKind::kInt)),
+       R"({"x":[]})",
+       R"(error: expected INT for field 'a["x"]' but found [])"},
+      {LogicalType::row({"x", "y"}, {of(TypeKind::kInt), of(TypeKind::kString)}),
+       R"({"y":"q","x":1})",
+       "+I[+I[1, 'q']]"},
+      {LogicalType::row({"x", "y"}, {of(TypeKind::kInt), of(TypeKind::kString)}),
+       "{}",
+       "+I[+I[null, null]]"},
+      {LogicalType::row({"x"}, {of(TypeKind::kInt)}),
+       R"({"x":"q"})",
+       R"(error: expected INT for field 'a.x' but found "q")"},
+      {LogicalType::row({"x"}, {of(TypeKind::kInt)}),
+       "5",
+       "error: expected ROW<x INT> for field 'a' but found 5"},
   };
   for (const Case& c : cases) {
     std::string expected = c.expected;
@@ -159,20 +216,21 @@ TEST(JsonDecoder, ReadsTimestampsOfEachStandard) {
   const LogicalTypePtr plain = row_a(LogicalType::temporal(TypeKind::kTimestamp, 3));
   const LogicalTypePtr instant = row_a(LogicalType::temporal(TypeKind::kTimestampLtz, 3));
   const LogicalTypePtr nanos = row_a(LogicalType::temporal(TypeKind::kTimestamp, 9));
-  const auto millis = [](const LogicalTypePtr& type, const std::string& text, const std::string& standard) {
-    FormatOptions options;
-    if (!standard.empty()) {
-      options["timestamp-format.standard"] = standard;
-    }
-    const std::unique_ptr<Decoder> decoder = make_decoder("json", options, type);
-    BatchBuilder builder(type);
-    try {
-      decoder->decode(R"({"a":")" + text + R"("})", kNoTimestamp, builder);
-    } catch (const Error&) {
-      return std::string("error");
-    }
-    return std::to_string(builder.finish()->column(0).data<std::int64_t>()[0]);
-  };
+  const auto millis =
+      [](const LogicalTypePtr& type, const std::string& text, const std::string& standard) {
+        FormatOptions options;
+        if (!standard.empty()) {
+          options["timestamp-format.standard"] = standard;
+        }
+        const std::unique_ptr<Decoder> decoder = make_decoder("json", options, type);
+        BatchBuilder builder(type);
+        try {
+          decoder->decode(R"({"a":")" + text + R"("})", kNoTimestamp, builder);
+        } catch (const Error&) {
+          return std::string("error");
+        }
+        return std::to_string(builder.finish()->column(0).data<std::int64_t>()[0]);
+      };
   EXPECT_EQ(millis(plain, "2020-01-02 03:04:05.123", "SQL"), "1577934245123000");
   EXPECT_EQ(millis(plain, "2020-01-02 03:04:05", "SQL"), "1577934245000000");
   EXPECT_EQ(millis(plain, "2020-01-02T03:04:05", "SQL"), "error");
@@ -240,10 +298,13 @@ TEST(JsonDecoder, HandlesWholeMessagesAsFlink) {
 
 TEST(JsonDecoder, IgnoringParseErrorsNullsTheFieldOrSkipsTheMessage) {
   const FormatOptions ignore = {{"ignore-parse-errors", "true"}};
-  const LogicalTypePtr type = LogicalType::row(
-      {"a", "b", "c"}, {of(TypeKind::kInt), LogicalType::array(of(TypeKind::kInt)),
+  const LogicalTypePtr type =
+      LogicalType::row({"a", "b", "c"},
+                       {of(TypeKind::kInt),
+                        LogicalType::array(of(TypeKind::kInt)),
                         LogicalType::row({"x", "y"}, {of(TypeKind::kInt), of(TypeKind::kInt)})});
-  EXPECT_EQ(decoded(type, R"({"a":"x","b":[1,"q",3],"c":{"x":[{}],"y":2}})", ignore), "+I[null, [1, null, 3], +I[null, 2]]");
+  EXPECT_EQ(decoded(type, R"({"a":"x","b":[1,"q",3],"c":{"x":[{}],"y":2}})", ignore),
+            "+I[null, [1, null, 3], +I[null, 2]]");
   EXPECT_EQ(decoded(type, R"({"a":300000000000,"b":5,"c":[1]})", ignore), "+I[null, null, null]");
   EXPECT_EQ(decoded(type, R"({"a":1,"b":[1,2})", ignore), "skipped");
   EXPECT_EQ(decoded(type, "5", ignore), "skipped");
@@ -274,7 +335,8 @@ TEST(JsonDecoder, KeepsNullsOutOfTypesWithoutThem) {
   const LogicalTypePtr type =
       LogicalType::row({"a", "b"}, {LogicalType::of(TypeKind::kInt, false), of(TypeKind::kInt)});
   EXPECT_EQ(decoded(type, R"({"a":1})"), "+I[1, null]");
-  EXPECT_EQ(decoded(type, R"({"a":null})"), "error: expected INT NOT NULL for field 'a' but found null");
+  EXPECT_EQ(decoded(type, R"({"a":null})"),
+            "error: expected INT NOT NULL for field 'a' but found null");
   EXPECT_EQ(decoded(type, R"({"b":1})"), "error: field 'a' is missing");
   EXPECT_EQ(decoded(type, R"({"a":"x"})", {{"ignore-parse-errors", "true"}}), "skipped");
 }
@@ -331,10 +393,15 @@ TEST(JsonDecoder, RefusesTypesAndOptionsItDoesNotHave) {
     return std::string("accepted");
   };
   EXPECT_THAT(message({}, row_a(LogicalType::object())), HasSubstr("field 'a'"));
-  EXPECT_THAT(message({{"fail-on-mising", "true"}}, row_a(of(TypeKind::kInt))), HasSubstr("no option 'fail-on-mising'"));
-  EXPECT_THAT(message({{"ignore-parse-errors", "yes"}}, row_a(of(TypeKind::kInt))), HasSubstr("must be true or false, not 'yes'"));
-  EXPECT_THAT(message({{"timestamp-format.standard", "UNIX"}}, row_a(of(TypeKind::kInt))), HasSubstr("UNIX"));
-  EXPECT_THAT(message({{"ignore-parse-errors", "true"}, {"fail-on-missing-field", "true"}}, row_a(of(TypeKind::kInt))), HasSubstr("exclude each other"));
+  EXPECT_THAT(message({{"fail-on-mising", "true"}}, row_a(of(TypeKind::kInt))),
+              HasSubstr("no option 'fail-on-mising'"));
+  EXPECT_THAT(message({{"ignore-parse-errors", "yes"}}, row_a(of(TypeKind::kInt))),
+              HasSubstr("must be true or false, not 'yes'"));
+  EXPECT_THAT(message({{"timestamp-format.standard", "UNIX"}}, row_a(of(TypeKind::kInt))),
+              HasSubstr("UNIX"));
+  EXPECT_THAT(message({{"ignore-parse-errors", "true"}, {"fail-on-missing-field", "true"}},
+                      row_a(of(TypeKind::kInt))),
+              HasSubstr("exclude each other"));
   EXPECT_THROW(make_decoder("avro", {}, row_a(of(TypeKind::kInt))), Error);
 }
 
@@ -342,10 +409,14 @@ TEST(JsonDecoder, RefusesTypesAndOptionsItDoesNotHave) {
 TEST(JsonDecoder, SurvivesRandomDamage) {
   const LogicalTypePtr type = LogicalType::row(
       {"id", "name", "price", "tags", "attributes", "at", "inner", "blob"},
-      {of(TypeKind::kBigInt), of(TypeKind::kString), LogicalType::decimal(20, 4),
-       LogicalType::array(of(TypeKind::kString)), LogicalType::map(of(TypeKind::kString), of(TypeKind::kDouble)),
+      {of(TypeKind::kBigInt),
+       of(TypeKind::kString),
+       LogicalType::decimal(20, 4),
+       LogicalType::array(of(TypeKind::kString)),
+       LogicalType::map(of(TypeKind::kString), of(TypeKind::kDouble)),
        LogicalType::temporal(TypeKind::kTimestamp, 3),
-       LogicalType::row({"x", "y"}, {of(TypeKind::kBoolean), LogicalType::array(of(TypeKind::kInt))}),
+       LogicalType::row({"x", "y"},
+                        {of(TypeKind::kBoolean), LogicalType::array(of(TypeKind::kInt))}),
        of(TypeKind::kBytes)});
   const std::string good =
       R"({"id":12345,"name":"caf\u00e9 \"x\"","price":12.3456,"tags":["a","b",null],"attributes":{"k":1.5,"l":2},)"
@@ -384,7 +455,8 @@ TEST(JsonDecoder, SurvivesRandomDamage) {
       const std::vector<char> exact(message.begin(), message.end());
       const std::int64_t before = builder.num_rows();
       try {
-        if (decoder.decode({exact.data(), exact.size()}, round, builder) == DecodeResult::kSkipped) {
+        if (decoder.decode({exact.data(), exact.size()}, round, builder) ==
+            DecodeResult::kSkipped) {
           ASSERT_EQ(builder.num_rows(), before) << message;
         }
       } catch (const Error& error) {

@@ -1,5 +1,8 @@
 #include "formats/json_encoder.h"
 
+#include "base/error.h"
+#include "formats/format.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -8,23 +11,28 @@
 #include <random>
 #include <string>
 
-#include "base/error.h"
-#include "formats/format.h"
-
 namespace flott {
 namespace {
 
-LogicalTypePtr of(TypeKind kind) { return LogicalType::of(kind); }
-LogicalTypePtr row_a(LogicalTypePtr type) { return LogicalType::row({"a"}, {std::move(type)}); }
+LogicalTypePtr of(TypeKind kind) {
+  return LogicalType::of(kind);
+}
+LogicalTypePtr row_a(LogicalTypePtr type) {
+  return LogicalType::row({"a"}, {std::move(type)});
+}
 
-std::string encoded(const LogicalTypePtr& type, const Value& row, const FormatOptions& options = {}) {
+std::string encoded(const LogicalTypePtr& type,
+                    const Value& row,
+                    const FormatOptions& options = {}) {
   BatchBuilder builder(type);
   builder.append(row);
   std::string out;
   EXPECT_TRUE(make_encoder("json", options, type)->encode(*builder.finish(), 0, out));
   return out;
 }
-std::string encoded_a(const LogicalTypePtr& type, const Value& value, const FormatOptions& options = {}) {
+std::string encoded_a(const LogicalTypePtr& type,
+                      const Value& value,
+                      const FormatOptions& options = {}) {
   return encoded(row_a(type), Value::row({value}), options);
 }
 
@@ -32,27 +40,49 @@ TEST(JsonEncoder, WritesEachTypeAsFlink) {
   EXPECT_EQ(encoded_a(of(TypeKind::kInt), Value::integer(-5)), R"({"a":-5})");
   EXPECT_EQ(encoded_a(of(TypeKind::kTinyInt), Value::integer(-128)), R"({"a":-128})");
   EXPECT_EQ(encoded_a(of(TypeKind::kSmallInt), Value::integer(300)), R"({"a":300})");
-  EXPECT_EQ(encoded_a(of(TypeKind::kBigInt), Value::integer(std::numeric_limits<std::int64_t>::min())), R"({"a":-9223372036854775808})");
+  EXPECT_EQ(
+      encoded_a(of(TypeKind::kBigInt), Value::integer(std::numeric_limits<std::int64_t>::min())),
+      R"({"a":-9223372036854775808})");
   EXPECT_EQ(encoded_a(of(TypeKind::kInt), Value::null()), R"({"a":null})");
   EXPECT_EQ(encoded_a(of(TypeKind::kBoolean), Value::boolean(true)), R"({"a":true})");
   EXPECT_EQ(encoded_a(of(TypeKind::kBytes), Value::bytes("abc\xff")), R"({"a":"YWJj/w=="})");
   EXPECT_EQ(encoded_a(of(TypeKind::kBytes), Value::bytes("ab")), R"({"a":"YWI="})");
   EXPECT_EQ(encoded_a(of(TypeKind::kDate), Value::date(18263)), R"({"a":"2020-01-02"})");
   EXPECT_EQ(encoded_a(of(TypeKind::kDate), Value::date(-1)), R"({"a":"1969-12-31"})");
-  EXPECT_EQ(encoded_a(LogicalType::temporal(TypeKind::kTime, 0), Value::time(3723000000)), R"({"a":"01:02:03Z"})");
-  EXPECT_EQ(encoded_a(LogicalType::array(of(TypeKind::kInt)), Value::array({Value::integer(1), Value::null(), Value::integer(3)})), R"({"a":[1,null,3]})");
-  EXPECT_EQ(encoded_a(LogicalType::map(of(TypeKind::kString), of(TypeKind::kInt)), Value::map({{Value::string("k"), Value::integer(1)}, {Value::string("l"), Value::null()}})), R"({"a":{"k":1,"l":null}})");
-  EXPECT_EQ(encoded_a(LogicalType::map(of(TypeKind::kInt), of(TypeKind::kInt)), Value::map({{Value::integer(1), Value::integer(2)}})), R"({"a":{"1":2}})");
-  EXPECT_EQ(encoded_a(LogicalType::row({"x", "y\""}, {of(TypeKind::kInt), of(TypeKind::kString)}), Value::row({Value::integer(1), Value::null()})), R"({"a":{"x":1,"y\"":null}})");
+  EXPECT_EQ(encoded_a(LogicalType::temporal(TypeKind::kTime, 0), Value::time(3723000000)),
+            R"({"a":"01:02:03Z"})");
+  EXPECT_EQ(encoded_a(LogicalType::array(of(TypeKind::kInt)),
+                      Value::array({Value::integer(1), Value::null(), Value::integer(3)})),
+            R"({"a":[1,null,3]})");
+  EXPECT_EQ(encoded_a(LogicalType::map(of(TypeKind::kString), of(TypeKind::kInt)),
+                      Value::map({{Value::string("k"), Value::integer(1)},
+                                  {Value::string("l"), Value::null()}})),
+            R"({"a":{"k":1,"l":null}})");
+  EXPECT_EQ(encoded_a(LogicalType::map(of(TypeKind::kInt), of(TypeKind::kInt)),
+                      Value::map({{Value::integer(1), Value::integer(2)}})),
+            R"({"a":{"1":2}})");
+  EXPECT_EQ(encoded_a(LogicalType::row({"x", "y\""}, {of(TypeKind::kInt), of(TypeKind::kString)}),
+                      Value::row({Value::integer(1), Value::null()})),
+            R"({"a":{"x":1,"y\"":null}})");
 }
 
 TEST(JsonEncoder, WritesFloatingNumbersAsJava) {
-  const std::vector<std::pair<double, std::string>> cases = {
-      {1.0, "1.0"},       {1e10, "1.0E10"},       {1e-5, "1.0E-5"},   {1e21, "1.0E21"},
-      {0.1, "0.1"},       {123456789.123, "1.23456789123E8"},         {-0.0, "-0.0"},
-      {100.0, "100.0"},   {1e7, "1.0E7"},         {1e-3, "0.001"},    {12345678.9, "1.23456789E7"},
-      {NAN, "\"NaN\""},   {INFINITY, "\"Infinity\""}, {-INFINITY, "\"-Infinity\""},
-      {9999999.5, "9999999.5"}, {5e-324, "4.9E-324"}};
+  const std::vector<std::pair<double, std::string>> cases = {{1.0, "1.0"},
+                                                             {1e10, "1.0E10"},
+                                                             {1e-5, "1.0E-5"},
+                                                             {1e21, "1.0E21"},
+                                                             {0.1, "0.1"},
+                                                             {123456789.123, "1.23456789123E8"},
+                                                             {-0.0, "-0.0"},
+                                                             {100.0, "100.0"},
+                                                             {1e7, "1.0E7"},
+                                                             {1e-3, "0.001"},
+                                                             {12345678.9, "1.23456789E7"},
+                                                             {NAN, "\"NaN\""},
+                                                             {INFINITY, "\"Infinity\""},
+                                                             {-INFINITY, "\"-Infinity\""},
+                                                             {9999999.5, "9999999.5"},
+                                                             {5e-324, "4.9E-324"}};
   for (const auto& [value, text] : cases) {
     const std::string result = encoded_a(of(TypeKind::kDouble), Value::real(value));
     if (value == 5e-324) {
@@ -69,7 +99,8 @@ TEST(JsonEncoder, WritesDecimalsExactly) {
   const FormatOptions plain = {{"encode.decimal-as-plain-number", "true"}};
   const auto both = [&](__int128 unscaled, int scale) {
     const LogicalTypePtr type = LogicalType::decimal(38, scale);
-    return encoded_a(type, Value::decimal(unscaled, scale)) + " " + encoded_a(type, Value::decimal(unscaled, scale), plain);
+    return encoded_a(type, Value::decimal(unscaled, scale)) + " " +
+           encoded_a(type, Value::decimal(unscaled, scale), plain);
   };
   EXPECT_EQ(both(150, 2), R"({"a":1.5} {"a":1.5})");
   EXPECT_EQ(both(-5, 2), R"({"a":-0.05} {"a":-0.05})");
@@ -86,7 +117,8 @@ TEST(JsonEncoder, EscapesStrings) {
     return out;
   };
   EXPECT_EQ(text(""), R"("")");
-  EXPECT_EQ(text("plain text of more than eight bytes"), R"("plain text of more than eight bytes")");
+  EXPECT_EQ(text("plain text of more than eight bytes"),
+            R"("plain text of more than eight bytes")");
   EXPECT_EQ(text("a\"b\\c/d\n\t\r\b\f"), R"("a\"b\\c/d\n\t\r\b\f")");
   EXPECT_EQ(text(std::string("\x01\x7f\0", 3)), "\"\\u0001\x7f\\u0000\"");
   EXPECT_EQ(text("é😀!"), "\"é\\uD83D\\uDE00!\"");
@@ -115,11 +147,13 @@ TEST(JsonEncoder, WritesTimestampsOfEachStandard) {
   EXPECT_EQ(encoded_a(instant, instant_at, sql), R"({"a":"2020-01-02 03:04:05Z"})");
   EXPECT_EQ(encoded_a(instant, instant_at, iso), R"({"a":"2020-01-02T03:04:05Z"})");
   EXPECT_EQ(encoded_a(plain, Value::timestamp(-1), iso), R"({"a":"1969-12-31T23:59:59.999999"})");
-  EXPECT_EQ(encoded_a(LogicalType::temporal(TypeKind::kTime, 3), Value::time(3723500000), iso), R"({"a":"01:02:03.5"})");
+  EXPECT_EQ(encoded_a(LogicalType::temporal(TypeKind::kTime, 3), Value::time(3723500000), iso),
+            R"({"a":"01:02:03.5"})");
 }
 
 TEST(JsonEncoder, LeavesNullFieldsAwayWhenAsked) {
-  const LogicalTypePtr type = LogicalType::row({"a", "b", "c"}, {of(TypeKind::kInt), row_a(of(TypeKind::kInt)), of(TypeKind::kInt)});
+  const LogicalTypePtr type = LogicalType::row(
+      {"a", "b", "c"}, {of(TypeKind::kInt), row_a(of(TypeKind::kInt)), of(TypeKind::kInt)});
   const Value row = Value::row({Value::null(), Value::row({Value::null()}), Value::integer(1)});
   EXPECT_EQ(encoded(type, row, {{"encode.ignore-null-fields", "true"}}), R"({"b":{},"c":1})");
   EXPECT_EQ(encoded(type, row), R"({"a":null,"b":{"a":null},"c":1})");
@@ -127,23 +161,31 @@ TEST(JsonEncoder, LeavesNullFieldsAwayWhenAsked) {
 
 TEST(JsonEncoder, TreatsNullKeysAsAsked) {
   const LogicalTypePtr type = LogicalType::map(of(TypeKind::kString), of(TypeKind::kInt));
-  const Value map = Value::map({{Value::null(), Value::integer(1)}, {Value::string("k"), Value::integer(2)}});
+  const Value map =
+      Value::map({{Value::null(), Value::integer(1)}, {Value::string("k"), Value::integer(2)}});
   EXPECT_THROW(encoded_a(type, map), Error);
   EXPECT_EQ(encoded_a(type, map, {{"map-null-key.mode", "DROP"}}), R"({"a":{"k":2}})");
-  EXPECT_EQ(encoded_a(type, map, {{"map-null-key.mode", "LITERAL"}, {"map-null-key.literal", "n"}}), R"({"a":{"n":1,"k":2}})");
+  EXPECT_EQ(encoded_a(type, map, {{"map-null-key.mode", "LITERAL"}, {"map-null-key.literal", "n"}}),
+            R"({"a":{"n":1,"k":2}})");
 }
 
 /// What is written is read back as the same row.
 TEST(JsonEncoder, RoundTripsRandomRows) {
-  const LogicalTypePtr type = LogicalType::row(
-      {"i", "d", "s", "n", "b", "t", "l", "r", "m"},
-      {of(TypeKind::kBigInt), of(TypeKind::kDouble), of(TypeKind::kString), LogicalType::decimal(38, 10), of(TypeKind::kBytes),
-       LogicalType::temporal(TypeKind::kTimestamp, 6), LogicalType::array(of(TypeKind::kString)),
-       LogicalType::row({"x", "y"}, {of(TypeKind::kBoolean), of(TypeKind::kDate)}),
-       LogicalType::map(of(TypeKind::kString), of(TypeKind::kInt))});
+  const LogicalTypePtr type =
+      LogicalType::row({"i", "d", "s", "n", "b", "t", "l", "r", "m"},
+                       {of(TypeKind::kBigInt),
+                        of(TypeKind::kDouble),
+                        of(TypeKind::kString),
+                        LogicalType::decimal(38, 10),
+                        of(TypeKind::kBytes),
+                        LogicalType::temporal(TypeKind::kTimestamp, 6),
+                        LogicalType::array(of(TypeKind::kString)),
+                        LogicalType::row({"x", "y"}, {of(TypeKind::kBoolean), of(TypeKind::kDate)}),
+                        LogicalType::map(of(TypeKind::kString), of(TypeKind::kInt))});
   std::mt19937_64 random(7);
   const auto text = [&] {
-    const std::vector<std::string> parts = {"a", "\"", "\\", "\n", "é", "😀", "\x01", "plain text", "/", "\xe2\x80\xa8"};
+    const std::vector<std::string> parts = {
+        "a", "\"", "\\", "\n", "é", "😀", "\x01", "plain text", "/", "\xe2\x80\xa8"};
     std::string out;
     for (std::uint64_t i = random() % 8; i > 0; --i) {
       out += parts[random() % parts.size()];
@@ -155,18 +197,24 @@ TEST(JsonEncoder, RoundTripsRandomRows) {
     const std::unique_ptr<Encoder> encoder = make_encoder("json", options, type);
     const std::unique_ptr<Decoder> decoder = make_decoder("json", options, type);
     for (int round = 0; round < 2000; ++round) {
-      const auto maybe = [&](Value value) { return random() % 8 == 0 ? Value::null() : std::move(value); };
+      const auto maybe = [&](Value value) {
+        return random() % 8 == 0 ? Value::null() : std::move(value);
+      };
       double real = 0;
       const std::uint64_t bits = random();
       std::memcpy(&real, &bits, sizeof real);
-      const Value row = Value::row({maybe(Value::integer(static_cast<std::int64_t>(random()))),
-                                    maybe(Value::real(std::isfinite(real) ? real : 0.5)), maybe(text()),
-                                    maybe(Value::decimal(static_cast<__int128>(static_cast<std::int64_t>(random())) * 1000, 10)),
-                                    maybe(Value::bytes(std::string(random() % 5, static_cast<char>(random())))),
-                                    maybe(Value::timestamp(static_cast<std::int64_t>(random() % 100000000000000000))),
-                                    maybe(Value::array({text(), Value::null(), text()})),
-                                    maybe(Value::row({maybe(Value::boolean(random() % 2 == 0)), maybe(Value::date(static_cast<std::int32_t>(random() % 100000)))})),
-                                    maybe(Value::map({{Value::string("k"), Value::integer(1)}, {text(), Value::null()}}))});
+      const Value row = Value::row(
+          {maybe(Value::integer(static_cast<std::int64_t>(random()))),
+           maybe(Value::real(std::isfinite(real) ? real : 0.5)),
+           maybe(text()),
+           maybe(Value::decimal(static_cast<__int128>(static_cast<std::int64_t>(random())) * 1000,
+                                10)),
+           maybe(Value::bytes(std::string(random() % 5, static_cast<char>(random())))),
+           maybe(Value::timestamp(static_cast<std::int64_t>(random() % 100000000000000000))),
+           maybe(Value::array({text(), Value::null(), text()})),
+           maybe(Value::row({maybe(Value::boolean(random() % 2 == 0)),
+                             maybe(Value::date(static_cast<std::int32_t>(random() % 100000)))})),
+           maybe(Value::map({{Value::string("k"), Value::integer(1)}, {text(), Value::null()}}))});
       BatchBuilder in(type);
       in.append(row);
       const BatchPtr before = in.finish();

@@ -1,15 +1,17 @@
-#include <gtest/gtest.h>
-
-#include <string>
-
 #include "base/error.h"
 #include "formats/format.h"
 #include "types/batch.h"
 
+#include <gtest/gtest.h>
+
+#include <string>
+
 namespace flott {
 namespace {
 
-std::string decoded(const std::string& format, const LogicalTypePtr& type, std::string_view message) {
+std::string decoded(const std::string& format,
+                    const LogicalTypePtr& type,
+                    std::string_view message) {
   const std::unique_ptr<Decoder> decoder = make_decoder(format, {}, type);
   BatchBuilder builder(type);
   EXPECT_EQ(decoder->decode(message, 5, builder), DecodeResult::kRow);
@@ -22,7 +24,12 @@ TEST(StringFormat, RepairsInvalidUtf8AsJava) {
   const LogicalTypePtr text = LogicalType::of(TypeKind::kString);
   EXPECT_EQ(decoded("string", text, ""), "");
   EXPECT_EQ(decoded("string", text, "plain é😀"), "plain é😀");
-  EXPECT_EQ(decoded("string", text, "a\xff" "b"), "a\xef\xbf\xbd" "b");
+  EXPECT_EQ(decoded("string",
+                    text,
+                    "a\xff"
+                    "b"),
+            "a\xef\xbf\xbd"
+            "b");
   EXPECT_EQ(decoded("string", text, "\xe2\x82"), "\xef\xbf\xbd");
   EXPECT_EQ(decoded("string", text, "\xe2\x82z"), "\xef\xbf\xbdz");
   EXPECT_EQ(decoded("string", text, "\xc0\xaf"), "\xef\xbf\xbd\xef\xbf\xbd");
@@ -31,7 +38,8 @@ TEST(StringFormat, RepairsInvalidUtf8AsJava) {
 }
 
 TEST(RawFormat, KeepsBytesAsTheyAre) {
-  EXPECT_EQ(decoded("raw", LogicalType::of(TypeKind::kBytes), std::string("\xff\0x", 3)), std::string("\xff\0x", 3));
+  EXPECT_EQ(decoded("raw", LogicalType::of(TypeKind::kBytes), std::string("\xff\0x", 3)),
+            std::string("\xff\0x", 3));
   EXPECT_EQ(decoded("raw", LogicalType::of(TypeKind::kString), "\xff"), "\xef\xbf\xbd");
 }
 
@@ -52,7 +60,8 @@ TEST(StringFormat, RefusesOtherTypesAndOptions) {
   EXPECT_THROW(make_decoder("string", {}, LogicalType::of(TypeKind::kInt)), Error);
   EXPECT_THROW(make_decoder("string", {}, LogicalType::of(TypeKind::kBytes)), Error);
   EXPECT_THROW(make_encoder("raw", {}, LogicalType::of(TypeKind::kInt)), Error);
-  EXPECT_THROW(make_decoder("string", {{"charset", "x"}}, LogicalType::of(TypeKind::kString)), Error);
+  EXPECT_THROW(make_decoder("string", {{"charset", "x"}}, LogicalType::of(TypeKind::kString)),
+               Error);
 }
 
 }  // namespace

@@ -25,13 +25,17 @@ class NoSource final : public Source {
 /// A graph in one line, nodes between commas, in order:
 ///   node  = name { "<" input } { flag }        name "src..." is a source
 ///   input = name [ ":" strategy ]               forward, or hash, rebalance, rescale, broadcast
-///   flag  = "host" | "hostwatermarks" | "batch" | "head" | "never" | "p" parallelism | "group" name
+///   flag  = "host" | "hostwatermarks" | "batch" | "head" | "never" | "p" parallelism | "group"
+///   name
 /// Without inputs a node reads the one before it (sources do not).
 StreamGraph parse(const std::string& text) {
   static const std::map<std::string, PartitionStrategy> kStrategies{
-      {"forward", PartitionStrategy::kForward},     {"hash", PartitionStrategy::kHash},
-      {"rebalance", PartitionStrategy::kRebalance}, {"rescale", PartitionStrategy::kRescale},
-      {"broadcast", PartitionStrategy::kBroadcast}, {"global", PartitionStrategy::kGlobal}};
+      {"forward", PartitionStrategy::kForward},
+      {"hash", PartitionStrategy::kHash},
+      {"rebalance", PartitionStrategy::kRebalance},
+      {"rescale", PartitionStrategy::kRescale},
+      {"broadcast", PartitionStrategy::kBroadcast},
+      {"global", PartitionStrategy::kGlobal}};
   StreamGraph graph;
   std::map<std::string, int> ids;
   std::stringstream parts(text);
@@ -92,7 +96,8 @@ struct Case {
 class Chaining : public ::testing::TestWithParam<Case> {};
 
 INSTANTIATE_TEST_SUITE_P(
-    JobGraph, Chaining,
+    JobGraph,
+    Chaining,
     ::testing::Values(
         Case{"NativeSourceWithHostWatermarks", "src hostwatermarks, map host", "src | map"},
         Case{"HostSource", "src host, map host", "src -> map"},
@@ -106,30 +111,38 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"NeverStandsAlone", "src, map never, sink", "src | map | sink"},
         Case{"HeadBeginsAChain", "src, map head, sink", "src | map -> sink"},
         Case{"OtherSlotSharingGroup", "src, map groupx, sink groupx", "src | map -> sink"},
-        Case{"TwoInputsBeginAChain", "src1, src2, join <src1 <src2, sink",
+        Case{"TwoInputsBeginAChain",
+             "src1, src2, join <src1 <src2, sink",
              "src1 | src2 | join -> sink"},
         Case{"FanOutIsOneTask", "src, a <src, b <src", "src -> a -> b"},
-        Case{"FanOutBehindAnOperator", "src, a, b <a, c <a:rebalance, d <b", "src -> a -> b -> d | c"},
+        Case{"FanOutBehindAnOperator",
+             "src, a, b <a, c <a:rebalance, d <b",
+             "src -> a -> b -> d | c"},
         // The host's lock.
         Case{"HostFunctionsShareATask", "src host, map host, sink host", "src -> map -> sink"},
         Case{"NativeSourceBesideHost", "src, map host", "src | map"},
         Case{"NativeSourceBesideHostBehindNative", "src, native, map host", "src -> native | map"},
         Case{"HostSourceWithHost", "src host, map host", "src -> map"},
         Case{"NativeBatchBesideHost", "src host, encode batch, sink batch", "src | encode -> sink"},
-        Case{"NativeBatchBehindANativeRow", "src host, native, encode batch",
+        Case{"NativeBatchBehindANativeRow",
+             "src host, native, encode batch",
              "src -> native | encode"},
         Case{"NativeRowsStayWithHost", "src host, key_by, map host", "src -> key_by -> map"},
         Case{"NativeOnly", "src, decode batch, sink batch", "src -> decode -> sink"},
         Case{"HostBatchOperatorIsNotNative", "src host, op batch host", "src -> op"},
-        Case{"HostBranchBesideNativeBranch", "src, native <src, map <src host",
+        Case{"HostBranchBesideNativeBranch",
+             "src, native <src, map <src host",
              "src -> native | map"},
         // Hash edges.
-        Case{"HashOfHostAtOne", "src host, key_by host, reduce <key_by:hash host",
+        Case{"HashOfHostAtOne",
+             "src host, key_by host, reduce <key_by:hash host",
              "src -> key_by -> reduce"},
         Case{"HashOfHostAtTwo", "src host p2, reduce <src:hash host p2", "src | reduce"},
         Case{"HashOfNativeAtOne", "src, key_by, reduce <key_by:hash", "src -> key_by | reduce"},
         Case{"HashInBatchMode", "src host, reduce <src:hash host", "src | reduce", {true, true}},
-        Case{"HashChainingDisabled", "src host, reduce <src:hash host", "src | reduce",
+        Case{"HashChainingDisabled",
+             "src host, reduce <src:hash host",
+             "src | reduce",
              {false, false}},
         Case{"HashOneToTwo", "src host, reduce <src:hash host p2", "src | reduce"},
         Case{"GlobalAtOne", "src host, map <src:global host", "src | map"}),

@@ -1,14 +1,16 @@
 #include "graph/stream_graph.h"
 
+#include "base/error.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include "base/error.h"
 
 namespace flott {
 namespace {
 
-StreamNode node(const std::string& name, int parallelism, std::vector<int> inputs = {},
+StreamNode node(const std::string& name,
+                int parallelism,
+                std::vector<int> inputs = {},
                 PartitionStrategy strategy = PartitionStrategy::kForward) {
   StreamNode out;
   out.name = name;

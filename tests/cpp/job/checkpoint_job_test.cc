@@ -1,14 +1,13 @@
 // Checkpoints of whole jobs, and jobs that start from them: nothing is lost, nothing counted twice.
+#include "checkpoint/checkpoint_storage.h"
+#include "job_support.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
-
-#include "checkpoint/checkpoint_storage.h"
-#include "job_support.h"
 
 namespace flott {
 namespace {
@@ -64,9 +63,14 @@ struct Rescale {
   int after;
 };
 class Rescaling : public CheckpointJob, public ::testing::WithParamInterface<Rescale> {};
-INSTANTIATE_TEST_SUITE_P(CheckpointJob, Rescaling,
-                         ::testing::Values(Rescale{1, 1}, Rescale{2, 2}, Rescale{2, 4},
-                                           Rescale{4, 2}, Rescale{1, 3}, Rescale{3, 1}),
+INSTANTIATE_TEST_SUITE_P(CheckpointJob,
+                         Rescaling,
+                         ::testing::Values(Rescale{1, 1},
+                                           Rescale{2, 2},
+                                           Rescale{2, 4},
+                                           Rescale{4, 2},
+                                           Rescale{1, 3},
+                                           Rescale{3, 1}),
                          [](const auto& test) {
                            return fmt::format("From{}To{}", test.param.before, test.param.after);
                          });
@@ -77,9 +81,8 @@ TEST_P(Rescaling, CountsGoOnWhereTheCheckpointWas) {
   const auto job = start_job(first.g.graph, options());
   ASSERT_TRUE(first.out->wait_for_size(357));
   const std::string path = job->trigger_checkpoint();
-  EXPECT_TRUE(eventually(*job, [&] {
-    return held->completed_checkpoints() == GetParam().before;
-  })) << "every source subtask hears of it";
+  EXPECT_TRUE(eventually(*job, [&] { return held->completed_checkpoints() == GetParam().before; }))
+      << "every source subtask hears of it";
   ASSERT_EQ(job->checkpoints().size(), 1u);
   EXPECT_EQ(job->checkpoints()[0].path, path);
   EXPECT_GT(job->checkpoints()[0].size_bytes, 0);
@@ -145,10 +148,9 @@ TEST_P(Rescaling, ACheckpointInFullFlowLosesNothing) {
 
 TEST_F(CheckpointJob, SourceSubtasksThatHaveFinishedStayFinished) {
   // Subtask 0 reads split 0 to its end and is gone when the checkpoint is taken.
-  const auto source =
-      std::make_shared<VectorSource>(
-          std::vector<std::vector<std::int64_t>>{numbers(0, 90), numbers(90, 300)})
-          ->hold(1, 10);
+  const auto source = std::make_shared<VectorSource>(
+                          std::vector<std::vector<std::int64_t>>{numbers(0, 90), numbers(90, 300)})
+                          ->hold(1, 10);
   CountJob first(source, 2);
   const auto job = start_job(first.g.graph, options());
   ASSERT_TRUE(first.out->wait_for_size(100));
@@ -158,8 +160,8 @@ TEST_F(CheckpointJob, SourceSubtasksThatHaveFinishedStayFinished) {
   ASSERT_TRUE(job->wait_for(kPatience));
 
   for (const int parallelism : {1, 2, 3}) {
-    CountJob second(std::make_shared<VectorSource>(std::vector<std::vector<std::int64_t>>{
-                        numbers(0, 90), numbers(90, 300)}),
+    CountJob second(std::make_shared<VectorSource>(
+                        std::vector<std::vector<std::int64_t>>{numbers(0, 90), numbers(90, 300)}),
                     parallelism);
     JobOptions restore = options();
     restore.restore_path = path;
@@ -335,28 +337,30 @@ TEST_F(CheckpointJob, AnotherMaxParallelismIsRefused) {
 }
 
 TEST_F(CheckpointJob, EventTimersAreInTheCheckpoint) {
-  // A timer per value at 10 * value; watermarks only come at the end of input, which the first job never reaches.
-  const auto build = [](std::shared_ptr<VectorSource> source, int parallelism,
-                        std::shared_ptr<Collected> out) {
-    Graph g;
-    const int alarms = g.add(
-        {.name = "alarms",
-         .parallelism = parallelism,
-         .partition = PartitionStrategy::kHash,
-         .keyed = true},
-        {g.key_by(g.source(std::move(source), parallelism), parallelism, 10)}, [](int) {
-          return make_process_operator(harness::process_with(
-              [](Value v, int, ProcessContext& context, Collector& collector) {
-                context.register_timer(TimeDomain::kEventTime, v.as_int() * 10);
-                collector.collect(Value::integer(-1));
-              },
-              [](Timestamp time, ProcessContext&, Collector& collector) {
-                collector.collect(Value::integer(time));
-              }));
-        });
-    g.sink(alarms, parallelism, std::move(out));
-    return g;
-  };
+  // A timer per value at 10 * value; watermarks only come at the end of input, which the first job
+  // never reaches.
+  const auto build =
+      [](std::shared_ptr<VectorSource> source, int parallelism, std::shared_ptr<Collected> out) {
+        Graph g;
+        const int alarms =
+            g.add({.name = "alarms",
+                   .parallelism = parallelism,
+                   .partition = PartitionStrategy::kHash,
+                   .keyed = true},
+                  {g.key_by(g.source(std::move(source), parallelism), parallelism, 10)},
+                  [](int) {
+                    return make_process_operator(harness::process_with(
+                        [](Value v, int, ProcessContext& context, Collector& collector) {
+                          context.register_timer(TimeDomain::kEventTime, v.as_int() * 10);
+                          collector.collect(Value::integer(-1));
+                        },
+                        [](Timestamp time, ProcessContext&, Collector& collector) {
+                          collector.collect(Value::integer(time));
+                        }));
+                  });
+        g.sink(alarms, parallelism, std::move(out));
+        return g;
+      };
   auto before = std::make_shared<Collected>();
   const auto source =
       std::make_shared<VectorSource>(std::vector<std::vector<std::int64_t>>{numbers(0, 40)})
@@ -369,9 +373,10 @@ TEST_F(CheckpointJob, EventTimersAreInTheCheckpoint) {
   ASSERT_TRUE(job->wait_for(kPatience));
 
   auto after = std::make_shared<Collected>();
-  const Graph second = build(
-      std::make_shared<VectorSource>(std::vector<std::vector<std::int64_t>>{numbers(0, 40)}), 3,
-      after);
+  const Graph second =
+      build(std::make_shared<VectorSource>(std::vector<std::vector<std::int64_t>>{numbers(0, 40)}),
+            3,
+            after);
   JobOptions restore = options();
   restore.restore_path = path;
   const auto again = start_job(second.graph, restore);

@@ -1,5 +1,15 @@
 #pragma once
 
+#include "base/bytes.h"
+#include "base/error.h"
+#include "graph/stream_graph.h"
+#include "harness/lambda_functions.h"
+#include "job/job.h"
+#include "operators/flat_map_operator.h"
+#include "operators/key_by_operator.h"
+#include "operators/map_operator.h"
+#include "operators/process_operator.h"
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -13,16 +23,6 @@
 #include <thread>
 #include <utility>
 #include <vector>
-
-#include "base/bytes.h"
-#include "base/error.h"
-#include "graph/stream_graph.h"
-#include "harness/lambda_functions.h"
-#include "job/job.h"
-#include "operators/flat_map_operator.h"
-#include "operators/key_by_operator.h"
-#include "operators/map_operator.h"
-#include "operators/process_operator.h"
 
 namespace flott {
 
@@ -42,11 +42,13 @@ inline bool eventually(Job& job, const std::function<bool()>& condition) {
   return true;
 }
 
-/// Integers, a vector per split, as a BIGINT column whose timestamps are the values themselves. A split can be held
-/// back after some rows (`hold`), and the whole source can stay open at the end (`unbounded`).
+/// Integers, a vector per split, as a BIGINT column whose timestamps are the values themselves. A
+/// split can be held back after some rows (`hold`), and the whole source can stay open at the end
+/// (`unbounded`).
 class VectorSource final : public Source, public std::enable_shared_from_this<VectorSource> {
  public:
-  explicit VectorSource(std::vector<std::vector<std::int64_t>> splits) : splits_(std::move(splits)) {
+  explicit VectorSource(std::vector<std::vector<std::int64_t>> splits)
+      : splits_(std::move(splits)) {
     limits_.resize(splits_.size(), std::numeric_limits<std::int64_t>::max());
   }
   std::shared_ptr<VectorSource> unbounded() {
@@ -119,7 +121,8 @@ class VectorSource final : public Source, public std::enable_shared_from_this<Ve
           all_finished = false;
         }
         const std::int64_t end =
-            std::min({size, source_->limit(mine.number),
+            std::min({size,
+                      source_->limit(mine.number),
                       mine.position + std::min(max_rows, source_->rows_per_poll_)});
         if (end <= mine.position) {
           continue;
@@ -314,8 +317,8 @@ struct Graph {
   /// By value modulo `keys`.
   int key_by(int input, int parallelism, std::int64_t keys) {
     return add({.name = "key_by", .parallelism = parallelism}, {input}, [keys](int) {
-      return make_key_by_operator(harness::key_with(
-          [keys](const Value& v) { return Value::integer(v.as_int() % keys); }));
+      return make_key_by_operator(
+          harness::key_with([keys](const Value& v) { return Value::integer(v.as_int() % keys); }));
     });
   }
   /// Emits [key, how many so far] per record; the count is keyed state.
@@ -325,12 +328,16 @@ struct Graph {
                 .partition = PartitionStrategy::kHash,
                 .keyed = true,
                 .uid = uid},
-               {input}, [](int) { return make_process_operator(std::make_unique<Count>()); });
+               {input},
+               [](int) { return make_process_operator(std::make_unique<Count>()); });
   }
-  int sink(int input, int parallelism, std::shared_ptr<Collected> out,
+  int sink(int input,
+           int parallelism,
+           std::shared_ptr<Collected> out,
            PartitionStrategy partition = PartitionStrategy::kForward,
            std::shared_ptr<Valve> valve = nullptr) {
-    return add({.name = "sink", .parallelism = parallelism, .partition = partition}, {input},
+    return add({.name = "sink", .parallelism = parallelism, .partition = partition},
+               {input},
                collect_into(std::move(out), std::move(valve)));
   }
 

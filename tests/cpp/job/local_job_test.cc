@@ -1,7 +1,5 @@
-// Whole jobs in C++: sources, tasks, channels and the coordinator together, without the host language.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
+// Whole jobs in C++: sources, tasks, channels and the coordinator together, without the host
+// language.
 #include "job_support.h"
 #include "operators/co_flat_map_operator.h"
 #include "operators/reduce_operator.h"
@@ -9,6 +7,9 @@
 #include "windows/assigner.h"
 #include "windows/trigger.h"
 #include "windows/window_operator.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 namespace flott {
 namespace {
@@ -39,10 +40,10 @@ TEST_P(AtParallelism, MapKeyByAndCountSeeEveryRecordOnce) {
   for (const bool chaining : {true, false}) {
     Graph g;
     auto out = std::make_shared<Collected>();
-    const int source = g.source(vectors({numbers(0, 500), numbers(500, 1000), numbers(1000, 1003)}),
-                                parallelism);
-    const int mapped = g.map("double", source, parallelism,
-                             [](Value v) { return Value::integer(v.as_int() * 2); });
+    const int source =
+        g.source(vectors({numbers(0, 500), numbers(500, 1000), numbers(1000, 1003)}), parallelism);
+    const int mapped = g.map(
+        "double", source, parallelism, [](Value v) { return Value::integer(v.as_int() * 2); });
     g.sink(g.count(g.key_by(mapped, parallelism, 20), parallelism), parallelism, out);
     JobOptions options;
     options.chaining = chaining;
@@ -60,9 +61,12 @@ TEST_P(AtParallelism, MapKeyByAndCountSeeEveryRecordOnce) {
 
 TEST_P(AtParallelism, EveryPartitionerDeliversEverything) {
   const int parallelism = GetParam();
-  for (const PartitionStrategy strategy :
-       {PartitionStrategy::kForward, PartitionStrategy::kRebalance, PartitionStrategy::kRescale,
-        PartitionStrategy::kShuffle, PartitionStrategy::kGlobal, PartitionStrategy::kBroadcast}) {
+  for (const PartitionStrategy strategy : {PartitionStrategy::kForward,
+                                           PartitionStrategy::kRebalance,
+                                           PartitionStrategy::kRescale,
+                                           PartitionStrategy::kShuffle,
+                                           PartitionStrategy::kGlobal,
+                                           PartitionStrategy::kBroadcast}) {
     SCOPED_TRACE(ship_strategy_name(strategy));
     Graph g;
     auto out = std::make_shared<Collected>();
@@ -97,9 +101,8 @@ TEST(LocalJob, RescaleAndRebalanceBetweenUnequalParallelism) {
          {PartitionStrategy::kRescale, PartitionStrategy::kRebalance}) {
       Graph g;
       auto out = std::make_shared<Collected>();
-      const int source =
-          g.source(vectors({numbers(0, 50), numbers(50, 100), numbers(100, 150), numbers(150, 200)}),
-                   up);
+      const int source = g.source(
+          vectors({numbers(0, 50), numbers(50, 100), numbers(100, 150), numbers(150, 200)}), up);
       g.sink(source, down, out, strategy);
       const auto job = start_job(g.graph, {});
       finish(*job);
@@ -116,7 +119,9 @@ TEST(LocalJob, RescaleAndRebalanceBetweenUnequalParallelism) {
 TEST(LocalJob, ACustomPartitionerChoosesTheSubtask) {
   class ByHundred final : public CustomPartitioner {
    public:
-    int partition(const Value& value, int) override { return static_cast<int>(value.as_int() / 100); }
+    int partition(const Value& value, int) override {
+      return static_cast<int>(value.as_int() / 100);
+    }
   };
   Graph g;
   auto out = std::make_shared<Collected>();
@@ -144,7 +149,8 @@ TEST(LocalJob, AUnionReadsAllItsInputs) {
   auto out = std::make_shared<Collected>();
   const int a = g.source(vectors({numbers(0, 100)}), 1);
   const int b = g.source(vectors({numbers(100, 200)}), 2);
-  g.add({.name = "sink", .parallelism = 2, .partition = PartitionStrategy::kRebalance}, {a, b},
+  g.add({.name = "sink", .parallelism = 2, .partition = PartitionStrategy::kRebalance},
+        {a, b},
         collect_into(out));
   const auto job = start_job(g.graph, {});
   finish(*job);
@@ -239,19 +245,21 @@ TEST_P(AtParallelism, TumblingWindowsFireByTheSourcesWatermarks) {
   const int source =
       g.source(vectors({numbers(0, 100), numbers(0, 100)}), parallelism, ascending());
   const int keyed = g.key_by(source, parallelism, 5);
-  const int window = g.add({.name = "window",
-                            .parallelism = parallelism,
-                            .partition = PartitionStrategy::kHash,
-                            .keyed = true},
-                           {keyed}, [](int) {
-    WindowOperatorOptions options;
-    options.assigner = make_tumbling_windows(TimeCharacteristic::kEventTime, 10, 0);
-    options.trigger = make_event_time_trigger();
-    options.reduce = harness::reduce_with([](const Value& a, const Value& b) {
-      return Value::integer(a.as_int() + b.as_int());
-    });
-    return make_window_operator(std::move(options));
-  });
+  const int window =
+      g.add({.name = "window",
+             .parallelism = parallelism,
+             .partition = PartitionStrategy::kHash,
+             .keyed = true},
+            {keyed},
+            [](int) {
+              WindowOperatorOptions options;
+              options.assigner = make_tumbling_windows(TimeCharacteristic::kEventTime, 10, 0);
+              options.trigger = make_event_time_trigger();
+              options.reduce = harness::reduce_with([](const Value& a, const Value& b) {
+                return Value::integer(a.as_int() + b.as_int());
+              });
+              return make_window_operator(std::move(options));
+            });
   g.sink(window, parallelism, out);
   const auto job = start_job(g.graph, {});
   finish(*job);
@@ -282,18 +290,18 @@ TEST(LocalJob, ProcessingTimersFireByTheClock) {
   Graph g;
   auto out = std::make_shared<Collected>();
   const int source = g.source(vectors({numbers(0, 3)})->unbounded(), 1);
-  const int alarms = g.add(
-      {.name = "alarms", .partition = PartitionStrategy::kHash, .keyed = true},
-      {g.key_by(source, 1, 10)}, [](int) {
-        return make_process_operator(harness::process_with(
-            [](Value, int, ProcessContext& context, Collector& collector) {
-              context.register_timer(TimeDomain::kProcessingTime, 1'500);
-              collector.collect(Value::integer(-1));
-            },
-            [](Timestamp time, ProcessContext&, Collector& collector) {
-              collector.collect(Value::integer(time));
-            }));
-      });
+  const int alarms = g.add({.name = "alarms", .partition = PartitionStrategy::kHash, .keyed = true},
+                           {g.key_by(source, 1, 10)},
+                           [](int) {
+                             return make_process_operator(harness::process_with(
+                                 [](Value, int, ProcessContext& context, Collector& collector) {
+                                   context.register_timer(TimeDomain::kProcessingTime, 1'500);
+                                   collector.collect(Value::integer(-1));
+                                 },
+                                 [](Timestamp time, ProcessContext&, Collector& collector) {
+                                   collector.collect(Value::integer(time));
+                                 }));
+                           });
   g.sink(alarms, 1, out);
   JobOptions options;
   options.clock = &clock;
@@ -314,17 +322,17 @@ TEST(LocalJob, ProcessingTimersAreDroppedAtTheEndOfInput) {
   ManualClock clock(1'000);
   Graph g;
   auto out = std::make_shared<Collected>();
-  const int alarms = g.add(
-      {.name = "alarms", .partition = PartitionStrategy::kHash, .keyed = true},
-      {g.key_by(g.source(vectors({numbers(0, 3)}), 1), 1, 10)}, [](int) {
-        return make_process_operator(harness::process_with(
-            [](Value, int, ProcessContext& context, Collector&) {
-              context.register_timer(TimeDomain::kProcessingTime, 1'500);
-            },
-            [](Timestamp time, ProcessContext&, Collector& collector) {
-              collector.collect(Value::integer(time));
-            }));
-      });
+  const int alarms = g.add({.name = "alarms", .partition = PartitionStrategy::kHash, .keyed = true},
+                           {g.key_by(g.source(vectors({numbers(0, 3)}), 1), 1, 10)},
+                           [](int) {
+                             return make_process_operator(harness::process_with(
+                                 [](Value, int, ProcessContext& context, Collector&) {
+                                   context.register_timer(TimeDomain::kProcessingTime, 1'500);
+                                 },
+                                 [](Timestamp time, ProcessContext&, Collector& collector) {
+                                   collector.collect(Value::integer(time));
+                                 }));
+                           });
   g.sink(alarms, 1, out);
   JobOptions options;
   options.clock = &clock;
@@ -405,8 +413,8 @@ TEST(LocalJob, TheDestructorStopsARunningJob) {
   auto out = std::make_shared<Collected>();
   {
     Graph g;
-    g.sink(g.source(vectors({numbers(0, 10)})->unbounded(), 2), 1, out,
-           PartitionStrategy::kRebalance);
+    g.sink(
+        g.source(vectors({numbers(0, 10)})->unbounded(), 2), 1, out, PartitionStrategy::kRebalance);
     const auto job = start_job(g.graph, {});
     ASSERT_TRUE(out->wait_for_size(10));
   }
@@ -448,8 +456,9 @@ TEST(LocalJob, AFailingOpenFailsTheJob) {
   };
   Graph g;
   const int source = g.source(vectors({numbers(0, 10)})->unbounded(), 1);
-  g.add({.name = "broken"}, {source},
-        [](int) { return make_map_operator(std::make_unique<Broken>()); });
+  g.add({.name = "broken"}, {source}, [](int) {
+    return make_map_operator(std::make_unique<Broken>());
+  });
   const auto job = start_job(g.graph, {});
   ASSERT_TRUE(job->wait_for(kPatience));
   EXPECT_EQ(job->status(), JobStatus::kFailed);
@@ -484,19 +493,17 @@ TEST(LocalJob, SubtasksWithoutSplitsDoNotHoldBackWatermarks) {
   ManualClock clock(0);
   // One split for three subtasks, and the source stays open: only idleness lets the windows fire.
   const int source = g.source(vectors({numbers(0, 25)})->unbounded(), 3, ascending());
-  const int window = g.add({.name = "window",
-                            .parallelism = 2,
-                            .partition = PartitionStrategy::kHash,
-                            .keyed = true},
-                           {g.key_by(source, 3, 1)}, [](int) {
-    WindowOperatorOptions options;
-    options.assigner = make_tumbling_windows(TimeCharacteristic::kEventTime, 10, 0);
-    options.trigger = make_event_time_trigger();
-    options.reduce = harness::reduce_with([](const Value& a, const Value& b) {
-      return Value::integer(a.as_int() + b.as_int());
-    });
-    return make_window_operator(std::move(options));
-  });
+  const int window = g.add(
+      {.name = "window", .parallelism = 2, .partition = PartitionStrategy::kHash, .keyed = true},
+      {g.key_by(source, 3, 1)},
+      [](int) {
+        WindowOperatorOptions options;
+        options.assigner = make_tumbling_windows(TimeCharacteristic::kEventTime, 10, 0);
+        options.trigger = make_event_time_trigger();
+        options.reduce = harness::reduce_with(
+            [](const Value& a, const Value& b) { return Value::integer(a.as_int() + b.as_int()); });
+        return make_window_operator(std::move(options));
+      });
   g.sink(window, 2, out);
   JobOptions options;
   options.clock = &clock;
@@ -511,8 +518,8 @@ TEST(LocalJob, SubtasksWithoutSplitsDoNotHoldBackWatermarks) {
 TEST(LocalJob, MetricsCountRecords) {
   Graph g;
   auto out = std::make_shared<Collected>();
-  g.sink(g.map("map", g.source(vectors({numbers(0, 77)}), 1), 1, [](Value v) { return v; }), 1,
-         out);
+  g.sink(
+      g.map("map", g.source(vectors({numbers(0, 77)}), 1), 1, [](Value v) { return v; }), 1, out);
   const auto job = start_job(g.graph, {});
   finish(*job);
   double in = 0;

@@ -1,9 +1,9 @@
 // Whole jobs on one thread under a manual clock: no sleeps, always the same order.
 #include "job/step_executor.h"
 
-#include <gtest/gtest.h>
-
 #include "job_support.h"
+
+#include <gtest/gtest.h>
 
 namespace flott {
 namespace {
@@ -44,10 +44,10 @@ TEST(StepExecutor, RunsABoundedJobToItsEnd) {
 TEST(StepExecutor, ProcessingTimersFireWhenTheClockIsMovedAndNotBefore) {
   Graph g;
   auto out = std::make_shared<Collected>();
-  const int s = g.source(
-      std::make_shared<VectorSource>(std::vector<std::vector<std::int64_t>>{numbers(0, 3)})
-          ->unbounded(),
-      1);
+  const int s =
+      g.source(std::make_shared<VectorSource>(std::vector<std::vector<std::int64_t>>{numbers(0, 3)})
+                   ->unbounded(),
+               1);
   const int alarm = g.add({.name = "alarm", .partition = PartitionStrategy::kHash, .keyed = true},
                           {g.key_by(s, 1, 3)},
                           [](int) { return make_process_operator(std::make_unique<Alarm>()); });
@@ -67,10 +67,10 @@ TEST(StepExecutor, AnyStepIsAPlaceForACheckpointThatLosesAndDoublesNothing) {
     for (const int restored_parallelism : {1, 2, 3}) {
       const auto make = [](int parallelism, std::shared_ptr<Collected> out) {
         auto g = std::make_unique<Graph>();
-        const int s = g->source(std::make_shared<VectorSource>(
-                                    std::vector<std::vector<std::int64_t>>{
-                                        numbers(0, 60), numbers(60, 100), numbers(100, 120)}),
-                                parallelism);
+        const int s =
+            g->source(std::make_shared<VectorSource>(std::vector<std::vector<std::int64_t>>{
+                          numbers(0, 60), numbers(60, 100), numbers(100, 120)}),
+                      parallelism);
         g->sink(g->count(g->key_by(s, parallelism, 11), parallelism), parallelism, std::move(out));
         return g;
       };
@@ -104,11 +104,14 @@ TEST(StepExecutor, TheFirstFailureIsThrownWithItsPlace) {
   Graph g;
   const int s = g.source(
       std::make_shared<VectorSource>(std::vector<std::vector<std::int64_t>>{numbers(0, 3)}), 1);
-  g.sink(g.map("bad map", s, 1,
+  g.sink(g.map("bad map",
+               s,
+               1,
                [](Value v) -> Value {
                  throw_error(ErrorKind::kUserCode, "no {} please", v.as_int());
                }),
-         1, std::make_shared<Collected>());
+         1,
+         std::make_shared<Collected>());
   StepExecutor job(g.graph);
   EXPECT_THROW(job.run_until_idle(), Error);
   EXPECT_EQ(job.error_location(), "operator 'bad map', subtask 1/1");

@@ -1,17 +1,16 @@
 #include "operators/aggregation_operator.h"
 
-#include <gtest/gtest.h>
-
 #include "base/error.h"
 #include "harness/verify_operator.h"
 #include "types/batch.h"
+
+#include <gtest/gtest.h>
 
 namespace flott::harness {
 namespace {
 
 OperatorCase aggregate(Aggregation aggregation, FieldSelector field) {
-  return verify_operator(
-      [=] { return make_aggregation_operator(aggregation, field); });
+  return verify_operator([=] { return make_aggregation_operator(aggregation, field); });
 }
 
 TEST(AggregationOperator, SumReplacesOnlyTheField) {

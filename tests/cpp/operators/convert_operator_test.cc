@@ -1,8 +1,8 @@
 #include "operators/convert_operator.h"
 
-#include <gtest/gtest.h>
-
 #include "harness/verify_operator.h"
+
+#include <gtest/gtest.h>
 
 namespace flott::harness {
 namespace {

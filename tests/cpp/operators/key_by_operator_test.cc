@@ -1,11 +1,11 @@
 #include "operators/key_by_operator.h"
 
-#include <gtest/gtest.h>
-
 #include "harness/case_text.h"
 #include "harness/lambda_functions.h"
 #include "harness/operator_harness.h"
 #include "types/key.h"
+
+#include <gtest/gtest.h>
 
 namespace flott::harness {
 namespace {
@@ -68,8 +68,8 @@ TEST(KeyByOperator, GivesABatchItsKeyColumn) {
 }
 
 TEST(KeyByOperator, FieldKeysComeFromTheColumnAndEqualThoseOfRecords) {
-  const std::vector<std::string> rows{"a,1,1.5,true", "b,-7,2.0,false", "null,null,null,null",
-                                      "a,9000000000,1e300,true"};
+  const std::vector<std::string> rows{
+      "a,1,1.5,true", "b,-7,2.0,false", "null,null,null,null", "a,9000000000,1e300,true"};
   for (int field = 0; field < 4; ++field) {
     KeyOutput from_column;
     make_key_by_operator(make_field_key_selector(field))

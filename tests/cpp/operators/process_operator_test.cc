@@ -1,9 +1,9 @@
 #include "operators/process_operator.h"
 
-#include <gtest/gtest.h>
-
 #include "harness/lambda_functions.h"
 #include "harness/verify_operator.h"
+
+#include <gtest/gtest.h>
 
 namespace flott::harness {
 namespace {
@@ -16,19 +16,25 @@ std::unique_ptr<Operator> alarm(TimeDomain domain) {
       },
       [](Timestamp time, ProcessContext& context, Collector& out) {
         const bool event = context.time_domain() == TimeDomain::kEventTime;
-        out.collect(Value::row({context.current_key(), Value::integer(time),
+        out.collect(Value::row({context.current_key(),
+                                Value::integer(time),
                                 Value::string(event ? "event" : "processing")}));
       }));
 }
-std::unique_ptr<Operator> event_alarm() { return alarm(TimeDomain::kEventTime); }
-std::unique_ptr<Operator> processing_alarm() { return alarm(TimeDomain::kProcessingTime); }
+std::unique_ptr<Operator> event_alarm() {
+  return alarm(TimeDomain::kEventTime);
+}
+std::unique_ptr<Operator> processing_alarm() {
+  return alarm(TimeDomain::kProcessingTime);
+}
 
 TEST(ProcessOperator, EventTimersFireInTimeOrderWithKeyAndTimestamp) {
   verify_operator(event_alarm)
       .keyed()
       .input("+ a,3000 | + b,1000 | + c,2000 | watermark 999 | watermark 2s | watermark 9s")
-      .expect("watermark 999 | + b,1000,event @1s | + c,2000,event @2s | watermark 2s | "
-              "+ a,3000,event @3s | watermark 9s");
+      .expect(
+          "watermark 999 | + b,1000,event @1s | + c,2000,event @2s | watermark 2s | "
+          "+ a,3000,event @3s | watermark 9s");
 }
 
 TEST(ProcessOperator, ATimerRegisteredTwiceFiresOnce) {
@@ -118,7 +124,8 @@ TEST(ProcessOperator, ShowsTimestampWatermarkAndProcessingTime) {
   const auto show = [] {
     return make_process_operator(
         process_with([](Value, int input, ProcessContext& context, Collector& out) {
-          out.collect(Value::row({Value::integer(input), Value::integer(context.timestamp()),
+          out.collect(Value::row({Value::integer(input),
+                                  Value::integer(context.timestamp()),
                                   Value::integer(context.current_watermark()),
                                   Value::integer(context.current_processing_time())}));
         }));
@@ -131,12 +138,11 @@ TEST(ProcessOperator, ShowsTimestampWatermarkAndProcessingTime) {
 
 TEST(ProcessOperator, SideOutputsCarryTheTimestamp) {
   verify_operator([] {
-    return make_process_operator(
-        process_with([](Value v, int, ProcessContext&, Collector& out) {
-          out.collect_side(0, v);
-          out.collect_side(1, v);
-          out.collect(std::move(v));
-        }));
+    return make_process_operator(process_with([](Value v, int, ProcessContext&, Collector& out) {
+      out.collect_side(0, v);
+      out.collect_side(1, v);
+      out.collect(std::move(v));
+    }));
   })
       .input("+ x @3")
       .expect("side0 + x @3 | side1 + x @3 | + x @3");

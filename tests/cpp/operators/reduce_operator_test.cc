@@ -1,9 +1,9 @@
 #include "operators/reduce_operator.h"
 
-#include <gtest/gtest.h>
-
 #include "harness/lambda_functions.h"
 #include "harness/verify_operator.h"
+
+#include <gtest/gtest.h>
 
 namespace flott::harness {
 namespace {
@@ -11,8 +11,7 @@ namespace {
 /// Rows (key, number): the numbers are added.
 std::unique_ptr<Operator> adding() {
   return make_reduce_operator(reduce_with([](const Value& a, const Value& b) {
-    return Value::row(
-        {a.field(0), Value::integer(a.field(1).as_int() + b.field(1).as_int())});
+    return Value::row({a.field(0), Value::integer(a.field(1).as_int() + b.field(1).as_int())});
   }));
 }
 
@@ -38,8 +37,9 @@ TEST(ReduceOperator, BatchModeWithoutRecordsEmitsNothing) {
 
 TEST(ReduceOperator, GetsTheAccumulatedValueFirst) {
   verify_operator([] {
-    return make_reduce_operator(reduce_with(
-        [](const Value& a, const Value& b) { return Value::string(a.as_string() + b.as_string()); }));
+    return make_reduce_operator(reduce_with([](const Value& a, const Value& b) {
+      return Value::string(a.as_string() + b.as_string());
+    }));
   })
       .keyed_by([](const Value&) { return Value{}; })
       .input("+ x | + y | + z")

@@ -1,7 +1,5 @@
 // map, filter, flat_map and their connected forms.
 
-#include <gtest/gtest.h>
-
 #include "harness/lambda_functions.h"
 #include "harness/verify_operator.h"
 #include "operators/co_flat_map_operator.h"
@@ -9,12 +7,13 @@
 #include "operators/flat_map_operator.h"
 #include "operators/map_operator.h"
 
+#include <gtest/gtest.h>
+
 namespace flott::harness {
 namespace {
 
 std::unique_ptr<Operator> doubling() {
-  return make_map_operator(
-      map_with([](Value v) { return Value::integer(v.as_int() * 2); }));
+  return make_map_operator(map_with([](Value v) { return Value::integer(v.as_int() * 2); }));
 }
 
 TEST(MapOperator, MapsEachValueAndKeepsTimestampAndRowKind) {
@@ -73,10 +72,9 @@ TEST(FlatMapOperator, EmitsAnyNumberWithTheTimestampOfTheInput) {
 
 TEST(CoFlatMapOperator, TellsTheInputsApart) {
   verify_operator([] {
-    return make_co_flat_map_operator(
-        co_flat_map_with([](Value v, int input, Collector& out) {
-          out.collect(Value::row({Value::integer(input), std::move(v)}));
-        }));
+    return make_co_flat_map_operator(co_flat_map_with([](Value v, int input, Collector& out) {
+      out.collect(Value::row({Value::integer(input), std::move(v)}));
+    }));
   })
       .input("+ a @1 | 2+ x @2 | + b @3 | end | end 2")
       .expect("+ 0,a @1 | + 1,x @2 | + 0,b @3 | watermark max");

@@ -1,11 +1,11 @@
 #include "operators/timestamps_and_watermarks_operator.h"
 
-#include <gtest/gtest.h>
-
 #include "base/error.h"
 #include "harness/lambda_functions.h"
 #include "harness/verify_operator.h"
 #include "operators/watermark_generators.h"
+
+#include <gtest/gtest.h>
 
 namespace flott::harness {
 namespace {
@@ -17,24 +17,26 @@ std::unique_ptr<TimestampAssigner> own_time() {
 
 OperatorCase bounded(std::int64_t delay_ms, std::int64_t idle_timeout_ms = 0) {
   return verify_operator([=] {
-    TimestampsAndWatermarksOptions options;
-    options.assigner = own_time();
-    options.generator = make_bounded_out_of_orderness_watermarks(delay_ms);
-    options.idle_timeout_ms = idle_timeout_ms;
-    return make_timestamps_and_watermarks_operator(std::move(options));
-  }).without_restore();
+           TimestampsAndWatermarksOptions options;
+           options.assigner = own_time();
+           options.generator = make_bounded_out_of_orderness_watermarks(delay_ms);
+           options.idle_timeout_ms = idle_timeout_ms;
+           return make_timestamps_and_watermarks_operator(std::move(options));
+         })
+      .without_restore();
 }
 
 /// A watermark of value - 1 after each value that is a multiple of 10.
 OperatorCase punctuated() {
   return verify_operator([] {
-    TimestampsAndWatermarksOptions options;
-    options.assigner = own_time();
-    options.generator = punctuated_with([](const Value& v, Timestamp timestamp) {
-      return v.as_int() % 10 == 0 ? timestamp - 1 : kMinWatermark;
-    });
-    return make_timestamps_and_watermarks_operator(std::move(options));
-  }).without_restore();
+           TimestampsAndWatermarksOptions options;
+           options.assigner = own_time();
+           options.generator = punctuated_with([](const Value& v, Timestamp timestamp) {
+             return v.as_int() % 10 == 0 ? timestamp - 1 : kMinWatermark;
+           });
+           return make_timestamps_and_watermarks_operator(std::move(options));
+         })
+      .without_restore();
 }
 
 TEST(TimestampsAndWatermarks, PeriodicWatermarkIsLargestTimestampMinusDelayMinusOne) {
@@ -62,8 +64,9 @@ TEST(TimestampsAndWatermarks, UpstreamWatermarksAndStatusEndHere) {
 TEST(TimestampsAndWatermarks, AWatermarkOfOnEventFollowsItsRecordAtOnce) {
   punctuated()
       .input("+ 5 | + 10 | + 7 | + 20 | + 10 | + 25")
-      .expect("+ 5 @5 | + 10 @10 | watermark 9 | + 7 @7 | + 20 @20 | watermark 19 | + 10 @10 | "
-              "+ 25 @25");
+      .expect(
+          "+ 5 @5 | + 10 @10 | watermark 9 | + 7 @7 | + 20 @20 | watermark 19 | + 10 @10 | "
+          "+ 25 @25");
 }
 
 TEST(TimestampsAndWatermarks, OnEventDoesNotWaitForTheInterval) {
@@ -77,8 +80,9 @@ TEST(TimestampsAndWatermarks, IntervalZeroMeansNoPeriodicWatermarks) {
 TEST(TimestampsAndWatermarks, SilenceBeyondTheTimeoutIsIdleUntilTheNextWatermark) {
   // The check at 400 ms finds no activity since the one at 200 ms and starts the clock.
   bounded(0, 300)
-      .input("+ 10 | clock 200 | clock 400 | clock 600 | clock 700 | clock 800 | clock 1000 | "
-             "+ 20 | clock 1200")
+      .input(
+          "+ 10 | clock 200 | clock 400 | clock 600 | clock 700 | clock 800 | clock 1000 | "
+          "+ 20 | clock 1200")
       .expect("+ 10 @10 | watermark 9 | idle | + 20 @20 | active | watermark 19");
 }
 
@@ -95,8 +99,9 @@ TEST(TimestampsAndWatermarks, AGeneratorSaysItselfThatItIsIdle) {
   })
       .without_restore()
       .input("+ 10 | + 17 | + 21 | + 28 | + 37 | + 40")
-      .expect("+ 10 @10 | watermark 10 | + 17 @17 | idle | + 21 @21 | + 28 @28 | active | "
-              "+ 37 @37 | idle | + 40 @40 | active | watermark 40");
+      .expect(
+          "+ 10 @10 | watermark 10 | + 17 @17 | idle | + 21 @21 | + 28 @28 | active | "
+          "+ 37 @37 | idle | + 40 @40 | active | watermark 40");
 }
 
 TEST(TimestampsAndWatermarks, BatchModeOnlyAssignsTimestamps) {
@@ -120,8 +125,8 @@ TEST(TimestampsAndWatermarks, WithoutAssignerRecordsKeepTheirTimestamps) {
 TEST(TimestampsAndWatermarks, AssignerSeesTheTimestampTheRecordHad) {
   verify_operator([] {
     TimestampsAndWatermarksOptions options;
-    options.assigner =
-        timestamps_with([](const Value&, Timestamp had) { return had == kNoTimestamp ? 1 : had + 1; });
+    options.assigner = timestamps_with(
+        [](const Value&, Timestamp had) { return had == kNoTimestamp ? 1 : had + 1; });
     return make_timestamps_and_watermarks_operator(std::move(options));
   })
       .without_restore()
@@ -149,8 +154,11 @@ TEST(WatermarkGenerators, ValuesAreFlinks) {
     std::vector<Timestamp> timestamps;
     Timestamp watermark;
   };
-  for (const Case& c : {Case{0, {}, kMinWatermark}, Case{5, {}, kMinWatermark},
-                        Case{0, {10}, 9}, Case{5, {10, 3}, 4}, Case{5, {-10}, -16},
+  for (const Case& c : {Case{0, {}, kMinWatermark},
+                        Case{5, {}, kMinWatermark},
+                        Case{0, {10}, 9},
+                        Case{5, {10, 3}, 4},
+                        Case{5, {-10}, -16},
                         Case{0, {kMaxTimestamp}, kMaxTimestamp - 1}}) {
     const auto generator = make_bounded_out_of_orderness_watermarks(c.delay);
     for (const Timestamp timestamp : c.timestamps) {

@@ -2,11 +2,11 @@
 
 #include "harness/verify_operator.h"
 
-#include <gtest/gtest-spi.h>
-#include <gtest/gtest.h>
-
 #include "harness/lambda_functions.h"
 #include "operators/map_operator.h"
+
+#include <gtest/gtest-spi.h>
+#include <gtest/gtest.h>
 
 namespace flott::harness {
 namespace {
@@ -35,8 +35,15 @@ TEST(VerifyOperator, FailsOnStateThatNoSnapshotHolds) {
 }
 
 TEST(CaseText, ReadsAndWritesTheSameText) {
-  for (const char* line : {"+ a,2 @1000", "+ [a,1] @5", "- 1", "-U x @-3", "+U 1.5,true,null",
-                           "+ a,(b,1)", "side0 + x @1", "watermark max", "+ [] @max"}) {
+  for (const char* line : {"+ a,2 @1000",
+                           "+ [a,1] @5",
+                           "- 1",
+                           "-U x @-3",
+                           "+U 1.5,true,null",
+                           "+ a,(b,1)",
+                           "side0 + x @1",
+                           "watermark max",
+                           "+ [] @max"}) {
     EXPECT_EQ(canonical_lines(line), std::vector<std::string>{line});
   }
   EXPECT_EQ(canonical_lines("+ a @1s | watermark 2m"),

@@ -1,10 +1,10 @@
 #include "runtime/channel.h"
 
+#include "runtime_support.h"
+
 #include <gtest/gtest.h>
 
 #include <thread>
-
-#include "runtime_support.h"
 
 namespace flott {
 namespace {

@@ -1,8 +1,8 @@
 #include "runtime/input_gate.h"
 
-#include <gtest/gtest.h>
-
 #include "runtime_support.h"
+
+#include <gtest/gtest.h>
 
 namespace flott {
 namespace {

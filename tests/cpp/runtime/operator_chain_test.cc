@@ -1,13 +1,13 @@
 #include "runtime/operator_chain.h"
 
+#include "base/error.h"
+#include "harness/fake_host.h"
+#include "runtime_support.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <functional>
-
-#include "base/error.h"
-#include "harness/fake_host.h"
-#include "runtime_support.h"
 
 namespace flott {
 namespace {
@@ -82,7 +82,9 @@ class Scripted final : public Operator {
     note("prepare");
     return s_.prepared();
   }
-  void notify_checkpoint_complete(CheckpointId id) override { note("complete " + std::to_string(id)); }
+  void notify_checkpoint_complete(CheckpointId id) override {
+    note("complete " + std::to_string(id));
+  }
   void close() override {
     note("close");
     s_.on_close();
@@ -117,7 +119,8 @@ class ChainTest : public ::testing::Test {
     spec.op = std::make_unique<Scripted>(std::move(script));
     return spec;
   }
-  OperatorChain::LinkSpec::Edge edge(std::size_t channel, SideOutputId side = -1,
+  OperatorChain::LinkSpec::Edge edge(std::size_t channel,
+                                     SideOutputId side = -1,
                                      LogicalTypePtr type = LogicalType::of(TypeKind::kBigInt)) {
     RecordWriter::Options options;
     options.partitioner.strategy = PartitionStrategy::kForward;
@@ -169,8 +172,8 @@ TEST_F(ChainTest, RowsGoDepthFirst) {
 
 TEST_F(ChainTest, OpensAndClosesEachOnceFromTheEnd) {
   auto specs = list(link({.name = "a"}, -1), link({.name = "b"}, 0));
-  chain = std::make_unique<OperatorChain>(environment, std::move(specs),
-                                          std::vector<OperatorChain::LinkSpec::Edge>{});
+  chain = std::make_unique<OperatorChain>(
+      environment, std::move(specs), std::vector<OperatorChain::LinkSpec::Edge>{});
   chain->open();
   EXPECT_EQ(take_log(), "b:open | a:open");
   EXPECT_FALSE(chain->close());
@@ -180,14 +183,14 @@ TEST_F(ChainTest, OpensAndClosesEachOnceFromTheEnd) {
 }
 
 TEST_F(ChainTest, AfterAFailedOpenOnlyTheOpenedAreClosed) {
-  auto specs = list(link({.name = "a"}, -1),
-                    link({.name = "b", .on_open = [](OperatorContext&) {
-                            throw Error(ErrorKind::kExternal, "no");
-                          }},
-                         0),
-                    link({.name = "c"}, 1));
-  chain = std::make_unique<OperatorChain>(environment, std::move(specs),
-                                          std::vector<OperatorChain::LinkSpec::Edge>{});
+  auto specs =
+      list(link({.name = "a"}, -1),
+           link({.name = "b",
+                 .on_open = [](OperatorContext&) { throw Error(ErrorKind::kExternal, "no"); }},
+                0),
+           link({.name = "c"}, 1));
+  chain = std::make_unique<OperatorChain>(
+      environment, std::move(specs), std::vector<OperatorChain::LinkSpec::Edge>{});
   EXPECT_THROW(chain->open(), Error);
   EXPECT_EQ(chain->failed_operator(), "b");
   EXPECT_FALSE(chain->close());
@@ -195,8 +198,9 @@ TEST_F(ChainTest, AfterAFailedOpenOnlyTheOpenedAreClosed) {
 }
 
 TEST_F(ChainTest, AFailureInCloseDoesNotStopTheOthers) {
-  make(list(link({.name = "a", .on_close = [] { throw Error(ErrorKind::kExternal, "first"); }}, -1),
-            link({.name = "b", .on_close = [] { throw Error(ErrorKind::kExternal, "second"); }}, 0)));
+  make(list(
+      link({.name = "a", .on_close = [] { throw Error(ErrorKind::kExternal, "first"); }}, -1),
+      link({.name = "b", .on_close = [] { throw Error(ErrorKind::kExternal, "second"); }}, 0)));
   const std::exception_ptr error = chain->close();
   ASSERT_TRUE(error);
   try {
@@ -238,8 +242,8 @@ TEST_F(ChainTest, CollectedRowsComeBeforeTheWatermarkAndTheBarrier) {
 TEST_F(ChainTest, ManyRowsAreHandedToABatchOperatorInPieces) {
   make(list(link({.name = "a"}, -1), link({.name = "b", .granularity = Granularity::kBatch}, 0)));
   chain->process(ints(std::vector<std::int64_t>(2'500, 7)), 0, 0, kNoDeadline);
-  const auto batches = std::count_if(log.begin(), log.end(),
-                                     [](const std::string& s) { return s.starts_with("b:["); });
+  const auto batches = std::count_if(
+      log.begin(), log.end(), [](const std::string& s) { return s.starts_with("b:["); });
   EXPECT_EQ(batches, 2) << "two of 1024 rows; the rest waits";
 }
 
@@ -253,15 +257,16 @@ TEST_F(ChainTest, ABatchHeadGetsTheWholeBatch) {
 }
 
 TEST_F(ChainTest, RowsAndBatchesOfOneOperatorKeepTheirOrder) {
-  auto head = link({.name = "a",
-                    .on_record =
-                        [](Record&& r, int, Output& out) {
-                          const std::int64_t v = r.value.as_int();
-                          out.emit({Value::integer(v), kNoTimestamp, RowKind::kInsert, nullptr});
-                          out.emit_batch(ints({v + 1, v + 2}));
-                          out.emit({Value::integer(v + 3), kNoTimestamp, RowKind::kInsert, nullptr});
-                        }},
-                   -1);
+  auto head =
+      link({.name = "a",
+            .on_record =
+                [](Record&& r, int, Output& out) {
+                  const std::int64_t v = r.value.as_int();
+                  out.emit({Value::integer(v), kNoTimestamp, RowKind::kInsert, nullptr});
+                  out.emit_batch(ints({v + 1, v + 2}));
+                  out.emit({Value::integer(v + 3), kNoTimestamp, RowKind::kInsert, nullptr});
+                }},
+           -1);
   head.edges.push_back(edge(0));
   auto batch = link({.name = "b", .granularity = Granularity::kBatch}, 0);
   batch.edges.push_back(edge(1));
@@ -283,7 +288,8 @@ TEST_F(ChainTest, FanOutReceiversDoNotShareMutableObjects) {
     };
     auto head = link({.name = "a"}, -1);
     head.edges.push_back(edge(0, -1, LogicalType::object()));
-    make(list(std::move(head), link({.name = "b", .on_record = change}, 0),
+    make(list(std::move(head),
+              link({.name = "b", .on_record = change}, 0),
               link({.name = "c", .on_record = change}, 0)));
     BatchBuilder builder(LogicalType::object());
     builder.append(host.list({1}));
@@ -471,18 +477,22 @@ TEST_F(ChainTest, FailuresNameTheInnermostOperatorAndTheRecord) {
     }
     out.emit(std::move(r));
   };
-  make(list(link({.name = "a"}, -1), link({.name = "b"}, 0),
-            link({.name = "c", .on_record = throwing}, 1), link({.name = "d"}, 2)));
+  make(list(link({.name = "a"}, -1),
+            link({.name = "b"}, 0),
+            link({.name = "c", .on_record = throwing}, 1),
+            link({.name = "d"}, 2)));
   EXPECT_THROW(chain->process(ints({1, 2, 3}), 0, 0, kNoDeadline), Error);
   EXPECT_EQ(chain->failed_operator(), "c");
   EXPECT_EQ(chain->failed_record(), "2");
 }
 
 TEST_F(ChainTest, AFailureInAFlushNamesTheBatchOperator) {
-  make(list(link({.name = "a"}, -1), link({.name = "b", .granularity = Granularity::kBatch}, 0),
-            link({.name = "c",
-                  .on_record = [](Record&&, int, Output&) { throw Error(ErrorKind::kUserCode, "x"); }},
-                 1)));
+  make(list(
+      link({.name = "a"}, -1),
+      link({.name = "b", .granularity = Granularity::kBatch}, 0),
+      link({.name = "c",
+            .on_record = [](Record&&, int, Output&) { throw Error(ErrorKind::kUserCode, "x"); }},
+           1)));
   chain->process(ints({1}), 0, 0, kNoDeadline);
   EXPECT_THROW(chain->flush(), Error);
   EXPECT_EQ(chain->failed_operator(), "c");

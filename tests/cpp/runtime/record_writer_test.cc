@@ -1,13 +1,13 @@
 #include "runtime/record_writer.h"
 
+#include "base/error.h"
+#include "harness/fake_host.h"
+#include "runtime_support.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <numeric>
-
-#include "base/error.h"
-#include "harness/fake_host.h"
-#include "runtime_support.h"
 
 namespace flott {
 namespace {
@@ -15,8 +15,11 @@ namespace {
 using ::testing::HasSubstr;
 
 struct Writer {
-  Writer(PartitionStrategy strategy, std::size_t channel_count, int subtask = 0,
-         LogicalTypePtr type = LogicalType::of(TypeKind::kBigInt), bool object_reuse = false,
+  Writer(PartitionStrategy strategy,
+         std::size_t channel_count,
+         int subtask = 0,
+         LogicalTypePtr type = LogicalType::of(TypeKind::kBigInt),
+         bool object_reuse = false,
          std::function<std::unique_ptr<CustomPartitioner>()> custom = nullptr)
       : channels(channel_count) {
     RecordWriter::Options options;
@@ -157,8 +160,9 @@ class Modulo final : public CustomPartitioner {
 };
 
 TEST(RecordWriter, CustomAsksThePartitioner) {
-  Writer w(PartitionStrategy::kCustom, 3, 0, LogicalType::of(TypeKind::kBigInt), false,
-           [] { return std::make_unique<Modulo>(3); });
+  Writer w(PartitionStrategy::kCustom, 3, 0, LogicalType::of(TypeKind::kBigInt), false, [] {
+    return std::make_unique<Modulo>(3);
+  });
   w.emit(5);
   w.writer->emit_batch(ints({0, 1, 2, 3}));
   EXPECT_EQ(w.text(), "0 3 / 1 / 5 | 2");
@@ -169,8 +173,10 @@ TEST(RecordWriter, ACustomPartitionOutOfRangeIsTheUsersError) {
   // Also with one channel, where nothing is to be chosen.
   for (const std::size_t channels : {std::size_t{1}, std::size_t{2}}) {
     for (const std::int64_t value : {-1, 2, 100}) {
-      Writer w(PartitionStrategy::kCustom, channels, 0, LogicalType::of(TypeKind::kBigInt), false,
-               [] { return std::make_unique<Modulo>(1'000); });
+      Writer w(
+          PartitionStrategy::kCustom, channels, 0, LogicalType::of(TypeKind::kBigInt), false, [] {
+            return std::make_unique<Modulo>(1'000);
+          });
       try {
         w.emit(value);
         FAIL() << value;

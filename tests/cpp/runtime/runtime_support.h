@@ -1,15 +1,15 @@
 #pragma once
 
-#include <memory>
-#include <string>
-#include <utility>
-#include <vector>
-
 #include "harness/case_text.h"
 #include "runtime/channel.h"
 #include "runtime/element.h"
 #include "types/batch.h"
 #include "types/key.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace flott {
 

@@ -1,12 +1,12 @@
 #include "connectors/source_input.h"
 
-#include <gtest/gtest.h>
-
-#include <deque>
-
 #include "harness/lambda_functions.h"
 #include "operators/watermark_generators.h"
 #include "runtime_support.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
 
 namespace flott {
 namespace {

@@ -1,13 +1,13 @@
 #include "runtime/task.h"
 
+#include "base/error.h"
+#include "runtime_support.h"
+
 #include <gtest/gtest.h>
 
 #include <deque>
 #include <future>
 #include <thread>
-
-#include "base/error.h"
-#include "runtime_support.h"
 
 namespace flott {
 namespace {
@@ -117,11 +117,15 @@ class TaskTest : public ::testing::Test {
       acknowledged.set_value({id, std::move(snapshot)});
     };
     callbacks.ended = [this](TaskResult result) { ended.set_value(std::move(result)); };
-    task = std::make_unique<Task>("Source: orders -> op", signal, cancelled, clock, std::move(scripted),
-                                  std::make_unique<OperatorChain>(
-                                      environment, std::move(links),
-                                      std::vector<OperatorChain::LinkSpec::Edge>{}),
-                                  std::move(callbacks));
+    task = std::make_unique<Task>(
+        "Source: orders -> op",
+        signal,
+        cancelled,
+        clock,
+        std::move(scripted),
+        std::make_unique<OperatorChain>(
+            environment, std::move(links), std::vector<OperatorChain::LinkSpec::Edge>{}),
+        std::move(callbacks));
     return out;
   }
   void run() {
@@ -268,7 +272,8 @@ TEST_F(TaskTest, TakesNoInputWhileAnOperatorIsBusyAndDoesNotSpin) {
   input->push(ints({1}));
   input->next_time_ = 0;  // the input had something to do long ago
   run();
-  // It looks every 10 ms; a task that spins looks a hundred thousand times until the tenth letter is read.
+  // It looks every 10 ms; a task that spins looks a hundred thousand times until the tenth letter
+  // is read.
   for (int i = 0; i < 10; ++i) {
     std::promise<void> read;
     ASSERT_TRUE(task->post([&] { read.set_value(); }));

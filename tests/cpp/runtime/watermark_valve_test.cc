@@ -1,15 +1,16 @@
 #include "runtime/watermark_valve.h"
 
+#include "runtime_support.h"
+
 #include <gtest/gtest.h>
 
 #include <sstream>
 
-#include "runtime_support.h"
-
 namespace flott {
 namespace {
 
-/// Steps `<channel> <number | idle | active | end>`; after each, what changed: `-`, `5`, `idle`, `active 7`.
+/// Steps `<channel> <number | idle | active | end>`; after each, what changed: `-`, `5`, `idle`,
+/// `active 7`.
 struct Case {
   const char* name;
   std::size_t channels;
@@ -20,18 +21,26 @@ struct Case {
 class Valve : public ::testing::TestWithParam<Case> {};
 
 INSTANTIATE_TEST_SUITE_P(
-    WatermarkValve, Valve,
+    WatermarkValve,
+    Valve,
     ::testing::Values(
         Case{"OneChannel", 1, "0 5, 0 3, 0 5, 0 9", "5, -, -, 9"},
         Case{"MinimumOverChannels", 2, "0 5, 1 3, 0 9, 1 7, 1 20", "-, 3, -, 7, 9"},
         Case{"AnUnheardChannelHoldsBack", 3, "0 5, 1 5", "-, -"},
         Case{"IdleIsLeftOut", 2, "0 5, 1 idle, 0 8", "-, 5, 8"},
         Case{"IdleRightAway", 2, "1 idle, 0 5", "-, 5"},
-        Case{"NeverFallsAfterIdle", 2, "0 5, 1 2, 1 idle, 1 active, 1 4, 1 9, 0 10",
+        Case{"NeverFallsAfterIdle",
+             2,
+             "0 5, 1 2, 1 idle, 1 active, 1 4, 1 9, 0 10",
              "-, 2, 5, -, -, -, 9"},
         Case{"AllIdle", 2, "0 5, 1 3, 0 idle, 1 idle", "-, 3, -, 5 idle"},
-        Case{"ActiveAgain", 2, "0 4, 1 4, 0 idle, 1 idle, 1 active, 1 6", "-, 4, -, idle, active, 6"},
-        Case{"WatermarksOfIdleChannelsWait", 2, "0 3, 1 3, 1 idle, 1 8, 0 7, 1 active, 0 9",
+        Case{"ActiveAgain",
+             2,
+             "0 4, 1 4, 0 idle, 1 idle, 1 active, 1 6",
+             "-, 4, -, idle, active, 6"},
+        Case{"WatermarksOfIdleChannelsWait",
+             2,
+             "0 3, 1 3, 1 idle, 1 8, 0 7, 1 active, 0 9",
              "-, 3, -, -, 7, -, 8"},
         Case{"StatusTwiceIsNothing", 1, "0 idle, 0 idle, 0 active, 0 active", "idle, -, active, -"},
         Case{"AnEndedChannelHoldsNobodyBack", 2, "0 5, 1 end, 0 6", "-, 5, 6"},

@@ -1,7 +1,13 @@
 #pragma once
 
-// The behaviour every KeyedStateBackend must have. A backend's test file includes this header once and ends with
+// The behaviour every KeyedStateBackend must have. A backend's test file includes this header once
+// and ends with
 //   INSTANTIATE_TEST_SUITE_P(Heap, BackendConformance, ::testing::Values(BackendFactory{...}));
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "state/keyed_state_backend.h"
+#include "types/key.h"
 
 #include <gtest/gtest.h>
 
@@ -16,23 +22,24 @@
 #include <utility>
 #include <vector>
 
-#include "base/clock.h"
-#include "base/error.h"
-#include "state/keyed_state_backend.h"
-#include "types/key.h"
-
 namespace flott {
 
 struct BackendFactory {
   std::string name;
   std::function<std::unique_ptr<KeyedStateBackend>(const KeyedStateOptions&)> make;
 };
-inline std::ostream& operator<<(std::ostream& out, const BackendFactory& f) { return out << f.name; }
+inline std::ostream& operator<<(std::ostream& out, const BackendFactory& f) {
+  return out << f.name;
+}
 
 using Frames = std::map<KeyGroup, std::string>;
 
-inline Value i(std::int64_t v) { return Value::integer(v); }
-inline Value s(const std::string& v) { return Value::string(v); }
+inline Value i(std::int64_t v) {
+  return Value::integer(v);
+}
+inline Value s(const std::string& v) {
+  return Value::string(v);
+}
 
 /// Sums integers; `null` as a result when the sum is 0, to see what that does.
 struct Sum final : ReduceFunction {
@@ -77,9 +84,11 @@ inline StateDescriptor descriptor(StateKind kind, const std::string& name) {
   return d;
 }
 
-inline StateDescriptor with_ttl(StateDescriptor d, std::int64_t ttl_ms,
+inline StateDescriptor with_ttl(StateDescriptor d,
+                                std::int64_t ttl_ms,
                                 StateTtlConfig::UpdateType update,
-                                StateTtlConfig::Visibility visibility, int cleanup = 0) {
+                                StateTtlConfig::Visibility visibility,
+                                int cleanup = 0) {
   d.ttl.ttl_ms = ttl_ms;
   d.ttl.update_type = update;
   d.ttl.visibility = visibility;
@@ -367,7 +376,8 @@ TEST_P(BackendConformance, AFunctionThatThrowsLeavesStateAsItWas) {
   state.set_namespace({0, 10, {}});
   state.add(i(2));
   EXPECT_EQ(error_of(ErrorKind::kUserCode, [&] { state.add(i(3)); }), "no");
-  EXPECT_EQ(error_of(ErrorKind::kUserCode, [&] { state.merge_namespaces({}, {{0, 10, {}}}); }), "no");
+  EXPECT_EQ(error_of(ErrorKind::kUserCode, [&] { state.merge_namespaces({}, {{0, 10, {}}}); }),
+            "no");
   EXPECT_EQ(state.get(), i(2));
   state.set_namespace({});
   EXPECT_EQ(state.get(), i(1));
@@ -401,8 +411,8 @@ TEST_P(BackendConformance, TheCurrentKeyOutlivesTheRecordAndItsState) {
 TEST_P(BackendConformance, UseWithoutAKeySaysWhatToDo) {
   auto backend = make();
   ValueState& state = backend->value_state(descriptor(kValue, "counter"));
-  for (const auto& use : std::vector<std::function<void()>>{[&] { state.value(); },
-                                                            [&] { state.update(i(1)); }}) {
+  for (const auto& use :
+       std::vector<std::function<void()>>{[&] { state.value(); }, [&] { state.update(i(1)); }}) {
     const std::string message = error_of(ErrorKind::kInvalidArgument, use);
     EXPECT_NE(message.find("'counter'"), std::string::npos);
     EXPECT_NE(message.find("no current key"), std::string::npos);
@@ -478,21 +488,26 @@ TEST_P(BackendConformance, TtlOfValueState) {
   struct Case {
     StateTtlConfig::UpdateType update;
     StateTtlConfig::Visibility visibility;
-    bool read_at_60;          ///< a read in between
-    std::int64_t look_at;     ///< after the write, ttl 100
+    bool read_at_60;       ///< a read in between
+    std::int64_t look_at;  ///< after the write, ttl 100
     const char* first;
-    const char* second;       ///< a second look
+    const char* second;  ///< a second look
   };
   const Case cases[] = {
-      {kOnWrite, kHide, false, 99, "1", "1"},  {kOnWrite, kHide, false, 100, "null", "null"},
-      {kOnWrite, kHide, true, 100, "null", "null"}, {kOnWrite, kShow, false, 100, "1", "null"},
-      {kOnWrite, kShow, false, 99, "1", "1"},  {kOnRead, kHide, true, 159, "1", "1"},
-      {kOnRead, kHide, true, 160, "null", "null"}, {kOnRead, kShow, true, 160, "1", "null"},
+      {kOnWrite, kHide, false, 99, "1", "1"},
+      {kOnWrite, kHide, false, 100, "null", "null"},
+      {kOnWrite, kHide, true, 100, "null", "null"},
+      {kOnWrite, kShow, false, 100, "1", "null"},
+      {kOnWrite, kShow, false, 99, "1", "1"},
+      {kOnRead, kHide, true, 159, "1", "1"},
+      {kOnRead, kHide, true, 160, "null", "null"},
+      {kOnRead, kShow, true, 160, "1", "null"},
       {kOnRead, kHide, false, 100, "null", "null"},
   };
   for (const Case& c : cases) {
-    SCOPED_TRACE(::testing::Message() << static_cast<int>(c.update) << static_cast<int>(c.visibility)
-                                      << c.read_at_60 << ' ' << c.look_at);
+    SCOPED_TRACE(::testing::Message()
+                 << static_cast<int>(c.update) << static_cast<int>(c.visibility) << c.read_at_60
+                 << ' ' << c.look_at);
     auto run = [&](const std::function<void(KeyedStateBackend&)>& write,
                    const std::function<Value(KeyedStateBackend&)>& read) {
       clock_.set(1000);
@@ -504,7 +519,9 @@ TEST_P(BackendConformance, TtlOfValueState) {
         read(*backend);
       }
       clock_.set(1000 + c.look_at);
-      const auto show = [](const Value& v) { return v.is_null() ? std::string("null") : v.to_string(); };
+      const auto show = [](const Value& v) {
+        return v.is_null() ? std::string("null") : v.to_string();
+      };
       EXPECT_EQ(show(read(*backend)), c.first);
       EXPECT_EQ(show(read(*backend)), c.second);
       EXPECT_EQ(backend->key_count(), std::string(c.second) == "null" ? 0u : 1u);
@@ -546,7 +563,8 @@ TEST_P(BackendConformance, TtlIsPerListElement) {
     clock_.set(1100);
     const std::string both = visibility == kHide ? "[2]" : "[1, 2]";
     EXPECT_EQ(text(list.get()), both);
-    EXPECT_EQ(text(list.get()), both) << "expired elements stay visible beside others until cleaned up";
+    EXPECT_EQ(text(list.get()), both)
+        << "expired elements stay visible beside others until cleaned up";
     EXPECT_FALSE(list.is_empty());
     clock_.set(1150);
     EXPECT_EQ(list.is_empty(), visibility == kHide);
@@ -596,8 +614,8 @@ TEST_P(BackendConformance, AnExpiredAccumulatorStartsAnew) {
 
 TEST_P(BackendConformance, TtlThatNeverEndsDoesNotOverflow) {
   auto backend = make();
-  ValueState& state = backend->value_state(
-      with_ttl(descriptor(kValue, "v"), kMaxTimestamp, kOnWrite, kHide));
+  ValueState& state =
+      backend->value_state(with_ttl(descriptor(kValue, "v"), kMaxTimestamp, kOnWrite, kHide));
   set_key(*backend, i(1));
   state.update(i(1));
   clock_.set(kMaxTimestamp - 1);
@@ -632,7 +650,9 @@ TEST_P(BackendConformance, IncrementalCleanUpKeepsStateFlat) {
 
 TEST_P(BackendConformance, ExpiredEntriesAreLeftOutOfSnapshots) {
   auto backend = make();
-  const auto d = [](StateKind kind) { return with_ttl(descriptor(kind, "t"), 100, kOnWrite, kHide); };
+  const auto d = [](StateKind kind) {
+    return with_ttl(descriptor(kind, "t"), 100, kOnWrite, kHide);
+  };
   ListState& list = backend->list_state(d(kList));
   set_key(*backend, i(1));
   list.add(i(1));
@@ -759,7 +779,8 @@ TEST_P(BackendConformance, DamagedFramesAreAnError) {
   EXPECT_NE(message.find("version is 99"), std::string::npos) << message;
 }
 
-// --- Random operations against a model ------------------------------------------------------------
+// --- Random operations against a model
+// ------------------------------------------------------------
 
 /// What the states of RandomOperations must hold: by (key, window).
 struct Model {
@@ -790,20 +811,36 @@ class ModelledBackend {
   KeyedStateBackend& backend() { return *backend_; }
 
   void step(std::mt19937& random, std::int64_t key, Model& model) {
-    const auto pick = [&](int n) { return static_cast<std::int64_t>(random() % static_cast<unsigned>(n)); };
+    const auto pick = [&](int n) {
+      return static_cast<std::int64_t>(random() % static_cast<unsigned>(n));
+    };
     const std::int64_t window = pick(20);
     Model::Content& m = model.at[{key, window}];
     use(key, window);
     const std::int64_t v = pick(1000);
     switch (pick(10)) {
-      case 0: value_.update(i(v)); m.value = v; m.has_value = true; break;
-      case 1: value_.clear(); m.has_value = false; break;
-      case 2: list_.add(i(v)); m.list.push_back(v); break;
-      case 3: list_.update({i(v), i(1)}); m.list = {v, 1}; break;
+      case 0:
+        value_.update(i(v));
+        m.value = v;
+        m.has_value = true;
+        break;
+      case 1:
+        value_.clear();
+        m.has_value = false;
+        break;
+      case 2:
+        list_.add(i(v));
+        m.list.push_back(v);
+        break;
+      case 3:
+        list_.update({i(v), i(1)});
+        m.list = {v, 1};
+        break;
       case 4: {
         const std::int64_t k = pick(15);
         map_.put(i(k), i(v));
-        const auto it = std::find_if(m.map.begin(), m.map.end(), [&](auto& e) { return e.first == k; });
+        const auto it =
+            std::find_if(m.map.begin(), m.map.end(), [&](auto& e) { return e.first == k; });
         it == m.map.end() ? void(m.map.emplace_back(k, v)) : void(it->second = v);
         break;
       }
@@ -813,22 +850,38 @@ class ModelledBackend {
         std::erase_if(m.map, [&](const auto& e) { return e.first == k; });
         break;
       }
-      case 6: sum_.add(i(v)); m.sum = (m.has_sum ? m.sum : 0) + v; m.has_sum = true; break;
-      case 7: all_.add(i(v)); m.collected.push_back(v); break;
+      case 6:
+        sum_.add(i(v));
+        m.sum = (m.has_sum ? m.sum : 0) + v;
+        m.has_sum = true;
+        break;
+      case 7:
+        all_.add(i(v));
+        m.collected.push_back(v);
+        break;
       case 8: {
         const std::int64_t other = pick(20);
-        if (other == window) break;
+        if (other == window) {
+          break;
+        }
         sum_.merge_namespaces(namespace_of(window), {namespace_of(other)});
         all_.merge_namespaces(namespace_of(window), {namespace_of(other)});
         Model::Content& o = model.at[{key, other}];
-        if (o.has_sum) { m.sum = (m.has_sum ? m.sum : 0) + o.sum; m.has_sum = true; }
+        if (o.has_sum) {
+          m.sum = (m.has_sum ? m.sum : 0) + o.sum;
+          m.has_sum = true;
+        }
         m.collected.insert(m.collected.end(), o.collected.begin(), o.collected.end());
         o.has_sum = false;
         o.collected.clear();
         break;
       }
       default:
-        value_.clear(); list_.clear(); map_.clear(); sum_.clear(); all_.clear();
+        value_.clear();
+        list_.clear();
+        map_.clear();
+        sum_.clear();
+        all_.clear();
         m = {};
     }
   }
@@ -838,27 +891,38 @@ class ModelledBackend {
     SCOPED_TRACE(::testing::Message() << "key " << key << " window " << window);
     ASSERT_EQ(value_.value().to_string(), (m.has_value ? i(m.value) : Value()).to_string());
     std::vector<Value> list;
-    for (const auto v : m.list) list.push_back(i(v));
+    for (const auto v : m.list) {
+      list.push_back(i(v));
+    }
     ASSERT_EQ(text(list_.get()), text(list));
     std::vector<std::pair<Value, Value>> map;
-    for (const auto& [k, v] : m.map) map.emplace_back(i(k), i(v));
+    for (const auto& [k, v] : m.map) {
+      map.emplace_back(i(k), i(v));
+    }
     ASSERT_EQ(text(map_.entries()), text(map));
     ASSERT_EQ(sum_.get().to_string(), (m.has_sum ? i(m.sum) : Value()).to_string());
     std::vector<Value> collected;
-    for (const auto v : m.collected) collected.push_back(i(v));
+    for (const auto v : m.collected) {
+      collected.push_back(i(v));
+    }
     ASSERT_EQ(all_.accumulator().to_string(),
               (collected.empty() ? Value() : Value::array(collected)).to_string());
   }
   void clear_all(std::int64_t key) {
     for (std::int64_t window = 0; window < 20; ++window) {
       use(key, window);
-      value_.clear(); list_.clear(); map_.clear(); sum_.clear(); all_.clear();
+      value_.clear();
+      list_.clear();
+      map_.clear();
+      sum_.clear();
+      all_.clear();
     }
   }
 
  private:
   static Window namespace_of(std::int64_t window) {
-    return window == 0 ? Window{} : Window{window * 10, window * 10 + 10, window % 3 == 0 ? "c" : ""};
+    return window == 0 ? Window{}
+                       : Window{window * 10, window * 10 + 10, window % 3 == 0 ? "c" : ""};
   }
   void use(std::int64_t key, std::int64_t window) {
     set_key(*backend_, i(key));
@@ -912,8 +976,9 @@ TEST_P(BackendConformance, RandomOperationsAgreeWithAModelThroughRescaling) {
       for (ModelledBackend& subtask : subtasks) {
         keys += subtask.backend().key_count();
       }
-      EXPECT_EQ(keys, static_cast<std::size_t>(
-                          std::count_if(live.begin(), live.end(), [](auto& e) { return e.second; })));
+      EXPECT_EQ(keys, static_cast<std::size_t>(std::count_if(live.begin(), live.end(), [](auto& e) {
+                  return e.second;
+                })));
     }
     for (std::int64_t key = 0; key < kKeys; ++key) {
       owner(key).clear_all(key);

@@ -1,13 +1,14 @@
-// Mutable objects of the host language in state: what a function changes after it handed a value over.
-#include <gtest/gtest.h>
-
-#include <memory>
-#include <string>
-
+// Mutable objects of the host language in state: what a function changes after it handed a value
+// over.
 #include "base/error.h"
 #include "state/keyed_state_backend.h"
 #include "types/host.h"
 #include "types/value.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
 
 namespace flott {
 namespace {
@@ -59,7 +60,9 @@ class BoxHost final : public Host {
   int copies = 0;
 };
 
-Box& box_of(const Value& value) { return BoxHost::box(value.as_object()); }
+Box& box_of(const Value& value) {
+  return BoxHost::box(value.as_object());
+}
 
 class Isolation : public ::testing::Test {
  protected:

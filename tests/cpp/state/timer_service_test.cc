@@ -1,14 +1,15 @@
+#include "state/timer_service.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "state/keyed_state_backend.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <random>
 #include <set>
 #include <tuple>
-
-#include "base/clock.h"
-#include "base/error.h"
-#include "state/keyed_state_backend.h"
-#include "state/timer_service.h"
 
 namespace flott {
 namespace {
@@ -116,17 +117,18 @@ TEST(TimerService, ATimerThatAFiringTimerSetsInThePastFiresInTheSameCall) {
   Timers t;
   t.add(1, 10);
   const auto note = t.note();
-  EXPECT_TRUE(t.service->advance_watermark(50, kNoDeadline, [&](auto domain, auto time, auto& window) {
-    note(domain, time, window);
-    EXPECT_EQ(t.service->current_watermark(), 50);
-    if (time == 10) {
-      t.service->register_timer(domain, window, 5);
-      t.service->register_timer(domain, window, 50);
-      t.service->register_timer(domain, window, 51);
-      t.service->register_timer(domain, window, 10);  // itself: a new one
-      t.service->delete_timer(domain, window, 10);
-    }
-  }));
+  EXPECT_TRUE(
+      t.service->advance_watermark(50, kNoDeadline, [&](auto domain, auto time, auto& window) {
+        note(domain, time, window);
+        EXPECT_EQ(t.service->current_watermark(), 50);
+        if (time == 10) {
+          t.service->register_timer(domain, window, 5);
+          t.service->register_timer(domain, window, 50);
+          t.service->register_timer(domain, window, 51);
+          t.service->register_timer(domain, window, 10);  // itself: a new one
+          t.service->delete_timer(domain, window, 10);
+        }
+      }));
   EXPECT_EQ(t.take(), (Fired{"1@10", "1@5", "1@50"}));
   EXPECT_EQ(t.service->size(kEvent), 1u);
 }
@@ -197,7 +199,8 @@ TEST(TimerService, AgreesWithAModelThroughRestoreAndRescaling) {
         std::string bytes;
         encode_key(Value::integer(key), bytes);
         Timers& t = *subtasks[static_cast<std::size_t>(
-            subtask_of(key_group_of(hash_bytes(bytes), kDefaultMaxParallelism), kDefaultMaxParallelism,
+            subtask_of(key_group_of(hash_bytes(bytes), kDefaultMaxParallelism),
+                       kDefaultMaxParallelism,
                        static_cast<int>(subtasks.size())))];
         auto& expected = model[static_cast<std::size_t>(domain)];
         if (pick(3) > 0) {
@@ -224,11 +227,12 @@ TEST(TimerService, AgreesWithAModelThroughRestoreAndRescaling) {
     std::set<Id> fired;
     Timestamp last = kMinTimestamp;
     Timers& t = *subtasks[0];
-    t.service->advance_watermark(1000, kNoDeadline, [&](TimeDomain, Timestamp time, const Window& w) {
-      EXPECT_GE(time, last);
-      last = time;
-      EXPECT_TRUE(fired.emplace(time, t.backend->current_key().as_int(), w.start).second);
-    });
+    t.service->advance_watermark(
+        1000, kNoDeadline, [&](TimeDomain, Timestamp time, const Window& w) {
+          EXPECT_GE(time, last);
+          last = time;
+          EXPECT_TRUE(fired.emplace(time, t.backend->current_key().as_int(), w.start).second);
+        });
     EXPECT_EQ(fired, model[0]);
     EXPECT_EQ(t.service->size(kProcessing), model[1].size());
     EXPECT_TRUE(t.service->current_watermark() == 1000);
@@ -244,7 +248,8 @@ TEST(TimerService, RestoreKeepsTheOrderOfInsertionAcrossKeyGroups) {
   }
   Timers b;
   b.service->restore(a.service->snapshot());
-  EXPECT_EQ(b.service->current_watermark(), kMinWatermark) << "watermarks are not restored, as in Flink";
+  EXPECT_EQ(b.service->current_watermark(), kMinWatermark)
+      << "watermarks are not restored, as in Flink";
   b.add(100, 10);
   expected.push_back("100@10");
   b.advance(10);
@@ -272,10 +277,11 @@ TEST(TimerService, AMillionTimersAreFine) {
   EXPECT_EQ(t.service->size(kEvent), static_cast<std::size_t>(count));
   Timestamp last = -1;
   std::int64_t fired = 0;
-  EXPECT_TRUE(t.service->advance_watermark(count, kNoDeadline, [&](TimeDomain, Timestamp time, const Window&) {
-    fired += time == last + 1 ? 1 : 0;
-    last = time;
-  }));
+  EXPECT_TRUE(t.service->advance_watermark(
+      count, kNoDeadline, [&](TimeDomain, Timestamp time, const Window&) {
+        fired += time == last + 1 ? 1 : 0;
+        last = time;
+      }));
   EXPECT_EQ(fired, count);
 }
 

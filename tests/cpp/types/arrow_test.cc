@@ -1,12 +1,12 @@
 #include "types/arrow.h"
 
-#include <gtest/gtest.h>
-
-#include <limits>
-
 #include "base/error.h"
 #include "tests/cpp/types/samples.h"
 #include "tests/harness/fake_host.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
 
 namespace flott {
 namespace {
@@ -26,7 +26,8 @@ BatchPtr random_batch(const LogicalTypePtr& type, std::size_t rows, std::uint64_
     for (const LogicalTypePtr& child : type->children()) {
       fields.push_back(random_value(*child, random));
     }
-    builder.append(type->is_composite() ? Value::row(std::move(fields)) : random_value(*type, random));
+    builder.append(type->is_composite() ? Value::row(std::move(fields))
+                                        : random_value(*type, random));
   }
   return builder.finish();
 }
@@ -93,7 +94,11 @@ struct Producer {
 
 /// The one column `c` of a batch made from a hand-built array.
 BatchPtr import_one(Producer& column, std::int64_t rows, std::int64_t struct_offset = 0) {
-  Producer top{.buffers = {nullptr}, .children = {&column}, .format = "+s", .length = rows, .offset = struct_offset};
+  Producer top{.buffers = {nullptr},
+               .children = {&column},
+               .format = "+s",
+               .length = rows,
+               .offset = struct_offset};
   ArrowArray array{};
   ArrowSchema schema{};
   top.fill(&array, &schema);
@@ -121,7 +126,8 @@ BatchPtr import_one(Producer& column, std::int64_t rows, std::int64_t struct_off
 
 template <typename T>
 std::string imported(const std::string& format, std::vector<T> values) {
-  Producer column{.buffers = {nullptr, values.data()}, .format = format,
+  Producer column{.buffers = {nullptr, values.data()},
+                  .format = format,
                   .length = static_cast<std::int64_t>(values.size())};
   const BatchPtr batch = import_one(column, column.length);
   return batch->type()->children()[0]->to_string() + "\n" + batch->to_string();
@@ -129,7 +135,8 @@ std::string imported(const std::string& format, std::vector<T> values) {
 
 TEST(Arrow, EveryTypeRoundTrips) {
   for (const LogicalTypePtr& type : sample_types()) {
-    const BatchPtr batch = random_batch(LogicalType::row({"v", "n"}, {type, LogicalType::of(TypeKind::kInt)}), 60, 1);
+    const BatchPtr batch =
+        random_batch(LogicalType::row({"v", "n"}, {type, LogicalType::of(TypeKind::kInt)}), 60, 1);
     for (const auto& [begin, end] : {std::pair{0, 60}, {0, 0}, {16, 48}, {5, 37}, {59, 60}}) {
       const BatchPtr slice = batch->slice(begin, end);
       const BatchPtr back = through_arrow(*slice);
@@ -142,7 +149,8 @@ TEST(Arrow, EveryTypeRoundTrips) {
 }
 
 TEST(Arrow, SharesBuffersAndKeepsThemAlive) {
-  BatchPtr batch = random_batch(LogicalType::row({"a"}, {LogicalType::of(TypeKind::kBigInt, false)}), 100, 2);
+  BatchPtr batch =
+      random_batch(LogicalType::row({"a"}, {LogicalType::of(TypeKind::kBigInt, false)}), 100, 2);
   const std::uint8_t* const data = batch->column(0).values.data();
   const std::string text = batch->to_string();
   ArrowArray array{};
@@ -160,7 +168,11 @@ TEST(Arrow, SharesBuffersAndKeepsThemAlive) {
 }
 
 TEST(Arrow, ChildrenMayBeMovedOut) {
-  const BatchPtr batch = random_batch(LogicalType::row({"a", "b"}, {LogicalType::of(TypeKind::kInt), LogicalType::of(TypeKind::kString)}), 10, 3);
+  const BatchPtr batch = random_batch(
+      LogicalType::row({"a", "b"},
+                       {LogicalType::of(TypeKind::kInt), LogicalType::of(TypeKind::kString)}),
+      10,
+      3);
   ArrowArray array{};
   ArrowSchema schema{};
   export_batch(*batch, &array, &schema);
@@ -178,7 +190,8 @@ TEST(Arrow, SingleColumnsAreNamedAndOpaqueOnesRefused) {
   {
     const BatchPtr numbers = random_batch(LogicalType::of(TypeKind::kInt), 3, 4);
     EXPECT_EQ(through_arrow(*numbers)->type()->to_string(), "ROW<f0 INT>");
-    BatchBuilder builder(LogicalType::row({"a", "o"}, {LogicalType::of(TypeKind::kInt), LogicalType::object()}));
+    BatchBuilder builder(
+        LogicalType::row({"a", "o"}, {LogicalType::of(TypeKind::kInt), LogicalType::object()}));
     builder.append(Value::row({Value::integer(1), host.number(1)}));
     const BatchPtr opaque = builder.finish();
     ArrowArray array{};
@@ -189,7 +202,8 @@ TEST(Arrow, SingleColumnsAreNamedAndOpaqueOnesRefused) {
     } catch (const Error& e) {
       EXPECT_EQ(e.kind(), ErrorKind::kInvalidArgument);
       EXPECT_STREQ(e.what(),
-                   "field 'o': RAW has no Arrow form: its values are opaque Python objects; declare a type for the stream");
+                   "field 'o': RAW has no Arrow form: its values are opaque Python objects; "
+                   "declare a type for the stream");
     }
     EXPECT_EQ(array.release, nullptr);
     EXPECT_EQ(schema.release, nullptr);
@@ -209,17 +223,21 @@ TEST(ArrowImport, ConvertsForeignNumbers) {
     imported<std::uint64_t>("L", {std::numeric_limits<std::uint64_t>::max()});
     ADD_FAILURE();
   } catch (const Error& e) {
-    EXPECT_STREQ(e.what(), "column 'c': the unsigned number 18446744073709551615 does not fit BIGINT; "
-                           "cast the column to DECIMAL(20, 0)");
+    EXPECT_STREQ(e.what(),
+                 "column 'c': the unsigned number 18446744073709551615 does not fit BIGINT; "
+                 "cast the column to DECIMAL(20, 0)");
   }
 }
 
 TEST(ArrowImport, ConvertsForeignTimes) {
   EXPECT_EQ(imported<std::int64_t>("tss:", {1}), "TIMESTAMP(0)\n+I[1970-01-01T00:00:01]");
   EXPECT_EQ(imported<std::int64_t>("tsm:", {-1}), "TIMESTAMP(3)\n+I[1969-12-31T23:59:59.999]");
-  EXPECT_EQ(imported<std::int64_t>("tsu:Europe/Berlin", {1}), "TIMESTAMP_LTZ(6)\n+I[1970-01-01T00:00:00.000001Z]");
-  EXPECT_EQ(imported<std::int64_t>("tsn:", {-1}), "TIMESTAMP(9)\n+I[1969-12-31T23:59:59.999999999]");
-  EXPECT_EQ(imported<std::int64_t>("tdm", {-1, 86'400'000}), "DATE\n+I[1969-12-31]\n+I[1970-01-02]");
+  EXPECT_EQ(imported<std::int64_t>("tsu:Europe/Berlin", {1}),
+            "TIMESTAMP_LTZ(6)\n+I[1970-01-01T00:00:00.000001Z]");
+  EXPECT_EQ(imported<std::int64_t>("tsn:", {-1}),
+            "TIMESTAMP(9)\n+I[1969-12-31T23:59:59.999999999]");
+  EXPECT_EQ(imported<std::int64_t>("tdm", {-1, 86'400'000}),
+            "DATE\n+I[1969-12-31]\n+I[1970-01-02]");
   EXPECT_EQ(imported<std::int32_t>("tdD", {1}), "DATE\n+I[1970-01-02]");
   EXPECT_EQ(imported<std::int32_t>("tts", {1}), "TIME(0)\n+I[00:00:01]");
   EXPECT_EQ(imported<std::int32_t>("ttm", {1}), "TIME(3)\n+I[00:00:00.001]");
@@ -234,14 +252,19 @@ TEST(ArrowImport, ConvertsForeignTimes) {
 TEST(ArrowImport, HonoursOffsetsOfStructAndColumn) {
   const std::vector<std::int32_t> values = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
   const std::vector<std::uint8_t> valid = {0b11101111, 0b1};  // row 4 is null, 9 too
-  Producer column{.buffers = {valid.data(), values.data()}, .format = "i", .length = 9, .null_count = -1, .offset = 1};
+  Producer column{.buffers = {valid.data(), values.data()},
+                  .format = "i",
+                  .length = 9,
+                  .null_count = -1,
+                  .offset = 1};
   EXPECT_EQ(import_one(column, 4, 2)->to_string(), "+I[3]\n+I[null]\n+I[5]\n+I[6]");
 }
 
 TEST(ArrowImport, LargeFixedAndViewTexts) {
   const std::vector<std::int64_t> offsets = {0, 1, 1, 4, 5};
   const std::string data = "abcde";
-  Producer large{.buffers = {nullptr, offsets.data(), data.data()}, .format = "U", .length = 3, .offset = 1};
+  Producer large{
+      .buffers = {nullptr, offsets.data(), data.data()}, .format = "U", .length = 3, .offset = 1};
   EXPECT_EQ(import_one(large, 3)->to_string(), "+I['']\n+I['bcd']\n+I['e']");
   Producer fixed{.buffers = {nullptr, data.data()}, .format = "w:2", .length = 1, .offset = 1};
   EXPECT_EQ(import_one(fixed, 1)->to_string(), "+I[b'cd']");
@@ -260,10 +283,15 @@ TEST(ArrowImport, ListsOfEveryKind) {
   const std::vector<std::int32_t> items = {1, 2, 3, 4, 5, 6};
   const std::vector<std::int64_t> large_offsets = {0, 2, 3, 5};
   Producer values{.buffers = {nullptr, items.data()}, .format = "i", .name = "item", .length = 6};
-  Producer large{.buffers = {nullptr, large_offsets.data()}, .children = {&values}, .format = "+L", .length = 2, .offset = 1};
+  Producer large{.buffers = {nullptr, large_offsets.data()},
+                 .children = {&values},
+                 .format = "+L",
+                 .length = 2,
+                 .offset = 1};
   EXPECT_EQ(import_one(large, 2)->to_string(), "+I[[3]]\n+I[[4, 5]]");
   Producer again{.buffers = {nullptr, items.data()}, .format = "i", .name = "item", .length = 6};
-  Producer fixed{.buffers = {nullptr}, .children = {&again}, .format = "+w:2", .length = 2, .offset = 1};
+  Producer fixed{
+      .buffers = {nullptr}, .children = {&again}, .format = "+w:2", .length = 2, .offset = 1};
   EXPECT_EQ(import_one(fixed, 2)->to_string(), "+I[[3, 4]]\n+I[[5, 6]]");
 }
 
@@ -273,10 +301,16 @@ TEST(ArrowImport, DecodesDictionaries) {
   const std::vector<std::uint8_t> indices = {1, 0, 9, 1};
   const std::vector<std::uint8_t> valid = {0b1011};
   Producer words{.buffers = {nullptr, offsets.data(), data.data()}, .format = "u", .length = 2};
-  Producer column{.buffers = {valid.data(), indices.data()}, .format = "C", .length = 4, .null_count = 1, .dictionary = &words};
+  Producer column{.buffers = {valid.data(), indices.data()},
+                  .format = "C",
+                  .length = 4,
+                  .null_count = 1,
+                  .dictionary = &words};
   EXPECT_EQ(import_one(column, 4)->to_string(), "+I['bb']\n+I['a']\n+I[null]\n+I['bb']");
-  Producer words_again{.buffers = {nullptr, offsets.data(), data.data()}, .format = "u", .length = 2};
-  Producer wrong{.buffers = {nullptr, indices.data()}, .format = "C", .length = 4, .dictionary = &words_again};
+  Producer words_again{
+      .buffers = {nullptr, offsets.data(), data.data()}, .format = "u", .length = 2};
+  Producer wrong{
+      .buffers = {nullptr, indices.data()}, .format = "C", .length = 4, .dictionary = &words_again};
   EXPECT_THROW(import_one(wrong, 4), Error);
 }
 

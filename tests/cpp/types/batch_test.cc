@@ -1,19 +1,22 @@
 #include "types/batch.h"
 
-#include <gtest/gtest.h>
-
 #include "base/error.h"
 #include "tests/cpp/types/samples.h"
 #include "tests/harness/fake_host.h"
+
+#include <gtest/gtest.h>
 
 namespace flott {
 namespace {
 
 LogicalTypePtr pair_type() {
-  return LogicalType::row({"a", "b"}, {LogicalType::of(TypeKind::kInt), LogicalType::of(TypeKind::kString)});
+  return LogicalType::row({"a", "b"},
+                          {LogicalType::of(TypeKind::kInt), LogicalType::of(TypeKind::kString)});
 }
 
-Value pair(std::int64_t a, std::string b) { return Value::row({Value::integer(a), Value::string(std::move(b))}); }
+Value pair(std::int64_t a, std::string b) {
+  return Value::row({Value::integer(a), Value::string(std::move(b))});
+}
 
 void append_keyed(BatchBuilder& builder, const Value& value, Timestamp timestamp, RowKind kind) {
   std::string bytes;
@@ -43,7 +46,8 @@ TEST(Batch, RowsOfBatchesAreCopiedByColumn) {
   const BatchPtr batch = builder.finish();
   BatchBuilder again(pair_type());
   again.append(batch->value_at(1));
-  BatchBuilder swapped(LogicalType::row({"b", "a"}, {LogicalType::of(TypeKind::kString), LogicalType::of(TypeKind::kBigInt)}));
+  BatchBuilder swapped(LogicalType::row(
+      {"b", "a"}, {LogicalType::of(TypeKind::kString), LogicalType::of(TypeKind::kBigInt)}));
   swapped.append(batch->value_at(0));
   EXPECT_EQ(again.finish()->to_string(), "+I[2, 'b']");
   EXPECT_EQ(swapped.finish()->to_string(), "+I['a', 1]");
@@ -68,7 +72,9 @@ TEST(Batch, TimestampsAndKindsOnlyWhereSomeRowHasThem) {
 TEST(Batch, TakesAndSlicesEverythingOfARow) {
   BatchBuilder builder(pair_type());
   for (int i = 0; i < 5; ++i) {
-    append_keyed(builder, pair(i, std::string(static_cast<std::size_t>(i), 'x')), 10 + i,
+    append_keyed(builder,
+                 pair(i, std::string(static_cast<std::size_t>(i), 'x')),
+                 10 + i,
                  i % 2 == 0 ? RowKind::kInsert : RowKind::kDelete);
   }
   const BatchPtr batch = builder.finish();
@@ -109,8 +115,10 @@ TEST(Batch, RefusesColumnsThatDoNotFit) {
 TEST(BatchBuilder, FailedRowLeavesNothing) {
   BatchBuilder builder(pair_type());
   builder.append(pair(1, "a"));
-  for (const Value& bad : {Value::row({Value::integer(1), Value::integer(2)}), Value::row({Value::integer(1)}),
-                           Value::null(), Value::integer(1)}) {
+  for (const Value& bad : {Value::row({Value::integer(1), Value::integer(2)}),
+                           Value::row({Value::integer(1)}),
+                           Value::null(),
+                           Value::integer(1)}) {
     EXPECT_THROW(builder.append(bad), Error);
   }
   try {
@@ -155,7 +163,8 @@ TEST(BatchBuilder, ObjectsAreGivenAwayWithoutCounting) {
 TEST(BatchBuilder, ObjectsBecomeRows) {
   FakeHost host;
   {
-    const auto type = LogicalType::row({"a", "b"}, {LogicalType::of(TypeKind::kInt), LogicalType::of(TypeKind::kTinyInt)});
+    const auto type = LogicalType::row(
+        {"a", "b"}, {LogicalType::of(TypeKind::kInt), LogicalType::of(TypeKind::kTinyInt)});
     BatchBuilder builder(type);
     builder.append(host.list({1, 256}));
     EXPECT_THROW(builder.append(host.list({1})), Error);

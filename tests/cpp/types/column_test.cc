@@ -1,11 +1,11 @@
-#include <gtest/gtest.h>
-
-#include <numeric>
-
 #include "base/error.h"
 #include "tests/cpp/types/samples.h"
 #include "tests/harness/fake_host.h"
 #include "types/batch.h"
+
+#include <gtest/gtest.h>
+
+#include <numeric>
 
 namespace flott {
 namespace {
@@ -52,7 +52,8 @@ TEST(Column, SlicesAndTakesEqualTheirRows) {
   for (const LogicalTypePtr& type : sample_types()) {
     const auto values = random_values(*type, 50, 5);
     const ColumnPtr column = column_of(type, values);
-    for (const auto& [begin, end] : {std::pair{0, 50}, {0, 0}, {8, 24}, {3, 29}, {49, 50}, {50, 50}}) {
+    for (const auto& [begin, end] :
+         {std::pair{0, 50}, {0, 0}, {8, 24}, {3, 29}, {49, 50}, {50, 50}}) {
       const ColumnPtr slice = slice_column(column, begin, end);
       const std::vector<Value> part(values.begin() + begin, values.begin() + end);
       expect_values(*slice, part);
@@ -72,7 +73,8 @@ TEST(Column, SlicesAndTakesEqualTheirRows) {
 }
 
 TEST(Column, SlicesShareBuffers) {
-  const auto column = column_of(LogicalType::of(TypeKind::kBigInt), {Value::integer(1), Value::integer(2)});
+  const auto column =
+      column_of(LogicalType::of(TypeKind::kBigInt), {Value::integer(1), Value::integer(2)});
   EXPECT_EQ(slice_column(column, 1, 2)->values.data(), column->values.data() + 8);
 }
 
@@ -100,13 +102,16 @@ TEST(ColumnBuilder, TruncateUndoes) {
 
 TEST(ColumnBuilder, FailedValueLeavesNothing) {
   using T = LogicalType;
-  const auto inner = T::row({"m", "n"}, {T::map(T::of(TypeKind::kString), T::of(TypeKind::kInt)), T::of(TypeKind::kInt)});
+  const auto inner = T::row(
+      {"m", "n"}, {T::map(T::of(TypeKind::kString), T::of(TypeKind::kInt)), T::of(TypeKind::kInt)});
   const auto type = T::array(inner);
   ColumnBuilder builder(type);
   const auto map = Value::map({{Value::string("k"), Value::integer(1)}});
   const Value good = Value::array({Value::row({map, Value::integer(1)})});
-  const Value bad = Value::array({Value::row({map, Value::integer(1)}), Value::row({map, Value::string("x")})});
-  const Value bad_map = Value::array({Value::row({Value::map({{Value::string("k"), Value::string("v")}}), Value::null()})});
+  const Value bad =
+      Value::array({Value::row({map, Value::integer(1)}), Value::row({map, Value::string("x")})});
+  const Value bad_map = Value::array(
+      {Value::row({Value::map({{Value::string("k"), Value::string("v")}}), Value::null()})});
   builder.append(good);
   EXPECT_THROW(builder.append(bad), Error);
   EXPECT_THROW(builder.append(bad_map), Error);

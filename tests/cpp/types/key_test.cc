@@ -1,15 +1,15 @@
 #include "types/key.h"
 
+#include "base/error.h"
+#include "tests/harness/fake_host.h"
+#include "types/batch.h"
+#include "types/decimal.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <limits>
 #include <set>
-
-#include "base/error.h"
-#include "tests/harness/fake_host.h"
-#include "types/batch.h"
-#include "types/decimal.h"
 
 namespace flott {
 namespace {
@@ -31,8 +31,16 @@ TEST(Key, EqualValuesHaveOneKeyAndOthersDiffer) {
   const auto tuple = LogicalType::tuple({LogicalType::object(), LogicalType::object()});
   const std::vector<std::vector<Value>> classes = {
       {Value::null()},
-      {Value::integer(1), Value::boolean(true), Value::real(1), Value::decimal(1, 0), Value::decimal(100, 2)},
-      {Value::integer(0), Value::boolean(false), Value::real(0), Value::real(-0.0), Value::decimal(0, 3)},
+      {Value::integer(1),
+       Value::boolean(true),
+       Value::real(1),
+       Value::decimal(1, 0),
+       Value::decimal(100, 2)},
+      {Value::integer(0),
+       Value::boolean(false),
+       Value::real(0),
+       Value::real(-0.0),
+       Value::decimal(0, 3)},
       {Value::integer(-1), Value::real(-1), Value::decimal(-10, 1)},
       {Value::real(nan), Value::real(-nan)},
       {Value::real(0.5), Value::decimal(5, 1), Value::decimal(500, 3)},
@@ -41,7 +49,8 @@ TEST(Key, EqualValuesHaveOneKeyAndOthersDiffer) {
       {Value::decimal(1, 1), Value::decimal(10, 2)},
       {Value::real(std::numeric_limits<double>::infinity())},
       {Value::real(-std::numeric_limits<double>::infinity())},
-      {Value::integer(std::numeric_limits<std::int64_t>::min()), Value::real(-9223372036854775808.0),
+      {Value::integer(std::numeric_limits<std::int64_t>::min()),
+       Value::real(-9223372036854775808.0),
        Value::decimal(-(int128{1} << 63), 0)},
       {Value::real(9223372036854775808.0), Value::decimal(int128{1} << 63, 0)},
       {Value::real(std::ldexp(1, 100)), Value::decimal(int128{1} << 100, 0)},
@@ -81,11 +90,18 @@ TEST(Key, EqualValuesHaveOneKeyAndOthersDiffer) {
 TEST(Key, BytesStayAsTheyAre) {
   // Key groups of stored checkpoints depend on every byte.
   EXPECT_EQ(key_of(Value::integer(258)), std::string("I\x02\x01\0\0\0\0\0\0", 9));
-  EXPECT_EQ(key_of(Value::string("ab")), "S\x02" "ab");
-  EXPECT_EQ(key_of(Value::decimal(1, 1)), "M\x04" "1E-1");
-  EXPECT_EQ(key_of(Value::decimal(int128{1} << 64, 0)), std::string("J\x0a\0\0\0\0\0\0\0\0\0\x01", 12));
+  EXPECT_EQ(key_of(Value::string("ab")),
+            "S\x02"
+            "ab");
+  EXPECT_EQ(key_of(Value::decimal(1, 1)),
+            "M\x04"
+            "1E-1");
+  EXPECT_EQ(key_of(Value::decimal(int128{1} << 64, 0)),
+            std::string("J\x0a\0\0\0\0\0\0\0\0\0\x01", 12));
   EXPECT_EQ(key_of(Value::array({Value::null()})), "(\x01N");
-  EXPECT_EQ(hash_bytes(key_of(Value::string("key"))), hash_bytes("S\x03" "key"));
+  EXPECT_EQ(hash_bytes(key_of(Value::string("key"))),
+            hash_bytes("S\x03"
+                       "key"));
 }
 
 TEST(Key, DecimalsOfAnySize) {
@@ -93,10 +109,15 @@ TEST(Key, DecimalsOfAnySize) {
   EXPECT_NE(decimal_key(false, "1", 300), key_of(Value::real(1e300)));
   EXPECT_EQ(decimal_key(false, "000", 5), key_of(Value::integer(0)));
   EXPECT_EQ(decimal_key(true, "5", -1), key_of(Value::real(-0.5)));
-  EXPECT_EQ(decimal_key(false, "1", -400), "M\x06" "1E-400");
-  EXPECT_EQ(decimal_key(false, "1", 1'000'000'000), "M\x0c" "1E1000000000");
+  EXPECT_EQ(decimal_key(false, "1", -400),
+            "M\x06"
+            "1E-400");
+  EXPECT_EQ(decimal_key(false, "1", 1'000'000'000),
+            "M\x0c"
+            "1E1000000000");
   // The exact expansion of the double 0.1 is that double; 0.1 is not.
-  EXPECT_EQ(decimal_key(false, "1000000000000000055511151231257827021181583404541015625", -55), key_of(Value::real(0.1)));
+  EXPECT_EQ(decimal_key(false, "1000000000000000055511151231257827021181583404541015625", -55),
+            key_of(Value::real(0.1)));
   // The smallest positive double, written out.
   const std::string tiny = fmt::format("{:.{}e}", std::numeric_limits<double>::denorm_min(), 750);
   EXPECT_EQ(decimal_key(false, tiny.substr(0, 1) + tiny.substr(2, 750), -324 - 750),

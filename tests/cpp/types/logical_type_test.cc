@@ -1,12 +1,12 @@
 #include "types/logical_type.h"
 
-#include <gtest/gtest.h>
-
-#include <functional>
-
 #include "base/bytes.h"
 #include "base/error.h"
 #include "tests/cpp/types/samples.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
 
 namespace flott {
 namespace {
@@ -44,7 +44,8 @@ TEST(LogicalType, ComparesByValue) {
   const auto again = sample_types();
   for (std::size_t i = 0; i < types.size(); ++i) {
     for (std::size_t j = 0; j < types.size(); ++j) {
-      EXPECT_EQ(*types[i] == *again[j], i == j) << types[i]->to_string() << " " << again[j]->to_string();
+      EXPECT_EQ(*types[i] == *again[j], i == j)
+          << types[i]->to_string() << " " << again[j]->to_string();
     }
     EXPECT_FALSE(*types[i] == *types[i]->with_nullable(false));
   }
@@ -93,7 +94,8 @@ TEST(LogicalType, DamagedBytesAreAnError) {
 }
 
 TEST(LogicalType, WrongParametersAreRefused) {
-  EXPECT_EQ(message_of([] { T::decimal(39, 0); }), "the precision of DECIMAL must be between 1 and 38, not 39");
+  EXPECT_EQ(message_of([] { T::decimal(39, 0); }),
+            "the precision of DECIMAL must be between 1 and 38, not 39");
   EXPECT_THROW(T::decimal(0, 0), Error);
   EXPECT_THROW(T::decimal(5, 6), Error);
   EXPECT_THROW(T::temporal(TypeKind::kTimestamp, 10), Error);

@@ -1,13 +1,13 @@
 #pragma once
 
+#include "types/decimal.h"
+#include "types/logical_type.h"
+#include "types/value.h"
+
 #include <cstdint>
 #include <random>
 #include <string>
 #include <vector>
-
-#include "types/decimal.h"
-#include "types/logical_type.h"
-#include "types/value.h"
 
 namespace flott {
 
@@ -15,11 +15,22 @@ namespace flott {
 inline std::vector<LogicalTypePtr> sample_types() {
   using T = LogicalType;
   std::vector<LogicalTypePtr> out;
-  for (const TypeKind kind :
-       {TypeKind::kBoolean, TypeKind::kTinyInt, TypeKind::kSmallInt, TypeKind::kInt, TypeKind::kBigInt,
-        TypeKind::kFloat, TypeKind::kDouble, TypeKind::kString, TypeKind::kBytes, TypeKind::kDate,
-        TypeKind::kTime, TypeKind::kTimestamp, TypeKind::kTimestampLtz, TypeKind::kIntervalMonths,
-        TypeKind::kIntervalMillis, TypeKind::kNull}) {
+  for (const TypeKind kind : {TypeKind::kBoolean,
+                              TypeKind::kTinyInt,
+                              TypeKind::kSmallInt,
+                              TypeKind::kInt,
+                              TypeKind::kBigInt,
+                              TypeKind::kFloat,
+                              TypeKind::kDouble,
+                              TypeKind::kString,
+                              TypeKind::kBytes,
+                              TypeKind::kDate,
+                              TypeKind::kTime,
+                              TypeKind::kTimestamp,
+                              TypeKind::kTimestampLtz,
+                              TypeKind::kIntervalMonths,
+                              TypeKind::kIntervalMillis,
+                              TypeKind::kNull}) {
     out.push_back(T::of(kind));
   }
   out.push_back(T::decimal(10, 2));
@@ -41,7 +52,8 @@ inline std::vector<LogicalTypePtr> sample_types() {
 /// A random value that a column of `type` holds without change; sometimes null where allowed.
 inline Value random_value(const LogicalType& type, std::mt19937_64& random, int null_percent = 20) {
   const auto below = [&](std::uint64_t n) { return random() % n; };
-  if (type.kind() == TypeKind::kNull || (type.nullable() && below(100) < static_cast<std::uint64_t>(null_percent))) {
+  if (type.kind() == TypeKind::kNull ||
+      (type.nullable() && below(100) < static_cast<std::uint64_t>(null_percent))) {
     return {};
   }
   const auto text = [&] {
@@ -112,9 +124,10 @@ inline Value random_value(const LogicalType& type, std::mt19937_64& random, int 
           known = known || entry.first == key;
         }
         if (!known) {
-          entries.emplace_back(std::move(key), type.kind() == TypeKind::kMap
-                                                   ? random_value(*type.children()[1], random, null_percent)
-                                                   : Value::integer(number));
+          entries.emplace_back(std::move(key),
+                               type.kind() == TypeKind::kMap
+                                   ? random_value(*type.children()[1], random, null_percent)
+                                   : Value::integer(number));
         }
       }
       return Value::map(std::move(entries));

@@ -1,16 +1,16 @@
 #include "types/value.h"
 
-#include <gtest/gtest.h>
-
-#include <cmath>
-#include <limits>
-#include <thread>
-
 #include "base/bytes.h"
 #include "base/error.h"
 #include "tests/cpp/types/samples.h"
 #include "tests/harness/fake_host.h"
 #include "types/batch.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <thread>
 
 namespace flott {
 namespace {
@@ -89,9 +89,14 @@ TEST(Value, NumbersCompareExactlyAcrossKinds) {
       {Value::real(-kInfinity)},
       {Value::real(-1e300)},
       {Value::decimal(-(pow10_int128(38) - 1), 0)},
-      {Value::integer(std::numeric_limits<std::int64_t>::min()), Value::real(-9223372036854775808.0)},
+      {Value::integer(std::numeric_limits<std::int64_t>::min()),
+       Value::real(-9223372036854775808.0)},
       {Value::integer(-1), Value::real(-1), Value::decimal(-10, 1)},
-      {Value::integer(0), Value::boolean(false), Value::real(-0.0), Value::real(0), Value::decimal(0, 5)},
+      {Value::integer(0),
+       Value::boolean(false),
+       Value::real(-0.0),
+       Value::real(0),
+       Value::decimal(0, 5)},
       {Value::decimal(1, 1)},
       {Value::real(0.1)},  // slightly more than the decimal
       {Value::real(0.5), Value::decimal(5, 1)},
@@ -118,15 +123,19 @@ TEST(Value, NumbersCompareExactlyAcrossKinds) {
 }
 
 TEST(Value, ComparesDeeply) {
-  const auto list = [](std::int64_t v) { return Value::array({Value::integer(v), Value::string("x")}); };
+  const auto list = [](std::int64_t v) {
+    return Value::array({Value::integer(v), Value::string("x")});
+  };
   EXPECT_EQ(list(1), list(1));
   EXPECT_FALSE(list(1) == list(2));
   EXPECT_TRUE(Value::less(list(1), list(2)));
   EXPECT_TRUE(Value::less(Value::array({}), list(1)));
   EXPECT_EQ(Value::map({{Value::integer(1), list(1)}, {Value::integer(2), list(2)}}),
             Value::map({{Value::integer(2), list(2)}, {Value::integer(1), list(1)}}));
-  EXPECT_FALSE(Value::map({{Value::integer(1), list(1)}}) == Value::map({{Value::integer(1), list(2)}}));
-  EXPECT_FALSE(Value::row({Value::integer(1)}) == Value::row({Value::integer(1)}, nullptr, RowKind::kDelete));
+  EXPECT_FALSE(Value::map({{Value::integer(1), list(1)}}) ==
+               Value::map({{Value::integer(1), list(2)}}));
+  EXPECT_FALSE(Value::row({Value::integer(1)}) ==
+               Value::row({Value::integer(1)}, nullptr, RowKind::kDelete));
   EXPECT_FALSE(Value::row({Value::integer(1)}) == Value::array({Value::integer(1)}));
   const auto tuple = LogicalType::tuple({LogicalType::object()});
   EXPECT_EQ(Value::row({Value::integer(1)}, tuple), Value::array({Value::integer(1)}));
@@ -180,7 +189,8 @@ TEST(Value, IsolationCopiesWhatOthersCouldChange) {
 TEST(Value, BatchRowsDetach) {
   FakeHost host;
   {
-    BatchBuilder builder(LogicalType::row({"a", "b"}, {LogicalType::of(TypeKind::kInt), LogicalType::object()}));
+    BatchBuilder builder(
+        LogicalType::row({"a", "b"}, {LogicalType::of(TypeKind::kInt), LogicalType::object()}));
     builder.append(Value::row({Value::integer(1), host.list({1})}), 10, RowKind::kUpdateAfter);
     BatchPtr batch = builder.finish();
     const Value row = batch->value_at(0);
@@ -229,14 +239,19 @@ TEST(ValueEncoding, ObjectsGoThroughTheHost) {
 
 TEST(ValueEncoding, BytesStayAsTheyAre) {
   // Written by the first version: state of old checkpoints must stay readable.
-  const Value value = Value::array({Value::null(), Value::boolean(true), Value::integer(-3), Value::string("ab"),
-                                    Value::timestamp(5, 7), Value::decimal(-1, 2)});
+  const Value value = Value::array({Value::null(),
+                                    Value::boolean(true),
+                                    Value::integer(-3),
+                                    Value::string("ab"),
+                                    Value::timestamp(5, 7),
+                                    Value::decimal(-1, 2)});
   std::string bytes;
   value.encode(bytes);
-  const std::string stored("a\x06Nti\x05s\x02"
-                           "abS\x0a\x07"
-                           "c\x02\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
-                           31);
+  const std::string stored(
+      "a\x06Nti\x05s\x02"
+      "abS\x0a\x07"
+      "c\x02\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+      31);
   EXPECT_EQ(bytes, stored);
   BytesReader in(stored);
   EXPECT_EQ(Value::decode(in), value);
@@ -299,11 +314,14 @@ TEST(Coerce, FollowsFlinksSerializers) {
       {T::bounded(TypeKind::kString, 2, false), Value::string("longer"), "'longer'"},
       {T::temporal(TypeKind::kTimestamp, 3), Value::timestamp(-1), "1969-12-31T23:59:59.999"},
       {T::temporal(TypeKind::kTimestamp, 0), Value::timestamp(1'999'999), "1970-01-01T00:00:01"},
-      {T::temporal(TypeKind::kTimestamp, 9), Value::timestamp(1, 5), "1970-01-01T00:00:00.000001005"},
+      {T::temporal(TypeKind::kTimestamp, 9),
+       Value::timestamp(1, 5),
+       "1970-01-01T00:00:00.000001005"},
       {T::temporal(TypeKind::kTimestampLtz, 6), Value::timestamp(1), "1970-01-01T00:00:00.000001Z"},
       {T::array(T::of(TypeKind::kTinyInt)), Value::array({Value::integer(256)}), "[0]"},
       {T::row({"a", "b"}, {T::of(TypeKind::kInt), T::of(TypeKind::kString)}),
-       Value::map({{Value::string("b"), Value::string("x")}}), "+I[null, 'x']"},
+       Value::map({{Value::string("b"), Value::string("x")}}),
+       "+I[null, 'x']"},
       {T::tuple({T::of(TypeKind::kInt)}), Value::array({Value::integer(1)}), "(1,)"},
       {T::of(TypeKind::kInt), Value::null(), "null"},
   };
@@ -320,19 +338,28 @@ TEST(Coerce, NamesValueAndTypeWhenItDoesNotFit) {
   using T = LogicalType;
   const std::vector<CoerceCase> cases = {
       {T::of(TypeKind::kInt), Value::string("a"), "value 'a' does not fit the type INT"},
-      {T::of(TypeKind::kInt), Value::real(1.5), "value 1.5 does not fit the type INT: it is no integer; round it first"},
-      {T::of(TypeKind::kBigInt), Value::real(1e19),
+      {T::of(TypeKind::kInt),
+       Value::real(1.5),
+       "value 1.5 does not fit the type INT: it is no integer; round it first"},
+      {T::of(TypeKind::kBigInt),
+       Value::real(1e19),
        "value 1e+19 does not fit the type BIGINT: it is no integer; round it first"},
       {T::of(TypeKind::kString), Value::integer(1), "value 1 does not fit the type STRING"},
-      {T::of(TypeKind::kInt, false), Value::null(), "null does not fit the type INT NOT NULL; declare it nullable"},
-      {T::decimal(3, 2), Value::integer(10),
-       "value 10 does not fit the type DECIMAL(3, 2): it has too many digits before the decimal point"},
+      {T::of(TypeKind::kInt, false),
+       Value::null(),
+       "null does not fit the type INT NOT NULL; declare it nullable"},
+      {T::decimal(3, 2),
+       Value::integer(10),
+       "value 10 does not fit the type DECIMAL(3, 2): it has too many digits before the decimal "
+       "point"},
       {T::row({"a", "b"}, {T::of(TypeKind::kInt), T::row({"c"}, {T::of(TypeKind::kInt)})}),
        Value::row({Value::integer(1), Value::row({Value::string("x")})}),
        "field 'b': field 'c': value 'x' does not fit the type INT"},
-      {T::row({"a"}, {T::of(TypeKind::kInt)}), Value::row({Value::integer(1), Value::integer(2)}),
+      {T::row({"a"}, {T::of(TypeKind::kInt)}),
+       Value::row({Value::integer(1), Value::integer(2)}),
        "value +I[1, 2] does not fit the type ROW<a INT>: it has 2 fields, the type has 1"},
-      {T::temporal(TypeKind::kTimestamp, 9), Value::timestamp(std::numeric_limits<std::int64_t>::max()),
+      {T::temporal(TypeKind::kTimestamp, 9),
+       Value::timestamp(std::numeric_limits<std::int64_t>::max()),
        "nanoseconds reach from 1677 to 2262 only"},
   };
   for (const CoerceCase& c : cases) {
@@ -366,7 +393,9 @@ TEST(Coerce, OpaqueValuesAreConvertedByTheHost) {
   FakeHost host;
   {
     EXPECT_EQ(coerce(host.number(300), *LogicalType::of(TypeKind::kTinyInt)).as_int(), 44);
-    EXPECT_EQ(coerce(host.list({1, 2}), *LogicalType::array(LogicalType::of(TypeKind::kInt))).to_string(), "[1, 2]");
+    EXPECT_EQ(
+        coerce(host.list({1, 2}), *LogicalType::array(LogicalType::of(TypeKind::kInt))).to_string(),
+        "[1, 2]");
     EXPECT_THROW(coerce(host.text("a"), *LogicalType::of(TypeKind::kInt)), Error);
   }
   EXPECT_EQ(host.live(), 0);

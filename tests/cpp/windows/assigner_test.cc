@@ -1,10 +1,10 @@
 #include "windows/assigner.h"
 
-#include <gtest/gtest.h>
-
 #include "base/error.h"
-#include "windows/saturating.h"
 #include "window_cases.h"
+#include "windows/saturating.h"
+
+#include <gtest/gtest.h>
 
 namespace flott::harness {
 namespace {

@@ -1,11 +1,11 @@
 #include "windows/merging_window_set.h"
 
-#include <gtest/gtest.h>
-
 #include "harness/case_text.h"
 #include "harness/operator_harness.h"
 #include "types/key.h"
 #include "windows/window_operator.h"
+
+#include <gtest/gtest.h>
 
 namespace flott::harness {
 namespace {
@@ -34,18 +34,20 @@ class MergingWindowSetTest : public testing::Test {
   /// `[result) <- merged...: state window <- merged state windows...`, or just the window.
   std::string add(Timestamp start, Timestamp end) {
     std::string log;
-    const Window window = set_.add_window(
-        {start, end, {}}, [&](const Window& result, const std::vector<Window>& merged,
-                              const Window& state, const std::vector<Window>& merged_states) {
-          log = text(result) + " <-";
-          for (const Window& w : merged) {
-            log += " " + text(w);
-          }
-          log += ": " + text(state) + " <-";
-          for (const Window& w : merged_states) {
-            log += " " + text(w);
-          }
-        });
+    const Window window = set_.add_window({start, end, {}},
+                                          [&](const Window& result,
+                                              const std::vector<Window>& merged,
+                                              const Window& state,
+                                              const std::vector<Window>& merged_states) {
+                                            log = text(result) + " <-";
+                                            for (const Window& w : merged) {
+                                              log += " " + text(w);
+                                            }
+                                            log += ": " + text(state) + " <-";
+                                            for (const Window& w : merged_states) {
+                                              log += " " + text(w);
+                                            }
+                                          });
     return log.empty() ? text(window) : log;
   }
   std::string state_of(Timestamp start, Timestamp end) {

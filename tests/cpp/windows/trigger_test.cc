@@ -2,10 +2,10 @@
 
 #include "windows/trigger.h"
 
-#include <gtest/gtest.h>
-
 #include "base/error.h"
 #include "window_cases.h"
+
+#include <gtest/gtest.h>
 
 namespace flott::harness {
 namespace {
@@ -28,8 +28,9 @@ TEST(EventTimeTrigger, FiresWhenTheWatermarkPassesTheEnd) {
 TEST(EventTimeTrigger, WorksOnGlobalWindowsAtTheEndOfInput) {
   windows([] { return listing(make_global_windows(), make_event_time_trigger()); })
       .input("+ a @1 | + a @2 | watermark 100 | end")
-      .expect("watermark 100 | + a,-9223372036854775808,9223372036854775807,[a,a] @max | "
-              "watermark max");
+      .expect(
+          "watermark 100 | + a,-9223372036854775808,9223372036854775807,[a,a] @max | "
+          "watermark max");
 }
 
 TEST(ProcessingTimeTrigger, FiresByTheClock) {
@@ -48,8 +49,9 @@ TEST(ContinuousEventTimeTrigger, FiresOnMultiplesOfTheIntervalAndAtTheEnd) {
   })
       .input("+ a @1 | watermark 3 | watermark 4 | + a @5 | watermark 8 | watermark 20")
       .expect_empty_state()
-      .expect("watermark 3 | + a,0,10,[a] @9 | watermark 4 | + a,0,10,[a,a] @9 | watermark 8 | "
-              "+ a,0,10,[a,a] @9 | watermark 20");
+      .expect(
+          "watermark 3 | + a,0,10,[a] @9 | watermark 4 | + a,0,10,[a,a] @9 | watermark 8 | "
+          "+ a,0,10,[a,a] @9 | watermark 20");
 }
 
 TEST(ContinuousEventTimeTrigger, FiresAtOnceForLateRecordsWithinTheLateness) {
@@ -70,8 +72,9 @@ TEST(ContinuousEventTimeTrigger, MergesItsFireTimes) {
   })
       .input("+ a @1 | + a @8 | watermark 5 | watermark 10 | watermark 30")
       .expect_empty_state()
-      .expect("+ a,1,18,[a,a] @17 | watermark 5 | + a,1,18,[a,a] @17 | watermark 10 | "
-              "+ a,1,18,[a,a] @17 | + a,1,18,[a,a] @17 | watermark 30");
+      .expect(
+          "+ a,1,18,[a,a] @17 | watermark 5 | + a,1,18,[a,a] @17 | watermark 10 | "
+          "+ a,1,18,[a,a] @17 | + a,1,18,[a,a] @17 | watermark 30");
 }
 
 TEST(ContinuousProcessingTimeTrigger, FiresOnMultiplesOfTheIntervalOfTheClock) {
@@ -87,17 +90,18 @@ TEST(ContinuousProcessingTimeTrigger, FiresOnMultiplesOfTheIntervalOfTheClock) {
 TEST(CountTrigger, FiresEveryNRecordsAndKeepsThem) {
   windows([] { return listing(make_global_windows(), make_count_trigger(2)); })
       .input("+ a,1 | + b,1 | + a,2 | + a,3 | + a,4 | end")
-      .expect("+ a,-9223372036854775808,9223372036854775807,[1,2] @max | "
-              "+ a,-9223372036854775808,9223372036854775807,[1,2,3,4] @max | watermark max");
+      .expect(
+          "+ a,-9223372036854775808,9223372036854775807,[1,2] @max | "
+          "+ a,-9223372036854775808,9223372036854775807,[1,2,3,4] @max | watermark max");
 }
 
 TEST(CountTrigger, PurgingStartsAgainAndTheIncompleteRestNeverFires) {
-  windows([] {
-    return listing(make_global_windows(), make_purging_trigger(make_count_trigger(2)));
-  })
+  windows(
+      [] { return listing(make_global_windows(), make_purging_trigger(make_count_trigger(2))); })
       .input("+ a,1 | + b,1 | + a,2 | + a,3 | + b,2 | end")
-      .expect("+ a,-9223372036854775808,9223372036854775807,[1,2] @max | "
-              "+ b,-9223372036854775808,9223372036854775807,[1,2] @max | watermark max");
+      .expect(
+          "+ a,-9223372036854775808,9223372036854775807,[1,2] @max | "
+          "+ b,-9223372036854775808,9223372036854775807,[1,2] @max | watermark max");
 }
 
 TEST(CountTrigger, CountsTogetherWhatMerges) {
@@ -142,9 +146,10 @@ TEST(CountEvictor, KeepsTheLastBeforeTheFunction) {
     return options;
   })
       .input("+ a,1 | + a,2 | + a,3 | + a,4 | + a,5 | + a,6")
-      .expect("+ a,-9223372036854775808,9223372036854775807,[1,2] @max | "
-              "+ a,-9223372036854775808,9223372036854775807,[2,3,4] @max | "
-              "+ a,-9223372036854775808,9223372036854775807,[4,5,6] @max");
+      .expect(
+          "+ a,-9223372036854775808,9223372036854775807,[1,2] @max | "
+          "+ a,-9223372036854775808,9223372036854775807,[2,3,4] @max | "
+          "+ a,-9223372036854775808,9223372036854775807,[4,5,6] @max");
 }
 
 TEST(CountEvictor, AfterTheFunctionItShowsAllOnce) {
@@ -154,8 +159,9 @@ TEST(CountEvictor, AfterTheFunctionItShowsAllOnce) {
     return options;
   })
       .input("+ a,1 | + a,2 | + a,3 | + a,4")
-      .expect("+ a,-9223372036854775808,9223372036854775807,[1,2] @max | "
-              "+ a,-9223372036854775808,9223372036854775807,[2,3,4] @max");
+      .expect(
+          "+ a,-9223372036854775808,9223372036854775807,[1,2] @max | "
+          "+ a,-9223372036854775808,9223372036854775807,[2,3,4] @max");
 }
 
 TEST(TimeEvictor, KeepsWhatIsNewerThanTheNewestMinusTheSize) {

@@ -1,13 +1,13 @@
 #pragma once
 
+#include "harness/lambda_functions.h"
+#include "harness/verify_operator.h"
+#include "windows/window_operator.h"
+
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "harness/lambda_functions.h"
-#include "harness/verify_operator.h"
-#include "windows/window_operator.h"
 
 namespace flott::harness {
 
@@ -16,17 +16,19 @@ inline constexpr auto kProcessing = TimeCharacteristic::kProcessingTime;
 
 /// Emits key, window start and end, and the elements: `a,0,5000,[a,b]`. Rows (key, x) show x.
 inline std::unique_ptr<WindowFunction> list_elements() {
-  return window_with([](WindowFunctionContext& context, std::vector<Value> elements,
-                        Collector& out) {
-    for (Value& element : elements) {
-      if (element.kind() == ValueKind::kRow || element.kind() == ValueKind::kBatchRow) {
-        element = element.field(1);
-      }
-    }
-    const Window window = context.window();
-    out.collect(Value::row({context.current_key(), Value::integer(window.start),
-                            Value::integer(window.end), Value::array(std::move(elements))}));
-  });
+  return window_with(
+      [](WindowFunctionContext& context, std::vector<Value> elements, Collector& out) {
+        for (Value& element : elements) {
+          if (element.kind() == ValueKind::kRow || element.kind() == ValueKind::kBatchRow) {
+            element = element.field(1);
+          }
+        }
+        const Window window = context.window();
+        out.collect(Value::row({context.current_key(),
+                                Value::integer(window.start),
+                                Value::integer(window.end),
+                                Value::array(std::move(elements))}));
+      });
 }
 
 /// Rows (key, n): adds n.
@@ -47,8 +49,7 @@ inline WindowOperatorOptions options_of(std::unique_ptr<WindowAssigner> assigner
 
 /// A keyed case over a window operator; `make` returns fresh WindowOperatorOptions each time.
 template <typename Make>
-OperatorCase windows(Make make,
-                     std::source_location where = std::source_location::current()) {
+OperatorCase windows(Make make, std::source_location where = std::source_location::current()) {
   OperatorCase c = verify_operator([make] { return make_window_operator(make()); }, where);
   c.keyed();
   return c;

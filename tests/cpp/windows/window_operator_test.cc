@@ -1,9 +1,9 @@
 #include "windows/window_operator.h"
 
-#include <gtest/gtest.h>
-
 #include "base/error.h"
 #include "window_cases.h"
+
+#include <gtest/gtest.h>
 
 namespace flott::harness {
 namespace {
@@ -87,12 +87,14 @@ TEST(TumblingWindowOperator, WithinTheLatenessALateRecordFiresAgainThenIsDropped
     options.allowed_lateness_ms = 10'000;
     return options;
   })
-      .input("+ a,1 @1s | + a,1 @2s | watermark 5s | + a,1 @3s | watermark 14998 | + a,1 @1s | "
-             "watermark 14999 | + a,1 @1s | watermark 20s")
+      .input(
+          "+ a,1 @1s | + a,1 @2s | watermark 5s | + a,1 @3s | watermark 14998 | + a,1 @1s | "
+          "watermark 14999 | + a,1 @1s | watermark 20s")
       .expect_empty_state()
       .expect_metric("numLateRecordsDropped", 1)
-      .expect("+ a,2 @4999 | watermark 5s | + a,3 @4999 | watermark 14998 | + a,4 @4999 | "
-              "watermark 14999 | watermark 20s");
+      .expect(
+          "+ a,2 @4999 | watermark 5s | + a,3 @4999 | watermark 14998 | + a,4 @4999 | "
+          "watermark 14999 | watermark 20s");
 }
 
 TEST(TumblingWindowOperator, ALateRecordMayOpenAWindowWithinTheLateness) {
@@ -164,8 +166,9 @@ TEST(SlidingWindowOperator, EachRecordIsInEachOfItsWindows) {
   windows([] { return listing(make_sliding_windows(kEvent, 5, 2, 0)); })
       .input("+ a,1 @1 | + a,2 @2 | + a,3 @3 | + a,4 @4 | end")
       .expect_empty_state()
-      .expect("+ a,-2,3,[1,2] @2 | + a,0,5,[1,2,3,4] @4 | + a,2,7,[2,3,4] @6 | + a,4,9,[4] @8 | "
-              "watermark max");
+      .expect(
+          "+ a,-2,3,[1,2] @2 | + a,0,5,[1,2,3,4] @4 | + a,2,7,[2,3,4] @6 | + a,4,9,[4] @8 | "
+          "watermark max");
 }
 
 TEST(SlidingWindowOperator, ARecordIsLateOnlyWhenAllItsWindowsAre) {
@@ -181,8 +184,9 @@ TEST(SessionWindowOperator, RecordsWithinTheGapShareASession) {
       .any_order()
       .input("+ a,1 @1 | + a,2 @5 | + b,1 @6 | + a,3 @30 | watermark 14 | watermark 15 | end")
       .expect_empty_state()
-      .expect("+ a,1,15,[1,2] @14 | watermark 14 | + b,6,16,[1] @15 | watermark 15 | "
-              "+ a,30,40,[3] @39 | watermark max");
+      .expect(
+          "+ a,1,15,[1,2] @14 | watermark 14 | + b,6,16,[1] @15 | watermark 15 | "
+          "+ a,30,40,[3] @39 | watermark max");
 }
 
 TEST(SessionWindowOperator, TouchingSessionsMerge) {
@@ -211,8 +215,8 @@ TEST(SessionWindowOperator, AggregateMergeIsReallyCalled) {
   ManualClock clock;
   auto options = options_of(make_session_windows(kEvent, 5));
   options.aggregate = average(&merges);
-  OperatorHarness harness(make_window_operator(std::move(options)), {.key_of = first_field_key},
-                          clock);
+  OperatorHarness harness(
+      make_window_operator(std::move(options)), {.key_of = first_field_key}, clock);
   harness.process(parse_value("a,1"), 0);
   harness.process(parse_value("a,3"), 8);
   EXPECT_EQ(merges, 0);
@@ -247,8 +251,9 @@ TEST(SessionWindowOperator, WithinTheLatenessAFiredSessionMayGrowAndFireAgain) {
   })
       .input("+ a,1 @0 | watermark 10 | + a,2 @3 | + a,3 @9 | watermark 50")
       .expect_empty_state()
-      .expect("+ a,0,5,[1] @4 | watermark 10 | + a,0,8,[1,2] @7 | + a,9,14,[3] @13 | "
-              "watermark 50");
+      .expect(
+          "+ a,0,5,[1] @4 | watermark 10 | + a,0,8,[1,2] @7 | + a,9,14,[3] @13 | "
+          "watermark 50");
 }
 
 TEST(SessionWindowOperator, DynamicGapOfEachRecord) {
@@ -277,8 +282,9 @@ TEST(CountWindowOperator, TumblesEverySizeRecordsAndTheRestNeverFires) {
     return options;
   })
       .input("+ a,1 | + a,2 | + b,1 | + a,3 | + a,4 | + b,2 | + b,3 | end")
-      .expect("+ a,0,9223372036854775807,[1,2] @max | + a,1,9223372036854775807,[3,4] @max | "
-              "+ b,0,9223372036854775807,[1,2] @max | watermark max");
+      .expect(
+          "+ a,0,9223372036854775807,[1,2] @max | + a,1,9223372036854775807,[3,4] @max | "
+          "+ b,0,9223372036854775807,[1,2] @max | watermark max");
 }
 
 TEST(CountWindowOperator, SlidesAndFiresFullWindowsOnly) {
@@ -290,12 +296,14 @@ TEST(CountWindowOperator, SlidesAndFiresFullWindowsOnly) {
     return options;
   })
       .input("+ a,1 | + a,2 | + a,3 | + a,4 | + a,5 | + a,6 | + a,7 | end")
-      .expect("+ a,0,9223372036854775807,[1,2,3] @max | + a,1,9223372036854775807,[3,4,5] @max | "
-              "+ a,2,9223372036854775807,[5,6,7] @max | watermark max");
+      .expect(
+          "+ a,0,9223372036854775807,[1,2,3] @max | + a,1,9223372036854775807,[3,4,5] @max | "
+          "+ a,2,9223372036854775807,[5,6,7] @max | watermark max");
 }
 
 TEST(WindowOperator, WindowAllHasOneNullKey) {
-  verify_operator([] { return make_window_operator(listing(make_tumbling_windows(kEvent, 10, 0))); })
+  verify_operator(
+      [] { return make_window_operator(listing(make_tumbling_windows(kEvent, 10, 0))); })
       .keyed_by([](const Value&) { return Value{}; })
       .input("+ a @1 | + b @2 | end")
       .expect_empty_state()
@@ -304,13 +312,14 @@ TEST(WindowOperator, WindowAllHasOneNullKey) {
 
 TEST(WindowOperator, FunctionsKeepStatePerWindowAndClearIt) {
   struct Firings final : WindowFunction {
-    void process(WindowFunctionContext& context, std::vector<Value> elements,
+    void process(WindowFunctionContext& context,
+                 std::vector<Value> elements,
                  Collector& out) override {
       const Value seen = state(context).value();
       const std::int64_t firing = seen.is_null() ? 1 : seen.as_int() + 1;
       state(context).update(Value::integer(firing));
-      out.collect(Value::row({Value::integer(firing),
-                              Value::integer(static_cast<std::int64_t>(elements.size()))}));
+      out.collect(Value::row(
+          {Value::integer(firing), Value::integer(static_cast<std::int64_t>(elements.size()))}));
     }
     void clear(WindowFunctionContext& context) override { state(context).clear(); }
     static ValueState& state(WindowFunctionContext& context) {
@@ -359,10 +368,12 @@ TEST(WindowOperator, RefusesWhatCannotWork) {
   refused([](auto& o) { o.trigger = std::make_unique<NoMerge>(); }, "does not support merging");
   refused([](auto& o) { o.allowed_lateness_ms = -1; }, "lateness cannot be negative");
   refused([](auto& o) { o.function = nullptr; }, "needs a function");
-  refused([](auto& o) {
-    o.reduce = add_counts();
-    o.aggregate = average();
-  }, "not both");
+  refused(
+      [](auto& o) {
+        o.reduce = add_counts();
+        o.aggregate = average();
+      },
+      "not both");
 }
 
 }  // namespace

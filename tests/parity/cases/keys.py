@@ -97,13 +97,17 @@ def current_key_with_row_type(env):
 
 @case()
 def reduce_streaming(env):
-    return env.from_collection(PAIRS).key_by(lambda v: v[0]).reduce(lambda a, b: (a[0], a[1] + b[1]))
+    return (
+        env.from_collection(PAIRS).key_by(lambda v: v[0]).reduce(lambda a, b: (a[0], a[1] + b[1]))
+    )
 
 
 @case(ordered=False)
 def reduce_batch(env):
     env.set_runtime_mode(RuntimeExecutionMode.BATCH)
-    return env.from_collection(PAIRS).key_by(lambda v: v[0]).reduce(lambda a, b: (a[0], a[1] + b[1]))
+    return (
+        env.from_collection(PAIRS).key_by(lambda v: v[0]).reduce(lambda a, b: (a[0], a[1] + b[1]))
+    )
 
 
 @case()

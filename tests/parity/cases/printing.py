@@ -16,9 +16,7 @@ def shown(ds):
 @case(prints=True)
 def untyped_values(env):
     shown(
-        env.from_collection(
-            [1, 1.5, 1e10, 1e-5, True, "a b", (1, "a", None), [1, "b"], {"k": 1}]
-        )
+        env.from_collection([1, 1.5, 1e10, 1e-5, True, "a b", (1, "a", None), [1, "b"], {"k": 1}])
     )
 
 
@@ -30,7 +28,9 @@ def untyped_row(env):
 @case(prints=True)
 def row_stream(env):
     kind = Types.ROW([Types.INT(), Types.STRING(), Types.BOOLEAN(), Types.DOUBLE()])
-    shown(env.from_collection([Row(1, None, True, 1.5), Row(2, "x y", False, 1e10)], type_info=kind))
+    shown(
+        env.from_collection([Row(1, None, True, 1.5), Row(2, "x y", False, 1e10)], type_info=kind)
+    )
 
 
 @case(prints=True)

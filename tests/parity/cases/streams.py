@@ -103,7 +103,9 @@ class CoSide(CoProcessFunction):
 
 @case(ordered=False)
 def side_output_of_a_co_process(env):
-    main = env.from_collection([1, 2]).connect(env.from_collection([3])).process(CoSide(), Types.INT())
+    main = (
+        env.from_collection([1, 2]).connect(env.from_collection([3])).process(CoSide(), Types.INT())
+    )
     return main.get_side_output(CoSide.tag)
 
 
@@ -131,7 +133,9 @@ def two_side_outputs(env):
 
 @case(ordered=False)
 def side_output_with_unused_main(env):
-    return env.from_collection([1, 2, 3, 4]).process(Split(), Types.INT()).get_side_output(Split.big)
+    return (
+        env.from_collection([1, 2, 3, 4]).process(Split(), Types.INT()).get_side_output(Split.big)
+    )
 
 
 class ReturnsRow(ProcessFunction):
@@ -229,8 +233,10 @@ def sequence_source(env):
 @case()
 def tuple_fields_become_python_values(env):
     kind = Types.TUPLE([Types.INT(), Types.STRING()])
-    return env.from_collection([1], Types.INT()).map(lambda v: Row(v, "x"), kind).map(
-        lambda v: (type(v).__name__, list(v))
+    return (
+        env.from_collection([1], Types.INT())
+        .map(lambda v: Row(v, "x"), kind)
+        .map(lambda v: (type(v).__name__, list(v)))
     )
 
 

@@ -39,7 +39,9 @@ def event_timers_fire_at_end_of_input(env):
 
 @case()
 def event_timers_of_one_key_in_order(env):
-    return timed(env, [("a", 10), ("a", 3), ("a", 30)]).key_by(lambda v: v[0]).process(EventTimers())
+    return (
+        timed(env, [("a", 10), ("a", 3), ("a", 30)]).key_by(lambda v: v[0]).process(EventTimers())
+    )
 
 
 @case(ordered=False)

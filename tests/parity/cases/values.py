@@ -41,7 +41,9 @@ def emit_then_mutate_into_collect(env):
 
 @case()
 def emit_then_mutate_across_a_key_by(env):
-    return env.from_collection([1, 2]).flat_map(EmitThenMutate()).key_by(lambda v: 0).map(lambda v: v)
+    return (
+        env.from_collection([1, 2]).flat_map(EmitThenMutate()).key_by(lambda v: 0).map(lambda v: v)
+    )
 
 
 class Accumulate(MapFunction):
@@ -145,9 +147,7 @@ def state_value_appended_updated_and_emitted(env):
 
 class MutateWithoutUpdate(KeyedProcessFunction):
     def open(self, runtime_context):
-        self.state = runtime_context.get_state(
-            ValueStateDescriptor("s", Types.LIST(Types.INT()))
-        )
+        self.state = runtime_context.get_state(ValueStateDescriptor("s", Types.LIST(Types.INT())))
 
     def process_element(self, value, ctx):
         l = self.state.value()
@@ -259,7 +259,9 @@ def row_out_of_a_map_without_type(env):
 
 @case()
 def row_out_of_a_map_with_named_type(env):
-    return env.from_collection([1]).map(lambda v: Row(v, "x"), output_type=NAMED_TYPE).map(RowFaces())
+    return (
+        env.from_collection([1]).map(lambda v: Row(v, "x"), output_type=NAMED_TYPE).map(RowFaces())
+    )
 
 
 @case()
@@ -269,9 +271,7 @@ def tuple_given_for_a_named_row(env):
 
 @case()
 def named_row_in_other_order_than_its_type(env):
-    return env.from_collection([1]).map(
-        lambda v: Row(text="x", id=v), output_type=NAMED_TYPE
-    )
+    return env.from_collection([1]).map(lambda v: Row(text="x", id=v), output_type=NAMED_TYPE)
 
 
 @case()
@@ -297,7 +297,11 @@ def row_kind_survives(env):
         row.set_row_kind(RowKind.UPDATE_AFTER)
         return row
 
-    return env.from_collection([1]).map(change, output_type=ROW_TYPE).map(lambda v: v, output_type=ROW_TYPE)
+    return (
+        env.from_collection([1])
+        .map(change, output_type=ROW_TYPE)
+        .map(lambda v: v, output_type=ROW_TYPE)
+    )
 
 
 @case()
@@ -347,7 +351,9 @@ def decimals_keep_their_digits(env):
 @case()
 def none_in_rows(env):
     kind = Types.ROW([Types.INT(), Types.STRING(), Types.BOOLEAN()])
-    return env.from_collection([Row(None, None, None), Row(1, "x", False)], type_info=kind).map(list)
+    return env.from_collection([Row(None, None, None), Row(1, "x", False)], type_info=kind).map(
+        list
+    )
 
 
 @case()

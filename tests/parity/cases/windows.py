@@ -190,10 +190,7 @@ def count_window_sliding_step_two(env):
 @case()
 def global_window_with_count_trigger(env):
     return (
-        keyed(env)
-        .window(GlobalWindows.create())
-        .trigger(CountTrigger.of(2))
-        .process(ShowCount())
+        keyed(env).window(GlobalWindows.create()).trigger(CountTrigger.of(2)).process(ShowCount())
     )
 
 
@@ -252,9 +249,7 @@ def short_input_has_no_late_records(env):
 def late_side_output_of_a_short_input_is_empty(env):
     out_of_order = [("a", 1), ("a", 30), ("a", 2), ("a", 31)]
     late = OutputTag("late", EVENT_TYPE)
-    main = (
-        keyed(env, out_of_order).window(TUMBLING).side_output_late_data(late).process(Show())
-    )
+    main = keyed(env, out_of_order).window(TUMBLING).side_output_late_data(late).process(Show())
     return main.get_side_output(late)
 
 

@@ -1,13 +1,13 @@
 #include "connectors/elasticsearch/bulk_buffer.h"
 
+#include "connectors/elasticsearch/bulk_request.h"
+#include "connectors/elasticsearch/host_pool.h"
+#include "connectors/elasticsearch/json_merge.h"
+
 #include <gtest/gtest.h>
 
 #include <string>
 #include <vector>
-
-#include "connectors/elasticsearch/bulk_request.h"
-#include "connectors/elasticsearch/host_pool.h"
-#include "connectors/elasticsearch/json_merge.h"
 
 namespace flott {
 namespace {
@@ -22,11 +22,21 @@ BulkAction action(ActionKind kind, std::string id, std::string source = "") {
   out.source = std::move(source);
   return out;
 }
-BulkAction index(std::string id, std::string source) { return action(ActionKind::kIndex, std::move(id), std::move(source)); }
-BulkAction create(std::string id, std::string source) { return action(ActionKind::kCreate, std::move(id), std::move(source)); }
-BulkAction update(std::string id, std::string source) { return action(ActionKind::kUpdate, std::move(id), std::move(source)); }
-BulkAction upsert(std::string id, std::string source) { return action(ActionKind::kUpsert, std::move(id), std::move(source)); }
-BulkAction remove(std::string id) { return action(ActionKind::kDelete, std::move(id)); }
+BulkAction index(std::string id, std::string source) {
+  return action(ActionKind::kIndex, std::move(id), std::move(source));
+}
+BulkAction create(std::string id, std::string source) {
+  return action(ActionKind::kCreate, std::move(id), std::move(source));
+}
+BulkAction update(std::string id, std::string source) {
+  return action(ActionKind::kUpdate, std::move(id), std::move(source));
+}
+BulkAction upsert(std::string id, std::string source) {
+  return action(ActionKind::kUpsert, std::move(id), std::move(source));
+}
+BulkAction remove(std::string id) {
+  return action(ActionKind::kDelete, std::move(id));
+}
 BulkAction scripted(std::string id, std::string script) {
   BulkAction out = upsert(std::move(id), "");
   out.script = std::move(script);
@@ -40,8 +50,8 @@ BulkAction versioned(BulkAction a, std::int64_t version) {
 std::string text(const std::vector<BulkAction>& actions) {
   std::string out;
   for (const BulkAction& a : actions) {
-    out += (out.empty() ? "" : " ") + std::string(to_string(a.kind)) + ":" + a.id.value_or("-") + a.source + a.script +
-           (a.version ? "@" + std::to_string(*a.version) : "");
+    out += (out.empty() ? "" : " ") + std::string(to_string(a.kind)) + ":" + a.id.value_or("-") +
+           a.source + a.script + (a.version ? "@" + std::to_string(*a.version) : "");
   }
   return out;
 }
@@ -69,13 +79,15 @@ std::string sent(std::vector<BulkAction> added) {
 TEST(BulkBuffer, CombinesActionsOfOneDocument) {
   const std::string a = R"({"a":1})";
   const std::string b = R"({"b":2})";
-  EXPECT_EQ(sent({index("1", a), index("2", a), index("1", b)}), "index:1{\"b\":2} index:2{\"a\":1}");
+  EXPECT_EQ(sent({index("1", a), index("2", a), index("1", b)}),
+            "index:1{\"b\":2} index:2{\"a\":1}");
   EXPECT_EQ(sent({index("1", a), remove("1")}), "delete:1");
   EXPECT_EQ(sent({remove("1"), index("1", b)}), "index:1{\"b\":2}");
   EXPECT_EQ(sent({upsert("1", a), index("1", b)}), "index:1{\"b\":2}");
   EXPECT_EQ(sent({index("1", a), update("1", b)}), R"(index:1{"a":1,"b":2})");
   EXPECT_EQ(sent({index("1", a), upsert("1", b)}), R"(index:1{"a":1,"b":2})");
-  EXPECT_EQ(sent({upsert("1", a), upsert("1", R"({"a":3})"), update("1", b)}), R"(upsert:1{"a":3,"b":2})");
+  EXPECT_EQ(sent({upsert("1", a), upsert("1", R"({"a":3})"), update("1", b)}),
+            R"(upsert:1{"a":3,"b":2})");
   EXPECT_EQ(sent({update("1", a), update("1", b)}), R"(update:1{"a":1,"b":2})");
   EXPECT_EQ(sent({remove("1"), upsert("1", b)}), "index:1{\"b\":2}");
 }
@@ -87,15 +99,19 @@ TEST(BulkBuffer, KeepsApartWhatWouldEndDifferently) {
   EXPECT_EQ(sent({remove("1"), update("1", b)}), R"(delete:1 | update:1{"b":2})");
   EXPECT_EQ(sent({index("1", a), create("1", b)}), R"(index:1{"a":1} | create:1{"b":2})");
   EXPECT_EQ(sent({create("1", a), index("1", b)}), R"(create:1{"a":1} | index:1{"b":2})");
-  EXPECT_EQ(sent({scripted("1", "x"), scripted("1", "x"), upsert("1", a)}), R"(upsert:1x | upsert:1x | upsert:1{"a":1})");
-  EXPECT_EQ(sent({upsert("1", a), scripted("1", "x"), upsert("2", a)}), R"(upsert:1{"a":1} upsert:2{"a":1} | upsert:1x)");
+  EXPECT_EQ(sent({scripted("1", "x"), scripted("1", "x"), upsert("1", a)}),
+            R"(upsert:1x | upsert:1x | upsert:1{"a":1})");
+  EXPECT_EQ(sent({upsert("1", a), scripted("1", "x"), upsert("2", a)}),
+            R"(upsert:1{"a":1} upsert:2{"a":1} | upsert:1x)");
   EXPECT_EQ(sent({upsert("1", "[]"), upsert("1", a)}), R"(upsert:1[] | upsert:1{"a":1})");
 }
 
 TEST(BulkBuffer, OlderExternalVersionsLose) {
-  EXPECT_EQ(sent({versioned(index("1", "{}"), 5), versioned(index("1", R"({"a":1})"), 4)}), "index:1{}@5");
+  EXPECT_EQ(sent({versioned(index("1", "{}"), 5), versioned(index("1", R"({"a":1})"), 4)}),
+            "index:1{}@5");
   EXPECT_EQ(sent({versioned(index("1", "{}"), 5), versioned(remove("1"), 6)}), "delete:1@6");
-  EXPECT_EQ(sent({versioned(index("1", "{}"), 5), index("1", R"({"a":1})")}), R"(index:1{}@5 | index:1{"a":1})");
+  EXPECT_EQ(sent({versioned(index("1", "{}"), 5), index("1", R"({"a":1})")}),
+            R"(index:1{}@5 | index:1{"a":1})");
 }
 
 TEST(BulkBuffer, NeverCombinesActionsWithoutId) {
@@ -109,7 +125,8 @@ TEST(BulkBuffer, RoutingAndIndexArePartsOfTheDocument) {
   routed.routing = "r";
   BulkAction elsewhere = index("1", R"({"j":1})");
   elsewhere.index = "j";
-  EXPECT_EQ(sent({index("1", "{}"), routed, elsewhere}), R"(index:1{} index:1{"r":1} index:1{"j":1})");
+  EXPECT_EQ(sent({index("1", "{}"), routed, elsewhere}),
+            R"(index:1{} index:1{"r":1} index:1{"j":1})");
 }
 
 TEST(BulkBuffer, ADocumentThatIsOutIsNotSentAgainUntilItIsSettled) {
@@ -146,14 +163,25 @@ TEST(BulkBuffer, TakesUpToTheLimitsButAtLeastOne) {
 
 TEST(JsonMerge, MergesObjectsAsElasticsearch) {
   EXPECT_EQ(merge_json_objects(R"({"a":1})", R"({"b":2})"), R"({"a":1,"b":2})");
-  EXPECT_EQ(merge_json_objects(R"({"a":{"x":1,"y":[1]},"b":1})", R"({"a":{"y":[2],"z":{}}})"), R"({"a":{"x":1,"y":[2],"z":{}},"b":1})");
+  EXPECT_EQ(merge_json_objects(R"({"a":{"x":1,"y":[1]},"b":1})", R"({"a":{"y":[2],"z":{}}})"),
+            R"({"a":{"x":1,"y":[2],"z":{}},"b":1})");
   EXPECT_EQ(merge_json_objects(R"({"a":{"x":1}})", R"({"a":null})"), R"({"a":null})");
   EXPECT_EQ(merge_json_objects(R"({"a":1})", R"({"a":{"x":1}})"), R"({"a":{"x":1}})");
   EXPECT_EQ(merge_json_objects("{}", "{}"), "{}");
-  EXPECT_EQ(merge_json_objects(" { } ", R"( { "a" : 12345678901234567890.10 } )"), R"({"a":12345678901234567890.10})");
+  EXPECT_EQ(merge_json_objects(" { } ", R"( { "a" : 12345678901234567890.10 } )"),
+            R"({"a":12345678901234567890.10})");
   EXPECT_EQ(merge_json_objects(R"({"a":"}\","})", R"({"b":"{"})"), R"({"a":"}\",","b":"{"})");
   EXPECT_EQ(merge_json_objects("{}", R"({"a":1,"a":2})"), R"({"a":2})");
-  for (const char* const bad : {"", "[]", "1", "{", R"({"a")", R"({"a":})", R"({"a":1)", R"({"a":1,})", R"({"a":"x})", R"({} x)"}) {
+  for (const char* const bad : {"",
+                                "[]",
+                                "1",
+                                "{",
+                                R"({"a")",
+                                R"({"a":})",
+                                R"({"a":1)",
+                                R"({"a":1,})",
+                                R"({"a":"x})",
+                                R"({} x)"}) {
     EXPECT_EQ(merge_json_objects(bad, "{}"), std::nullopt) << bad;
     EXPECT_EQ(merge_json_objects("{}", bad), std::nullopt) << bad;
   }
@@ -167,18 +195,28 @@ TEST(BulkRequest, WritesEachActionAsItsLines) {
   };
   BulkAction routed = versioned(index("a\"b", "{\n}"), 7);
   routed.routing = "r";
-  EXPECT_EQ(lines(routed), "{\"index\":{\"_index\":\"i\",\"_id\":\"a\\\"b\",\"routing\":\"r\",\"version\":7,\"version_type\":\"external\"}}\n{ }\n");
+  EXPECT_EQ(lines(routed),
+            "{\"index\":{\"_index\":\"i\",\"_id\":\"a\\\"b\",\"routing\":\"r\",\"version\":7,"
+            "\"version_type\":\"external\"}}\n{ }\n");
   EXPECT_EQ(lines(create("1", "{}")), "{\"create\":{\"_index\":\"i\",\"_id\":\"1\"}}\n{}\n");
   EXPECT_EQ(lines(remove("1")), "{\"delete\":{\"_index\":\"i\",\"_id\":\"1\"}}\n");
-  EXPECT_EQ(lines(update("1", "{}")), "{\"update\":{\"_index\":\"i\",\"_id\":\"1\",\"retry_on_conflict\":3}}\n{\"doc\":{}}\n");
-  EXPECT_EQ(lines(upsert("1", "{}")), "{\"update\":{\"_index\":\"i\",\"_id\":\"1\",\"retry_on_conflict\":3}}\n{\"doc\":{},\"doc_as_upsert\":true}\n");
+  EXPECT_EQ(
+      lines(update("1", "{}")),
+      "{\"update\":{\"_index\":\"i\",\"_id\":\"1\",\"retry_on_conflict\":3}}\n{\"doc\":{}}\n");
+  EXPECT_EQ(lines(upsert("1", "{}")),
+            "{\"update\":{\"_index\":\"i\",\"_id\":\"1\",\"retry_on_conflict\":3}}\n{\"doc\":{},"
+            "\"doc_as_upsert\":true}\n");
   BulkAction script = scripted("1", "ctx._source.n += params.n");
   script.source = R"({"n":1})";
-  EXPECT_EQ(lines(script), "{\"update\":{\"_index\":\"i\",\"_id\":\"1\",\"retry_on_conflict\":3}}\n"
-                           "{\"script\":{\"lang\":\"painless\",\"source\":\"ctx._source.n += params.n\"},\"upsert\":{\"n\":1}}\n");
+  EXPECT_EQ(lines(script),
+            "{\"update\":{\"_index\":\"i\",\"_id\":\"1\",\"retry_on_conflict\":3}}\n"
+            "{\"script\":{\"lang\":\"painless\",\"source\":\"ctx._source.n += "
+            "params.n\"},\"upsert\":{\"n\":1}}\n");
   script.kind = ActionKind::kUpdate;
-  EXPECT_EQ(lines(script), "{\"update\":{\"_index\":\"i\",\"_id\":\"1\",\"retry_on_conflict\":3}}\n"
-                           "{\"script\":{\"lang\":\"painless\",\"source\":\"ctx._source.n += params.n\",\"params\":{\"n\":1}}}\n");
+  EXPECT_EQ(lines(script),
+            "{\"update\":{\"_index\":\"i\",\"_id\":\"1\",\"retry_on_conflict\":3}}\n"
+            "{\"script\":{\"lang\":\"painless\",\"source\":\"ctx._source.n += "
+            "params.n\",\"params\":{\"n\":1}}}\n");
 }
 
 TEST(BulkRequest, ReadsTheStatusOfEveryItem) {
@@ -190,10 +228,16 @@ TEST(BulkRequest, ReadsTheStatusOfEveryItem) {
   EXPECT_EQ(response->items[0].status, 201);
   EXPECT_EQ(response->items[1].error_type, "t");
   EXPECT_EQ(response->items[1].reason, "r: c");
-  for (const char* const bad : {"", "{}", "<html>", R"({"items":[1]})", R"({"items":[{"index":{}}]})", R"({"items":[{}]})"}) {
+  for (const char* const bad : {"",
+                                "{}",
+                                "<html>",
+                                R"({"items":[1]})",
+                                R"({"items":[{"index":{}}]})",
+                                R"({"items":[{}]})"}) {
     EXPECT_FALSE(parse_bulk_response(bad)) << bad;
   }
-  EXPECT_EQ(error_reason(R"({"error":{"type":"security_exception","reason":"no"},"status":401})"), "security_exception: no");
+  EXPECT_EQ(error_reason(R"({"error":{"type":"security_exception","reason":"no"},"status":401})"),
+            "security_exception: no");
   EXPECT_EQ(error_reason(R"({"error":"plain"})"), "plain");
   EXPECT_EQ(error_reason("<html>"), "<html>");
 }

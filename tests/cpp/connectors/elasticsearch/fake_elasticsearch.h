@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <nlohmann/json.hpp>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -19,31 +20,30 @@
 #include <tuple>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 namespace flott {
 
 /// What the fake server does with one bulk request.
 enum class Answer {
   kApply,
-  kTooMany,          ///< 429 for the whole request
-  kUnavailable,      ///< 503
-  kUnauthorized,     ///< 401
-  kSomeItems,        ///< every third item 429, the others applied
-  kReset,            ///< the connection is closed before anything happens
-  kApplyThenReset,   ///< the answer is lost
-  kGarbage,          ///< 200 with something that is no bulk answer
-  kHold,             ///< applied when release() is called
+  kTooMany,         ///< 429 for the whole request
+  kUnavailable,     ///< 503
+  kUnauthorized,    ///< 401
+  kSomeItems,       ///< every third item 429, the others applied
+  kReset,           ///< the connection is closed before anything happens
+  kApplyThenReset,  ///< the answer is lost
+  kGarbage,         ///< 200 with something that is no bulk answer
+  kHold,            ///< applied when release() is called
 };
 
-/// An Elasticsearch of a few lines over plain sockets: keeps documents, follows a script of answers (then kApply), and checks
-/// that no document is in two requests at once.
+/// An Elasticsearch of a few lines over plain sockets: keeps documents, follows a script of answers
+/// (then kApply), and checks that no document is in two requests at once.
 class FakeElasticsearch {
  public:
   using Key = std::tuple<std::string, std::string, std::string>;  ///< index, routing, id
   using Documents = std::map<Key, nlohmann::json>;
 
-  explicit FakeElasticsearch(std::vector<Answer> script = {}) : script_(script.begin(), script.end()) {
+  explicit FakeElasticsearch(std::vector<Answer> script = {})
+      : script_(script.begin(), script.end()) {
     listener_ = ::socket(AF_INET, SOCK_STREAM, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -172,7 +172,10 @@ class FakeElasticsearch {
       body = gunzip(body);
     }
     if (!required_header_.empty() && head.find(required_header_ + "\r\n") == std::string::npos) {
-      return reply(connection, 401, R"({"error":{"type":"security_exception","reason":"missing credentials"},"status":401})");
+      return reply(
+          connection,
+          401,
+          R"({"error":{"type":"security_exception","reason":"missing credentials"},"status":401})");
     }
     if (head.starts_with("GET / ")) {
       return reply(connection, 200, R"({"version":{"number":"7.17.0"}})");
@@ -195,8 +198,10 @@ class FakeElasticsearch {
     }
     std::set<Key> mine;
     for (const Item& item : items) {
-      if (!std::get<2>(item.key).empty() && (!mine.insert(item.key).second || busy_.contains(item.key))) {
-        violations_.push_back("document " + std::get<2>(item.key) + " is in two requests or twice in one");
+      if (!std::get<2>(item.key).empty() &&
+          (!mine.insert(item.key).second || busy_.contains(item.key))) {
+        violations_.push_back("document " + std::get<2>(item.key) +
+                              " is in two requests or twice in one");
       }
     }
     busy_.insert(mine.begin(), mine.end());
@@ -216,8 +221,11 @@ class FakeElasticsearch {
       case Answer::kUnauthorized: {
         done();
         lock.unlock();
-        const int status = answer == Answer::kTooMany ? 429 : answer == Answer::kUnavailable ? 503 : 401;
-        return reply(connection, status, R"({"error":{"type":"some_exception","reason":"for a test"}})");
+        const int status = answer == Answer::kTooMany       ? 429
+                           : answer == Answer::kUnavailable ? 503
+                                                            : 401;
+        return reply(
+            connection, status, R"({"error":{"type":"some_exception","reason":"for a test"}})");
       }
       case Answer::kReset:
         done();
@@ -238,7 +246,8 @@ class FakeElasticsearch {
     for (std::size_t i = 0; i < items.size(); ++i) {
       nlohmann::json result;
       if (answer == Answer::kSomeItems && i % 3 == 0) {
-        result = {{"status", 429}, {"error", {{"type", "es_rejected_execution_exception"}, {"reason", "full"}}}};
+        result = {{"status", 429},
+                  {"error", {{"type", "es_rejected_execution_exception"}, {"reason", "full"}}}};
       } else {
         result = apply(items[i]);
       }
@@ -249,7 +258,8 @@ class FakeElasticsearch {
     if (answer == Answer::kApplyThenReset) {
       return false;
     }
-    return reply(connection, 200, nlohmann::json{{"took", 1}, {"errors", true}, {"items", results}}.dump());
+    return reply(
+        connection, 200, nlohmann::json{{"took", 1}, {"errors", true}, {"items", results}}.dump());
   }
 
   static void merge(nlohmann::json& base, const nlohmann::json& patch) {
@@ -345,8 +355,10 @@ class FakeElasticsearch {
   }
 
   static bool reply(int connection, int status, const std::string& body) {
-    const std::string text = "HTTP/1.1 " + std::to_string(status) + " X\r\nContent-Type: application/json\r\nContent-Length: " +
-                             std::to_string(body.size()) + "\r\n\r\n" + body;
+    const std::string text =
+        "HTTP/1.1 " + std::to_string(status) +
+        " X\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
+        "\r\n\r\n" + body;
     std::size_t sent = 0;
     while (sent < text.size()) {
       const ssize_t n = ::send(connection, text.data() + sent, text.size() - sent, MSG_NOSIGNAL);

@@ -1,11 +1,10 @@
+#include "base/error.h"
 #include "connectors/elasticsearch/elasticsearch_mapping.h"
+#include "connectors/elasticsearch/elasticsearch_options.h"
+#include "connectors/elasticsearch/elasticsearch_sink.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include "base/error.h"
-#include "connectors/elasticsearch/elasticsearch_options.h"
-#include "connectors/elasticsearch/elasticsearch_sink.h"
 
 namespace flott {
 namespace {
@@ -15,7 +14,10 @@ using testing::HasSubstr;
 LogicalTypePtr counts() {
   const LogicalTypePtr text = LogicalType::of(TypeKind::kString);
   return LogicalType::row({"org_id", "date", "url", "count", "tags"},
-                          {text, LogicalType::of(TypeKind::kDate), text, LogicalType::of(TypeKind::kBigInt),
+                          {text,
+                           LogicalType::of(TypeKind::kDate),
+                           text,
+                           LogicalType::of(TypeKind::kBigInt),
                            LogicalType::array(text)});
 }
 
@@ -34,14 +36,17 @@ BatchPtr one_row(RowKind kind = RowKind::kInsert, bool null_url = false) {
   return builder.finish();
 }
 
-std::vector<BulkAction> mapped(const std::map<std::string, std::string>& options, const BatchPtr& batch) {
-  ElasticsearchMapping mapping(std::make_shared<const ElasticsearchMappingConfig>(Options(options), counts()));
+std::vector<BulkAction> mapped(const std::map<std::string, std::string>& options,
+                               const BatchPtr& batch) {
+  ElasticsearchMapping mapping(
+      std::make_shared<const ElasticsearchMappingConfig>(Options(options), counts()));
   std::vector<BulkAction> actions;
   mapping.map(*batch, actions);
   return actions;
 }
 
-std::string error_of(const std::map<std::string, std::string>& options, const BatchPtr& batch = one_row()) {
+std::string error_of(const std::map<std::string, std::string>& options,
+                     const BatchPtr& batch = one_row()) {
   try {
     mapped(options, batch);
   } catch (const Error& error) {
@@ -51,19 +56,26 @@ std::string error_of(const std::map<std::string, std::string>& options, const Ba
 }
 
 TEST(ElasticsearchMapping, MakesUpsertsWithIdsOutOfFields) {
-  const std::vector<BulkAction> actions =
-      mapped({{"index", "url_counts-{date}"}, {"id", "{org_id}_{date}_{url}"}, {"routing", "{org_id}"}}, one_row());
+  const std::vector<BulkAction> actions = mapped(
+      {{"index", "url_counts-{date}"}, {"id", "{org_id}_{date}_{url}"}, {"routing", "{org_id}"}},
+      one_row());
   ASSERT_EQ(actions.size(), 1U);
   EXPECT_EQ(actions[0].kind, ActionKind::kUpsert);
   EXPECT_EQ(actions[0].index, "url_counts-2025-05-20");
   EXPECT_EQ(actions[0].id, "org1_2025-05-20_/v1_test");
   EXPECT_EQ(actions[0].routing, "org1");
-  EXPECT_EQ(actions[0].source, R"({"org_id":"org1","date":"2025-05-20","url":"/v1_test","count":7,"tags":null})");
+  EXPECT_EQ(actions[0].source,
+            R"({"org_id":"org1","date":"2025-05-20","url":"/v1_test","count":7,"tags":null})");
 }
 
 TEST(ElasticsearchMapping, ChoosesFieldsActionAndVersion) {
-  const std::vector<BulkAction> actions = mapped({{"index", "{{i}}"}, {"id", "{org_id}"}, {"action", "index"}, {"version-field", "count"},
-                                                  {"exclude-fields", "date, url"}, {"ignore-null-fields", "true"}}, one_row());
+  const std::vector<BulkAction> actions = mapped({{"index", "{{i}}"},
+                                                  {"id", "{org_id}"},
+                                                  {"action", "index"},
+                                                  {"version-field", "count"},
+                                                  {"exclude-fields", "date, url"},
+                                                  {"ignore-null-fields", "true"}},
+                                                 one_row());
   EXPECT_EQ(actions[0].kind, ActionKind::kIndex);
   EXPECT_EQ(actions[0].index, "{i}");
   EXPECT_EQ(actions[0].version, 7);
@@ -75,24 +87,29 @@ TEST(ElasticsearchMapping, ChoosesFieldsActionAndVersion) {
 
 TEST(ElasticsearchMapping, FollowsRowKinds) {
   EXPECT_TRUE(mapped({{"index", "i"}, {"id", "{url}"}}, one_row(RowKind::kUpdateBefore)).empty());
-  const std::vector<BulkAction> actions = mapped({{"index", "i"}, {"id", "{url}"}}, one_row(RowKind::kDelete));
+  const std::vector<BulkAction> actions =
+      mapped({{"index", "i"}, {"id", "{url}"}}, one_row(RowKind::kDelete));
   EXPECT_EQ(actions[0].kind, ActionKind::kDelete);
   EXPECT_EQ(actions[0].source, "");
 }
 
 TEST(ElasticsearchMapping, NamesWhatIsWrong) {
-  EXPECT_THAT(error_of({{"index", "i"}, {"id", "{org}"}}), HasSubstr("'mapping.id' names the field 'org'"));
+  EXPECT_THAT(error_of({{"index", "i"}, {"id", "{org}"}}),
+              HasSubstr("'mapping.id' names the field 'org'"));
   EXPECT_THAT(error_of({{"index", "i"}, {"id", "{org_id"}}), HasSubstr("'mapping.id'"));
   EXPECT_THAT(error_of({{"index", "i}"}}), HasSubstr("without '{'"));
-  EXPECT_THAT(error_of({{"index", "i"}, {"id", "{tags}"}}), HasSubstr("cannot use field 'tags' of type ARRAY<STRING>"));
+  EXPECT_THAT(error_of({{"index", "i"}, {"id", "{tags}"}}),
+              HasSubstr("cannot use field 'tags' of type ARRAY<STRING>"));
   EXPECT_THAT(error_of({{"index", "i"}, {"action", "upsert"}}), HasSubstr("needs 'mapping.id'"));
   EXPECT_THAT(error_of({{"index", "i"}, {"action", "put"}}), HasSubstr("not 'put'"));
   EXPECT_THAT(error_of({{"index", "i"}, {"exclude-fields", "x"}}), HasSubstr("names 'x'"));
-  EXPECT_THAT(error_of({{"index", "i"}, {"id", "{url}"}}, one_row(RowKind::kInsert, true)), HasSubstr("field 'url' is null"));
+  EXPECT_THAT(error_of({{"index", "i"}, {"id", "{url}"}}, one_row(RowKind::kInsert, true)),
+              HasSubstr("field 'url' is null"));
 }
 
 TEST(ElasticsearchSink, ChecksItsOptions) {
-  const auto error = [](std::map<std::string, std::string> options, const LogicalTypePtr& type = counts()) {
+  const auto error = [](std::map<std::string, std::string> options,
+                        const LogicalTypePtr& type = counts()) {
     options.try_emplace("hosts", "http://localhost:9200");
     try {
       ElasticsearchSink sink(Options(options), type);
@@ -110,12 +127,14 @@ TEST(ElasticsearchSink, ChecksItsOptions) {
   const std::string credentials = error({{"hosts", "http://u:secret@x:9200"}});
   EXPECT_THAT(credentials, HasSubstr("connection.password"));
   EXPECT_THAT(credentials, testing::Not(HasSubstr("secret@")));
-  EXPECT_THAT(error({{"bulk-flush.max-action", "5"}}), HasSubstr("no option 'bulk-flush.max-action'"));
+  EXPECT_THAT(error({{"bulk-flush.max-action", "5"}}),
+              HasSubstr("no option 'bulk-flush.max-action'"));
   EXPECT_THAT(error({{"bulk-flush.max-actions", "0"}}), HasSubstr("bulk-flush.max-actions"));
   EXPECT_THAT(error({{"bulk-flush.backoff.type", "LINEAR"}}), HasSubstr("LINEAR"));
   EXPECT_THAT(error({{"delivery-guarantee", "EXACTLY_ONCE"}}), HasSubstr("deterministic ids"));
   EXPECT_THAT(error({{"failure-handler", "dead-letter"}}), HasSubstr("dead-letter.file"));
-  EXPECT_THAT(error({{"api-key", "k"}, {"connection.username", "u"}}), HasSubstr("exclude each other"));
+  EXPECT_THAT(error({{"api-key", "k"}, {"connection.username", "u"}}),
+              HasSubstr("exclude each other"));
   EXPECT_THAT(error({{"mapping.id", "{url}"}}), HasSubstr("needs 'mapping.index'"));
   EXPECT_THAT(error({{"mapping.index", "i"}}, LogicalType::object()), HasSubstr("row type"));
   for (const ElasticsearchOptionDoc& doc : elasticsearch_option_docs()) {

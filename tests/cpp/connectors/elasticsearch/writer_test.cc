@@ -1,4 +1,7 @@
+#include "base/clock.h"
 #include "connectors/elasticsearch/elasticsearch_writer.h"
+#include "fake_elasticsearch.h"
+#include "types/batch.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,10 +16,6 @@
 #include <random>
 #include <string>
 #include <vector>
-
-#include "base/clock.h"
-#include "fake_elasticsearch.h"
-#include "types/batch.h"
 
 namespace flott {
 namespace {
@@ -62,7 +61,8 @@ BatchPtr batch_of(const std::vector<Row>& rows) {
 /// Drives a writer as a task does.
 class WriterTest : public testing::Test {
  protected:
-  void make(const std::vector<std::string>& hosts, std::map<std::string, std::string> options = {}) {
+  void make(const std::vector<std::string>& hosts,
+            std::map<std::string, std::string> options = {}) {
     std::string list;
     for (const std::string& host : hosts) {
       list += (list.empty() ? "" : ",") + host;
@@ -78,7 +78,8 @@ class WriterTest : public testing::Test {
       ++wakeups_;
       woken_.notify_all();
     };
-    writer_ = std::make_unique<ElasticsearchWriter>(ElasticsearchOptions::from(Options(options)), nullptr, context);
+    writer_ = std::make_unique<ElasticsearchWriter>(
+        ElasticsearchOptions::from(Options(options)), nullptr, context);
     writer_->open();
   }
   void TearDown() override {
@@ -124,10 +125,14 @@ class WriterTest : public testing::Test {
 TEST_F(WriterTest, WritesEveryKindOfAction) {
   FakeElasticsearch server;
   make({server.url()});
-  writer_->write(batch_of({{"index", "1", R"({"a":1})"}, {"upsert", "2", R"({"a":2})"}, {"create", "3", R"({"a":3})"},
-                           {"index", "", R"({"a":4})"}, {"index", "5", "{}"}}));
+  writer_->write(batch_of({{"index", "1", R"({"a":1})"},
+                           {"upsert", "2", R"({"a":2})"},
+                           {"create", "3", R"({"a":3})"},
+                           {"index", "", R"({"a":4})"},
+                           {"index", "5", "{}"}}));
   flush();
-  writer_->write(batch_of({{"update", "1", R"({"b":1})"}, {"delete", "3", ""}, {"delete", "nowhere", ""}}));
+  writer_->write(
+      batch_of({{"update", "1", R"({"b":1})"}, {"delete", "3", ""}, {"delete", "nowhere", ""}}));
   flush();
   const FakeElasticsearch::Documents documents = server.documents();
   EXPECT_EQ(documents.at({"i", "", "1"}).dump(), R"({"a":1,"b":1})");
@@ -184,7 +189,8 @@ TEST_F(WriterTest, KeepsADocumentBackWhileItIsOut) {
   make({server.url()}, {{"bulk-flush.max-actions", "1"}});
   writer_->write(batch_of({{"upsert", "1", R"({"a":1})"}}));
   server.wait_for_held(1);
-  writer_->write(batch_of({{"upsert", "1", R"({"b":1})"}, {"upsert", "1", R"({"b":2})"}, {"upsert", "2", "{}"}}));
+  writer_->write(batch_of(
+      {{"upsert", "1", R"({"b":1})"}, {"upsert", "1", R"({"b":2})"}, {"upsert", "2", "{}"}}));
   wait_until([&] { return server.documents().size() == 1; });  // document 2 passes
   server.release();
   flush();
@@ -195,10 +201,17 @@ TEST_F(WriterTest, KeepsADocumentBackWhileItIsOut) {
 }
 
 TEST_F(WriterTest, RetriesWhatTheServerCannotTakeNow) {
-  for (const Answer answer : {Answer::kTooMany, Answer::kUnavailable, Answer::kSomeItems, Answer::kReset, Answer::kApplyThenReset}) {
+  for (const Answer answer : {Answer::kTooMany,
+                              Answer::kUnavailable,
+                              Answer::kSomeItems,
+                              Answer::kReset,
+                              Answer::kApplyThenReset}) {
     FakeElasticsearch server({answer, answer, answer});
     make({server.url()});
-    writer_->write(batch_of({{"index", "1", "{}"}, {"upsert", "2", "{}"}, {"create", "3", "{}"}, {"index", "4", "{}"}}));
+    writer_->write(batch_of({{"index", "1", "{}"},
+                             {"upsert", "2", "{}"},
+                             {"create", "3", "{}"},
+                             {"index", "4", "{}"}}));
     flush();
     EXPECT_EQ(server.documents().size(), 4U);
     EXPECT_TRUE(server.violations().empty());
@@ -210,10 +223,13 @@ TEST_F(WriterTest, RetriesWhatTheServerCannotTakeNow) {
 
 TEST_F(WriterTest, GivesUpAfterMaxRetries) {
   FakeElasticsearch server({Answer::kTooMany, Answer::kTooMany, Answer::kTooMany});
-  make({server.url()}, {{"bulk-flush.backoff.max-retries", "2"}, {"bulk-flush.backoff.type", "constant"}});
+  make({server.url()},
+       {{"bulk-flush.backoff.max-retries", "2"}, {"bulk-flush.backoff.type", "constant"}});
   writer_->write(batch_of({{"index", "7", "{}"}}));
   const std::string error = error_of([&] { flush(); });
-  EXPECT_THAT(error, HasSubstr("index of document '7' in index 'i' after 2 retries: status 429: some_exception"));
+  EXPECT_THAT(
+      error,
+      HasSubstr("index of document '7' in index 'i' after 2 retries: status 429: some_exception"));
   EXPECT_THAT(error, HasSubstr("bulk-flush.backoff.max-retries"));
   EXPECT_THAT(error, HasSubstr(server.url()));
   EXPECT_EQ(server.bulk_requests(), 3);
@@ -248,7 +264,9 @@ TEST_F(WriterTest, FailsWithTheItemTheServerRefuses) {
   make({server.url()});
   writer_->write(batch_of({{"index", "1", "{}"}, {"index", "2", R"({"bad":1})"}}));
   const std::string error = error_of([&] { flush(); });
-  EXPECT_THAT(error, HasSubstr("refused the index of document '2' in index 'i' (status 400, mapper_parsing_exception): because"));
+  EXPECT_THAT(error,
+              HasSubstr("refused the index of document '2' in index 'i' (status 400, "
+                        "mapper_parsing_exception): because"));
   EXPECT_THAT(error, HasSubstr("failure-handler"));
 }
 
@@ -257,7 +275,8 @@ TEST_F(WriterTest, WritesRefusedActionsToTheDeadLetterFile) {
   std::filesystem::remove(file);
   FakeElasticsearch server;
   make({server.url()}, {{"failure-handler", "dead-letter"}, {"dead-letter.file", file}});
-  writer_->write(batch_of({{"index", "1", "{}"}, {"index", "2", R"({"bad":"\n"})"}, {"update", "none", "{}"}}));
+  writer_->write(batch_of(
+      {{"index", "1", "{}"}, {"index", "2", R"({"bad":"\n"})"}, {"update", "none", "{}"}}));
   flush();
   EXPECT_EQ(server.documents().size(), 1U);
   EXPECT_EQ(metric("deadLettered"), 2);
@@ -289,7 +308,9 @@ TEST_F(WriterTest, NamesHostAndSettingWhenCredentialsAreRefused) {
   server.require_header("Authorization: Basic dTpw");
   make({server.url()}, {{"connection.username", "u"}, {"connection.password", "hunter2"}});
   const std::string error = error_of([&] { wait_until([&] { return !writer_->flushed(); }); });
-  EXPECT_THAT(error, HasSubstr("refused the credentials (status 401): security_exception: missing credentials"));
+  EXPECT_THAT(
+      error,
+      HasSubstr("refused the credentials (status 401): security_exception: missing credentials"));
   EXPECT_THAT(error, HasSubstr("connection.username"));
   EXPECT_THAT(error, Not(HasSubstr("hunter2")));
 }
@@ -298,7 +319,8 @@ TEST_F(WriterTest, SendsCredentialsAndGzip) {
   {
     FakeElasticsearch server;
     server.require_header("Authorization: Basic dTpw");
-    make({server.url()}, {{"connection.username", "u"}, {"connection.password", "p"}, {"compression", "gzip"}});
+    make({server.url()},
+         {{"connection.username", "u"}, {"connection.password", "p"}, {"compression", "gzip"}});
     writer_->write(batch_of({{"index", "1", "{}"}}));
     flush();
     EXPECT_EQ(server.documents().size(), 1U);
@@ -324,7 +346,8 @@ TEST_F(WriterTest, SaysWhenTheHostIsUnknownOrNoElasticsearch) {
   TearDown();
   make({server.url()}, {{"connection.path-prefix", "elsewhere"}});
   writer_->write(batch_of({{"index", "1", "{}"}}));
-  EXPECT_THAT(error_of([&] { flush(); }), HasSubstr("/elsewhere answered a bulk request with status 404"));
+  EXPECT_THAT(error_of([&] { flush(); }),
+              HasSubstr("/elsewhere answered a bulk request with status 404"));
 }
 
 TEST_F(WriterTest, UsesTheLivingHost) {
@@ -365,20 +388,30 @@ TEST_F(WriterTest, ClosesWithRequestsUnderWay) {
 TEST_F(WriterTest, RefusesRowsThatAreNoActions) {
   FakeElasticsearch server;
   make({server.url()});
-  EXPECT_THAT(error_of([&] { writer_->write(batch_of({{"put", "1", "{}"}})); }), HasSubstr("action 'put' is unknown"));
-  EXPECT_THAT(error_of([&] { writer_->write(batch_of({{"delete", "", ""}})); }), HasSubstr("has no id"));
-  EXPECT_THAT(error_of([&] { writer_->write(batch_of({{"index", "1", ""}})); }), HasSubstr("has no document"));
-  EXPECT_THAT(error_of([&] { writer_->write(batch_of({{"upsert", "1", "{}", 3}})); }), HasSubstr("external versions"));
-  EXPECT_THAT(error_of([&] { writer_->write(batch_of({{"index", "1", "{}", -1, ""}})); }), HasSubstr("has no index"));
+  EXPECT_THAT(error_of([&] { writer_->write(batch_of({{"put", "1", "{}"}})); }),
+              HasSubstr("action 'put' is unknown"));
+  EXPECT_THAT(error_of([&] { writer_->write(batch_of({{"delete", "", ""}})); }),
+              HasSubstr("has no id"));
+  EXPECT_THAT(error_of([&] { writer_->write(batch_of({{"index", "1", ""}})); }),
+              HasSubstr("has no document"));
+  EXPECT_THAT(error_of([&] { writer_->write(batch_of({{"upsert", "1", "{}", 3}})); }),
+              HasSubstr("external versions"));
+  EXPECT_THAT(error_of([&] { writer_->write(batch_of({{"index", "1", "{}", -1, ""}})); }),
+              HasSubstr("has no index"));
 }
 
-/// Whatever goes wrong on the way, the documents in the end are those of the same actions applied one after the other.
+/// Whatever goes wrong on the way, the documents in the end are those of the same actions applied
+/// one after the other.
 TEST_F(WriterTest, EndsWithTheSameDocumentsUnderFaults) {
   for (const unsigned seed : {1U, 2U, 3U}) {
     std::mt19937 random(seed);
     std::vector<Answer> script;
-    const std::vector<Answer> faults = {Answer::kApply,     Answer::kTooMany, Answer::kUnavailable,
-                                        Answer::kSomeItems, Answer::kReset,   Answer::kApplyThenReset};
+    const std::vector<Answer> faults = {Answer::kApply,
+                                        Answer::kTooMany,
+                                        Answer::kUnavailable,
+                                        Answer::kSomeItems,
+                                        Answer::kReset,
+                                        Answer::kApplyThenReset};
     for (int i = 0; i < 120; ++i) {
       script.push_back(faults[random() % faults.size()]);
     }
@@ -390,7 +423,8 @@ TEST_F(WriterTest, EndsWithTheSameDocumentsUnderFaults) {
       std::vector<Row> rows;
       for (int i = 0; i < 20; ++i) {
         const std::string id = std::to_string(random() % 60);
-        const nlohmann::json doc = {{"f" + std::to_string(random() % 4), random() % 1000}, {"o", {{"p" + std::to_string(random() % 3), step}}}};
+        const nlohmann::json doc = {{"f" + std::to_string(random() % 4), random() % 1000},
+                                    {"o", {{"p" + std::to_string(random() % 3), step}}}};
         const auto merge = [&] {
           for (const auto& [key, value] : doc.items()) {
             if (value.is_object() && model[id].contains(key)) {
