@@ -3,11 +3,12 @@
 Each file of `workloads/` is one workload. It says what it measures (`TITLE`, `METRIC`, `GOAL`,
 `ENGINES`) without importing any engine, and has
 
-- `prepare(bench, engine)`: in the parent; returns the options of the child (a dict), may start servers;
+- `prepare(bench, engine)`: in the parent; returns the options of the child (a dict), may start
+  servers;
 - `run(engine, options)`: in the child, under the engine's interpreter; returns the measured values.
 
-The parent runs `python workloads/<name>.py <engine> <options as JSON>`; the child's last line on its
-standard output is its values as JSON.
+The parent runs `python workloads/<name>.py <engine> <options as JSON>`; the child's last line on
+its standard output is its values as JSON.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def rate_of(job: Callable[[int], None], sizes: list[int]) -> dict[str, Any]:
 
 
 def pyflink_environment(engine: str, options: dict[str, Any]) -> Any:
-    """An environment at parallelism 1 of the engine's `pyflink`, with the best settings of the real one."""
+    """The engine's `pyflink` environment at parallelism 1, the real one's at its best settings."""
     from pyflink.common import Configuration
     from pyflink.datastream import StreamExecutionEnvironment
 

@@ -1,4 +1,4 @@
-"""Measures Flott and its peers side by side, in one run on one machine, and prints medians and ratios.
+"""Measures Flott and its peers side by side, in one run on one machine; prints medians and ratios.
 
     python bench/run.py [--quick] [--only NAME] [--peers flink,bytewax] [--flight-apps PATH]
                         [--soak-minutes 20] [--note TEXT] [--no-record]
@@ -185,12 +185,13 @@ def measure(bench: Bench, workload: Any, engine: str) -> dict[str, float]:
 def machine() -> str:
     """What the numbers were made on."""
     model = "unknown processor"
-    with open("/proc/cpuinfo", encoding="utf-8") as cpuinfo:
+    with Path("/proc/cpuinfo").open(encoding="utf-8") as cpuinfo:
         for line in cpuinfo:
             if line.startswith("model name"):
                 model = line.split(":", 1)[1].strip()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{len(os.sched_getaffinity(0))} cores ({model}), {memory:.0f} GiB, {platform.system()} {platform.release()}"
+    system = f"{platform.system()} {platform.release()}"
+    return f"{len(os.sched_getaffinity(0))} cores ({model}), {memory:.0f} GiB, {system}"
 
 
 def versions(bench: Bench, engines: set[str]) -> str:

@@ -13,14 +13,18 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 BYTES = 295
-AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Safari/537.36"
+AGENT = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/120.0 Safari/537.36"
+)
 
 
 def message(i: int) -> bytes:
     """Message number `i`."""
     text = (
-        f'{{"id": {i}, "user": "user_{i * 7919 % 1000:04d}", "event_time": {1_700_000_000_000 + i // 10}, '
-        f'"amount": {i % 10_000 / 100}, "url": "/shop/{i % 500}/item?page={i % 97}", "agent": "{AGENT}'
+        f'{{"id": {i}, "user": "user_{i * 7919 % 1000:04d}", '
+        f'"event_time": {1_700_000_000_000 + i // 10}, "amount": {i % 10_000 / 100}, '
+        f'"url": "/shop/{i % 500}/item?page={i % 97}", "agent": "{AGENT}'
     )
     return (text + " " * (BYTES - 2 - len(text)) + '"}').encode()
 

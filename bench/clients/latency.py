@@ -2,8 +2,9 @@
 
     python latency.py produce|consume <options as JSON>
 
-The producer stamps each message with the wall clock in nanoseconds as it hands it to librdkafka; the
-consumer takes the difference when it reads it and prints percentiles of what came after the warm-up.
+The producer stamps each message with the wall clock in nanoseconds as it hands it to librdkafka;
+the consumer takes the difference when it reads it and prints percentiles of what came after the
+warm-up.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The Elasticsearch sink against the raw `_bulk` rate of the same server: same documents, same requests."""
+"""Elasticsearch sink against the raw `_bulk` rate: same server, same documents, same requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The four test files of the flight applications (`--flight-apps <checkout>/building-pyflink-apps/src`)."""
+"""The four test files of the flight applications.
+
+Runs only with `--flight-apps <checkout>/building-pyflink-apps/src`.
+"""
 
 from __future__ import annotations
 

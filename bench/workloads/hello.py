@@ -35,7 +35,8 @@ from bytewax.dataflow import Dataflow
 from bytewax.testing import TestingSink, TestingSource, run_main
 out = []
 flow = Dataflow("hello")
-op.output("out", op.map("map", op.input("in", flow, TestingSource(["hello", "world"])), str.upper), TestingSink(out))
+words = op.input("in", flow, TestingSource(["hello", "world"]))
+op.output("out", op.map("map", words, str.upper), TestingSink(out))
 run_main(flow)
 assert out == ["HELLO", "WORLD"]
 """

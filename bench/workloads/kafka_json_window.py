@@ -1,4 +1,7 @@
-"""Kafka JSON -> Row -> Python timestamp assigner, map, key, 1 s window, Python reduce; the broker beside it."""
+"""Kafka JSON -> Row -> Python timestamp assigner, map, key, 1 s window, Python reduce.
+
+The broker runs beside it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Kafka JSON -> native running sum per field key -> Kafka JSON; no Python function; the broker beside it."""
+"""Kafka JSON -> native running sum per field key -> Kafka JSON.
+
+No Python function; the broker runs beside it.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""Resident memory over a long run at full rate: sequence -> map -> key -> 1 s event-time window -> reduce.
+"""Resident memory over a long run at full rate.
 
+The job: sequence -> map -> key -> 1 s event-time window -> reduce.
 Keys and windows change all the time, so state, timers and Python objects are made and dropped. The
 growth is taken between the median of the second tenth of the run and that of the last.
 Runs only with `--soak-minutes N` (the promise: 20).
@@ -32,7 +33,7 @@ def prepare(bench, engine):
 
 
 def resident_mb():
-    with open("/proc/self/status", encoding="ascii") as status:
+    with Path("/proc/self/status").open(encoding="ascii") as status:
         for line in status:
             if line.startswith("VmRSS:"):
                 return int(line.split()[1]) / 1024

@@ -70,7 +70,7 @@ def describe(value: Any) -> str:
         names = getattr(value, "_fields", None)
         items = [describe(item) for item in value]
         if names:
-            items = [f"{name}={item}" for name, item in zip(names, items)]
+            items = [f"{name}={item}" for name, item in zip(names, items, strict=False)]
         return f"Row{value.get_row_kind()!s}({', '.join(items)})"
     if isinstance(value, (list, tuple)):
         inner = ", ".join(describe(item) for item in value)

@@ -24,7 +24,9 @@ GENEROUS = "PyFlink fails: the value is not exactly of the declared type"
 
 DIFFERENT_ON_PURPOSE = {
     "keys.keyed_stream_collected": "PyFlink yields pickled bytes for a stream without a type",
-    "streams.partition_custom_gets_the_next_parallelism": "PyFlink fails: the partitioner is given -1",
+    "streams.partition_custom_gets_the_next_parallelism": (
+        "PyFlink fails: the partitioner is given -1"
+    ),
     "streams.tuple_fields_become_python_values": COERCED,
     "values.bool_for_an_int_type": COERCED,
     "values.float_of_a_map_with_type": COERCED,

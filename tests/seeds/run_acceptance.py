@@ -1,14 +1,16 @@
-"""Runs the flight applications unchanged against a real Kafka broker and compares with Apache Flink.
+"""Runs the flight applications unchanged against a real Kafka broker; compares with Apache Flink.
 
-    python tests/seeds/run_acceptance.py --source <checkout of jaehyeon-kim/flink-demos> [--only s16]
+    python tests/seeds/run_acceptance.py --source <checkout of jaehyeon-kim/flink-demos>
+                                         [--only s16]
 
 The interpreter that runs this must have Flott, pytest, confluent-kafka, kafka-python 2.0.2. The
-scripts are copied to a temporary folder and not changed. Sources start at the latest offset, so each
-script first gets probe messages until every partition answers, then the same fixed messages; what
-it prints or writes is compared, as a multiset and per key in order, with what Apache Flink 1.20 did
-(`recorded.json`). ACCEPTANCE.md describes every script. To record the real engine again:
+scripts are copied to a temporary folder and not changed. Sources start at the latest offset, so
+each script first gets probe messages until every partition answers, then the same fixed messages;
+what it prints or writes is compared, as a multiset and per key in order, with what Apache Flink
+1.20 did (`recorded.json`). ACCEPTANCE.md describes every script. To record the real engine again:
 
-    python tests/seeds/run_acceptance.py --source ... --record <python with apache-flink> --jar <jar>
+    python tests/seeds/run_acceptance.py --source ... --record <python with apache-flink>
+                                         --jar <jar>
 """
 
 from __future__ import annotations
@@ -115,7 +117,10 @@ def bookings(topics: tuple[str, ...]) -> list[Message]:
 
 
 def flights() -> list[Message]:
-    """Six minutes of flights of five users, then one an hour later in each partition, to close the windows."""
+    """Six minutes of flights of five users, then one an hour later in each partition.
+
+    The last ones close the windows.
+    """
     out = [
         (
             "flightdata",
@@ -245,10 +250,8 @@ def running(
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGINT)
-            try:
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(10)
-            except subprocess.TimeoutExpired:
-                pass
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
@@ -304,7 +307,7 @@ def stream_script(
     result: dict[str, Any] = {"records": len(found), "digest": digest(sorted(found))}
     if sink == "userstatistics":
         by_key: dict[str, list[str]] = {}
-        for _, key, value in found:
+        for _, _key, value in found:
             by_key.setdefault(json.loads(value)["email_address"], []).append(value)
         result["per_key_digest"] = digest(sorted(by_key.items()))
     return {**result, "_ready_s": round(ready_s, 1), "_found": sorted(found)}
@@ -437,8 +440,8 @@ def run_all(
                 log = keep / f"{name}.log"
                 attempt(
                     name,
-                    lambda n=name, s=sources, t=sink, l=log: stream_script(
-                        python, folder, n, s, t, broker, l, patience_s
+                    lambda n=name, s=sources, t=sink, g=log: stream_script(
+                        python, folder, n, s, t, broker, g, patience_s
                     ),
                 )
         finally:

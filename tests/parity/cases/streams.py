@@ -44,8 +44,7 @@ def connect_map(env):
 
 class CoFlat(CoFlatMapFunction):
     def flat_map1(self, value):
-        for i in range(value):
-            yield i
+        yield from range(value)
 
     def flat_map2(self, value):
         return [value, value + "!"]

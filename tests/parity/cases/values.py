@@ -134,10 +134,10 @@ class ListInValueState(KeyedProcessFunction):
         )
 
     def process_element(self, value, ctx):
-        l = self.state.value() or []
-        l.append(value)
-        self.state.update(l)
-        yield l
+        values = self.state.value() or []
+        values.append(value)
+        self.state.update(values)
+        yield values
 
 
 @case()
@@ -150,11 +150,11 @@ class MutateWithoutUpdate(KeyedProcessFunction):
         self.state = runtime_context.get_state(ValueStateDescriptor("s", Types.LIST(Types.INT())))
 
     def process_element(self, value, ctx):
-        l = self.state.value()
-        if l is None:
-            l = []
-            self.state.update(l)
-        l.append(value)
+        values = self.state.value()
+        if values is None:
+            values = []
+            self.state.update(values)
+        values.append(value)
         yield list(self.state.value())
 
 

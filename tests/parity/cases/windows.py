@@ -52,7 +52,7 @@ class Show(ProcessWindowFunction):
 
 class ShowCount(ProcessWindowFunction):
     def process(self, key, context, elements):
-        yield (key, [e for e in elements])
+        yield (key, list(elements))
 
 
 class SumAndCount(AggregateFunction):
