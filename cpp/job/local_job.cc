@@ -153,13 +153,26 @@ void LocalJob::start() {
   if (options_.checkpoint_interval_ms > 0) {
     next_checkpoint_ns_ = started_ns_ + ms_to_ns(options_.checkpoint_interval_ms);
   }
-  for (Deployment::DeployedTask& deployed : deployment_.tasks) {
-    task_threads_.emplace_back([task = deployed.task.get()] { task->run(); });
-    // Shown by top -H and debuggers; the kernel keeps 15 characters.
-    pthread_setname_np(task_threads_.back().native_handle(),
-                       deployed.task->name().substr(0, 15).c_str());
+  try {
+    for (Deployment::DeployedTask& deployed : deployment_.tasks) {
+      task_threads_.emplace_back([task = deployed.task.get()] { task->run(); });
+      // Shown by top -H and debuggers; the kernel keeps 15 characters.
+      pthread_setname_np(task_threads_.back().native_handle(),
+                         deployed.task->name().substr(0, 15).c_str());
+    }
+    coordinator_thread_ = std::thread([this] { coordinate(); });
+  } catch (const std::system_error& e) {
+    cancel_tasks();
+    for (std::thread& thread : task_threads_) {
+      thread.join();
+    }
+    throw_error(ErrorKind::kExternal,
+                "job '{}' needs {} threads and the system gave no more ({}); lower its parallelism "
+                "or raise the limit of threads",
+                options_.name,
+                deployment_.tasks.size() + 1,
+                e.what());
   }
-  coordinator_thread_ = std::thread([this] { coordinate(); });
 }
 
 void LocalJob::post(Event event) {
@@ -286,14 +299,14 @@ void LocalJob::handle(TriggerRequest& event) {
             options_.name))));
     return;
   }
-  waiting_.push_back(std::move(event.reply));
-  if (!checkpoints_->pending()) {
-    begin_checkpoint();
-  }
+  // Whoever asks wants everything up to now in it: a checkpoint already under way does not do.
+  queued_.push_back(std::move(event.reply));
+  begin_asked_for_checkpoint();
 }
 
 void LocalJob::fail(std::exception_ptr error, std::string location) {
   if (cancel_requested_) {
+    any_cancelled_ = true;
     return;  // what breaks while the job is being cancelled does not make it a failed one
   }
   if (result_.error) {
@@ -323,10 +336,20 @@ void LocalJob::discover(std::size_t index, bool initial) {
                           : state.assigner.later(cancelled),
                   state.assigner.bounded());
   } catch (...) {
-    if (!stopping()) {
-      fail(std::current_exception(), fmt::format("source '{}'", source.name));
+    if (stopping()) {
+      return;
     }
-    return;
+    if (initial) {
+      fail(std::current_exception(), fmt::format("source '{}'", source.name));
+      return;
+    }
+    // The splits that are known are read on; an outage is the readers' to report.
+    log(LogLevel::kWarn,
+        "flott.job",
+        "source '{}' could not look for new splits, next try in {} ms: {}",
+        source.name,
+        source.source->discovery_interval_ms(),
+        message_of(std::current_exception()));
   }
   state.next_discovery_ns = state.assigner.bounded()
                                 ? kNever
@@ -368,6 +391,30 @@ void LocalJob::run_timers() {
   }
 }
 
+void LocalJob::begin_asked_for_checkpoint() {
+  if (queued_.empty() || checkpoints_->pending()) {
+    return;
+  }
+  if (stopping() || checkpoints_->sources_finished()) {
+    return;  // finish() answers them
+  }
+  waiting_.swap(queued_);
+  begin_checkpoint();
+}
+
+void LocalJob::discard_quietly(const std::string& path) {
+  try {
+    storage_->discard(path);
+  } catch (const std::exception& e) {
+    log(LogLevel::kWarn,
+        "flott.checkpoint",
+        "the old checkpoint {} of job '{}' could not be removed, it stays: {}",
+        path,
+        options_.name,
+        e.what());
+  }
+}
+
 void LocalJob::begin_checkpoint() {
   const CheckpointCoordinator::Trigger trigger = checkpoints_->begin(clock_.now_ms());
   for (const int task : trigger.source_tasks) {
@@ -406,13 +453,14 @@ void LocalJob::complete_checkpoint() {
   next_checkpoint_ns_ = since_ns + ms_to_ns(options_.checkpoint_interval_ms);
   retained_.push_back(path);
   while (static_cast<int>(retained_.size()) > std::max(options_.retained_checkpoints, 1)) {
-    storage_->discard(retained_.front());
+    discard_quietly(retained_.front());
     retained_.pop_front();
   }
   for (Deployment::DeployedTask& deployed : deployment_.tasks) {
     deployed.task->notify_checkpoint_complete(id);
   }
   reply_all(path, nullptr);
+  begin_asked_for_checkpoint();
 }
 
 void LocalJob::checkpoint_failed(const std::string& reason) {
@@ -428,6 +476,7 @@ void LocalJob::checkpoint_failed(const std::string& reason) {
   if (!asked_for && failed_checkpoints_ > options_.tolerable_checkpoint_failures) {
     fail(error, "checkpointing");
   }
+  begin_asked_for_checkpoint();
 }
 
 void LocalJob::reply_all(const std::string& path, const std::exception_ptr& error) {
@@ -444,6 +493,8 @@ void LocalJob::finish() {
   for (std::thread& thread : task_threads_) {
     thread.join();
   }
+  std::move(queued_.begin(), queued_.end(), std::back_inserter(waiting_));
+  queued_.clear();
   reply_all({},
             std::make_exception_ptr(Error(
                 ErrorKind::kExternal,
@@ -457,7 +508,7 @@ void LocalJob::finish() {
   if (final_status == JobStatus::kFinished ||
       (final_status == JobStatus::kCanceled && !options_.retain_on_cancellation)) {
     for (const std::string& path : retained_) {
-      storage_->discard(path);
+      discard_quietly(path);
     }
   }
   result_.status = final_status;

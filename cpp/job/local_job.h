@@ -64,6 +64,8 @@ class LocalJob final : public Job {
   void run_timers();
   std::int64_t next_deadline_ns() const;
   void begin_checkpoint();
+  void begin_asked_for_checkpoint();
+  void discard_quietly(const std::string& path);
   void complete_checkpoint();
   void checkpoint_failed(const std::string& reason);
   void reply_all(const std::string& path, const std::exception_ptr& error);
@@ -100,7 +102,9 @@ class LocalJob final : public Job {
   std::int64_t started_ns_ = 0;
   std::int64_t next_checkpoint_ns_ = 0;
   int failed_checkpoints_ = 0;
+  /// Requests for the pending checkpoint, and those that came after it had begun.
   std::vector<std::shared_ptr<std::promise<std::string>>> waiting_;
+  std::vector<std::shared_ptr<std::promise<std::string>>> queued_;
   std::deque<std::string> retained_;
 };
 

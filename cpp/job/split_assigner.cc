@@ -1,7 +1,10 @@
 #include "job/split_assigner.h"
 
+#include "base/clock.h"
+#include "base/error.h"
 #include "connectors/source_input.h"
 
+#include <iterator>
 #include <utility>
 
 namespace flott {
@@ -21,22 +24,51 @@ SplitAssigner::Shares SplitAssigner::first(const OperatorCheckpoint* stored,
       known_.insert(splits.back().id);
     }
   }
-  for (SourceSplit& split : source_.discover_splits(cancelled)) {
-    if (known_.insert(split.id).second) {
-      splits.push_back(restored ? source_.as_new_split(std::move(split)) : std::move(split));
-    }
-  }
+  std::vector<SourceSplit> found = discover(restored, cancelled);
+  splits.insert(splits.end(),
+                std::make_move_iterator(found.begin()),
+                std::make_move_iterator(found.end()));
   return share(std::move(splits));
 }
 
 SplitAssigner::Shares SplitAssigner::later(const std::function<bool()>& cancelled) {
-  std::vector<SourceSplit> splits;
-  for (SourceSplit& split : source_.discover_splits(cancelled)) {
-    if (known_.insert(split.id).second) {
-      splits.push_back(source_.as_new_split(std::move(split)));
-    }
+  const std::int64_t deadline = monotonic_ns() + patience_ms_ * 1'000'000;
+  bool gave_up = false;
+  std::vector<SourceSplit> splits = discover(true, [&] {
+    gave_up = monotonic_ns() >= deadline;
+    return gave_up || (cancelled && cancelled());
+  });
+  if (gave_up) {
+    throw_error(ErrorKind::kExternal,
+                "the source's system gave no answer within {} ms; the splits that are known are "
+                "read on",
+                patience_ms_);
   }
   return splits.empty() ? Shares{} : share(std::move(splits));
+}
+
+std::vector<SourceSplit> SplitAssigner::discover(bool as_new,
+                                                 const std::function<bool()>& cancelled) {
+  // Only a source that was told to give up has nothing to say; one that was slow but complete has.
+  bool told = false;
+  const auto ask = [&] {
+    told = told || (cancelled && cancelled());
+    return told;
+  };
+  std::vector<SourceSplit> fresh;
+  std::set<std::string> ids;
+  for (SourceSplit& split : source_.discover_splits(ask)) {
+    if (!known_.contains(split.id) && ids.insert(split.id).second) {
+      fresh.push_back(as_new ? source_.as_new_split(std::move(split)) : std::move(split));
+    }
+  }
+  source_.resolve_positions(fresh, ask);
+  if (told) {
+    return {};
+  }
+  // Only now: a split whose position could not be looked up is found again by the next discovery.
+  known_.merge(ids);
+  return fresh;
 }
 
 SplitAssigner::Shares SplitAssigner::share(std::vector<SourceSplit> splits) {

@@ -146,6 +146,18 @@ class OperatorChain::LinkOutput final : public Output {
   void emit_watermark(Timestamp watermark) override;
   void emit_status(WatermarkStatus status) override;
 
+  /// emit_batch() in two parts, for a walk over the rows that can pause: the edges take the batch first, ...
+  void write_batch(const BatchPtr& batch) {
+    bool first = true;
+    for (RecordWriter* writer : main_.writers) {
+      writer->emit_batch(first || chain_.environment_.object_reuse ? batch : isolate_batch(batch));
+      first = false;
+    }
+  }
+  /// ... then the links take row by row, each row through all of them before the next.
+  void emit_to_links(Record&& record);
+  bool links_take_rows() const;
+
   void broadcast(const Element& element) {
     for (const auto& writer : writers_) {
       writer->broadcast(element);
@@ -347,6 +359,25 @@ void OperatorChain::LinkOutput::emit_batch(BatchPtr batch) {
   }
 }
 
+void OperatorChain::LinkOutput::emit_to_links(Record&& record) {
+  for (std::size_t i = 0; i < main_.links.size(); ++i) {
+    if (chain_.environment_.object_reuse) {
+      main_.links[i]->process(Record(record), 0);
+    } else if (i + 1 == main_.links.size() && main_.writers.empty()) {
+      main_.links[i]->process(std::move(record), 0);
+    } else {
+      main_.links[i]->process(
+          {record.value.isolated(), record.timestamp, record.kind, record.key}, 0);
+    }
+  }
+}
+
+bool OperatorChain::LinkOutput::links_take_rows() const {
+  return std::all_of(main_.links.begin(), main_.links.end(), [](const Link* link) {
+    return link->granularity == Granularity::kRow;
+  });
+}
+
 void OperatorChain::LinkOutput::emit_watermark(Timestamp watermark) {
   for (Link* link : main_.links) {
     link->process_watermark_now(watermark);
@@ -410,7 +441,7 @@ OperatorChain::OperatorChain(const TaskEnvironment& environment,
   const auto heads = std::count_if(
       links.begin(), links.end(), [](const LinkSpec& spec) { return spec.parent < 0; });
   single_head_ = heads == 1 && head_edges.empty();
-  row_head_ = single_head_ && links_[0]->granularity == Granularity::kRow;
+  row_heads_ = heads > 0 && head_output_->links_take_rows();
 }
 
 OperatorChain::~OperatorChain() = default;
@@ -430,17 +461,19 @@ std::int64_t OperatorChain::process(const BatchPtr& batch,
   current_batch_ = batch;
   current_row_ = row;
   const std::int64_t rows = batch->num_rows();
-  if (!row_head_) {
-    // A batch operator, or the input itself fans out: the batch goes as a whole.
+  if (!row_heads_) {
+    // Native batch operators take the batch as a whole; which row failed is theirs to say.
+    current_batch_.reset();
     if (single_head_) {
       links_[0]->process_batch(batch, input);
     } else {
       head_output_->emit_batch(batch);
     }
-    current_batch_.reset();
     return rows;
   }
-  Link& head = *links_[0];
+  if (row == 0) {
+    head_output_->write_batch(batch);
+  }
   const KeyColumn* keys = batch->keys().get();
   std::int64_t stride = 1;
   std::int64_t next_look = row + stride;
@@ -453,7 +486,11 @@ std::int64_t OperatorChain::process(const BatchPtr& batch,
       key = keys->at(static_cast<std::size_t>(row));
       record.key = &key;
     }
-    head.process(std::move(record), input);
+    if (single_head_) {
+      links_[0]->process(std::move(record), input);
+    } else {
+      head_output_->emit_to_links(std::move(record));
+    }
     ++row;
     if (any_busy()) {
       break;
@@ -476,7 +513,8 @@ std::int64_t OperatorChain::process(const BatchPtr& batch,
 }
 
 bool OperatorChain::process_watermark(Timestamp watermark, std::int64_t deadline_ns) {
-  if (watermark_link_ == 0) {
+  if (!watermark_begun_) {
+    watermark_begun_ = true;
     head_output_->broadcast(Watermark{watermark});
   }
   for (; watermark_link_ < links_.size(); ++watermark_link_) {
@@ -492,6 +530,7 @@ bool OperatorChain::process_watermark(Timestamp watermark, std::int64_t deadline
     }
   }
   watermark_link_ = 0;
+  watermark_begun_ = false;
   return true;
 }
 

@@ -127,7 +127,9 @@ void Task::end() {
 
 bool Task::run_slice() {
   return guarded([this] {
+    in_input_ = true;  // letters speak to the input: new splits, barriers
     mailbox_.drain();
+    in_input_ = false;
     std::optional<HostScope> scope;
     if (chain_->uses_host() || input_->uses_host()) {
       scope.emplace();

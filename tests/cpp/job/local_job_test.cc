@@ -369,6 +369,27 @@ TEST(LocalJob, CancelStopsARunningJob) {
   EXPECT_TRUE(is_terminal(job->status()));
 }
 
+TEST(LocalJob, AFailureWhileItIsBeingCancelledLeavesItCancelled) {
+  Graph g;
+  auto out = std::make_shared<Collected>();
+  std::atomic<bool> entered{false};
+  std::atomic<bool> cancelled{false};
+  const int map = g.map("map", g.source(vectors({numbers(0, 10)}), 1), 1, [&](Value v) -> Value {
+    entered = true;
+    while (!cancelled) {
+      std::this_thread::yield();
+    }
+    throw_error(ErrorKind::kUserCode, "too late for {}", v.as_int());
+  });
+  g.sink(map, 1, out);
+  const auto job = start_job(g.graph, {});
+  ASSERT_TRUE(eventually(*job, [&] { return entered.load(); }));
+  job->cancel();
+  cancelled = true;
+  ASSERT_TRUE(job->wait_for(kPatience));
+  EXPECT_EQ(job->result().status, JobStatus::kCanceled);
+}
+
 TEST(LocalJob, BackpressureBoundsWhatIsBuffered) {
   auto valve = std::make_shared<Valve>();
   valve->closed = true;

@@ -510,6 +510,18 @@ TEST_F(ChainTest, ABatchGoesOnAtTheRowWhereTheDeadlineCutIt) {
   EXPECT_EQ(take_log(), "a:2 | a:3 of 2 | a:4 of 2");
 }
 
+TEST_F(ChainTest, ARowGoesThroughAllOperatorsOfTheInputBeforeTheNextAndCanPauseBetween) {
+  std::vector<OperatorChain::LinkSpec::Edge> head_edges;
+  head_edges.push_back(edge(0));
+  make(list(link({.name = "a"}, -1), link({.name = "b"}, -1)), std::move(head_edges));
+  const BatchPtr batch = ints({1, 2, 3});
+  EXPECT_EQ(chain->process(batch, 0, 0, 0), 1);
+  EXPECT_EQ(take_log(), "a:1 | b:1");
+  EXPECT_EQ(chain->process(batch, 1, 0, kNoDeadline), 3);
+  EXPECT_EQ(take_log(), "a:2 | b:2 | a:3 | b:3");
+  EXPECT_EQ(out(0), "1 2 3") << "the edge got the batch once, as a whole";
+}
+
 TEST_F(ChainTest, ASlowOperatorIsCutSoonBehindTheDeadline) {
   // Every row takes a millisecond by the clock the chain looks at.
   const auto slow = [](Record&&, int, Output&) {
