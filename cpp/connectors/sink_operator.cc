@@ -33,6 +33,7 @@ void SinkOperator::process_batch(const BatchPtr& batch, int /*input*/, Output& /
     return;
   }
   writer_->write(batch);
+  flushing_ = false;  // a flush under way need not have it: the next question starts another
   schedule();
 }
 

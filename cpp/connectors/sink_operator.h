@@ -10,8 +10,8 @@ namespace flott {
 /// The end of a chain that writes to a connector: drives one SinkWriter of one subtask.
 ///
 /// Batches go to the writer as they come; while the writer is busy() the task takes no input. A
-/// checkpoint and the end of input first flush: start_flush() once, then flushed() after each
-/// wake-up until it holds. The writer's own threads wake the task through async_wakeup(); interval
+/// checkpoint and the end of input first flush: start_flush() once (again when more was written
+/// since), then flushed() after each wake-up until it holds. The writer's own threads wake the task through async_wakeup(); interval
 /// flushes go through schedule_wakeup().
 class SinkOperator final : public Operator {
  public:

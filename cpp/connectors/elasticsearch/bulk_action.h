@@ -31,6 +31,8 @@ struct BulkAction {
   std::string script;
 
   int retries = 0;
+  /// A request with it ended without an answer of its own: the server may have applied it.
+  bool maybe_stored = false;
   std::uint64_t sequence = 0;  ///< set by BulkBuffer
 
   bool partial() const { return kind == ActionKind::kUpdate || kind == ActionKind::kUpsert; }

@@ -167,7 +167,8 @@ ItemOutcome classify(const BulkAction& action, const BulkItemResult& result) {
       return ItemOutcome::kObsolete;
     }
     if (action.kind == ActionKind::kCreate) {
-      return action.retries > 0 ? ItemOutcome::kDone : ItemOutcome::kRefused;
+      // The document of an earlier attempt. After a 429 there was none: it is someone else's.
+      return action.maybe_stored ? ItemOutcome::kDone : ItemOutcome::kRefused;
     }
     return ItemOutcome::kRetry;
   }

@@ -152,7 +152,12 @@ void ElasticsearchWriter::start_flush() {
 bool ElasticsearchWriter::flushed() {
   const std::lock_guard lock(mutex_);
   throw_pending_error();
-  return buffer_.empty();
+  if (!buffer_.empty()) {
+    return false;
+  }
+  // Not as soon as the buffer is empty: what is written before the task asks belongs to the flush.
+  flush_all_ = false;
+  return true;
 }
 
 void ElasticsearchWriter::on_time() {
@@ -230,12 +235,6 @@ void ElasticsearchWriter::run_once() {
       dead_letters_.flush();
       if (!dead_letters_) {
         throw_error_of_dead_letters();
-      }
-    }
-    {
-      const std::lock_guard lock(mutex_);
-      if (buffer_.empty()) {
-        flush_all_ = false;
       }
     }
     if (context_.wakeup) {
@@ -324,7 +323,8 @@ void ElasticsearchWriter::handle(HttpResponse response) {
 }
 
 void ElasticsearchWriter::handle_ping(const HttpResponse& response, std::size_t host) {
-  if (response.failure != HttpFailure::kNone || response.status == 401 || response.status == 403) {
+  // 403 is an answer too: a key may have privileges for its indices and none for the cluster.
+  if (response.failure != HttpFailure::kNone || response.status == 401) {
     if (response.failure != HttpFailure::kNone) {
       hosts_.mark_dead(host, monotonic_ns());
     }
@@ -410,6 +410,11 @@ void ElasticsearchWriter::handle_failure(Request request, const HttpResponse& re
   }
   if (fail_if_hopeless(response, request.host)) {
     return;
+  }
+  if (response.failure != HttpFailure::kNone || response.status >= 500) {
+    for (BulkAction& action : request.actions) {
+      action.maybe_stored = true;  // a gateway's 5xx says as little as a lost answer
+    }
   }
   const std::string cause =
       response.failure != HttpFailure::kNone

@@ -96,7 +96,7 @@ class ElasticsearchWriter final : public SinkWriter {
 
   mutable std::mutex mutex_;
   BulkBuffer buffer_;
-  bool flush_all_ = false;   ///< until everything is settled
+  bool flush_all_ = false;   ///< until flushed() found everything settled
   bool flush_once_ = false;  ///< until everything that is ready is sent
   bool stopping_ = false;
   std::optional<Error> error_;

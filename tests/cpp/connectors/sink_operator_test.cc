@@ -77,6 +77,22 @@ TEST(SinkOperator, FlushesOnceACheckpointAndWaitsUntilItIsSettled) {
   EXPECT_EQ(shared.calls, (Calls{"open", "write 1", "start_flush", "start_flush", "close"}));
 }
 
+TEST(SinkOperator, FlushesAgainWhatCameDuringAFlush) {
+  ManualSink::Shared shared;
+  ManualClock clock(0);
+  harness::OperatorHarness harness(
+      std::make_unique<SinkOperator>(std::make_shared<ManualSink>(shared)), {}, clock);
+  NoOutput out;
+  shared.settled = false;
+  harness.process(Value::integer(1));
+  EXPECT_FALSE(harness.op().prepare_snapshot(1, out));
+  harness.process(Value::integer(2));
+  EXPECT_FALSE(harness.op().prepare_snapshot(1, out));
+  shared.settled = true;
+  EXPECT_TRUE(harness.op().prepare_snapshot(1, out));
+  EXPECT_EQ(shared.calls, (Calls{"open", "write 1", "start_flush", "write 1", "start_flush"}));
+}
+
 TEST(SinkOperator, CallsTheWriterWhenItsTimeHasCome) {
   ManualSink::Shared shared;
   ManualClock clock(0);

@@ -76,6 +76,12 @@ class FakeElasticsearch {
 
   std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
   void set_max_body(std::size_t bytes) { max_body_ = bytes; }
+  void set_ping_status(int status) { ping_status_ = status; }
+  /// As if another client had written it.
+  void put(const Key& key, nlohmann::json document) {
+    const std::lock_guard lock(mutex_);
+    documents_[key] = std::move(document);
+  }
   void require_header(std::string line) { required_header_ = std::move(line); }
 
   Documents documents() {
@@ -178,7 +184,7 @@ class FakeElasticsearch {
           R"({"error":{"type":"security_exception","reason":"missing credentials"},"status":401})");
     }
     if (head.starts_with("GET / ")) {
-      return reply(connection, 200, R"({"version":{"number":"7.17.0"}})");
+      return reply(connection, ping_status_, R"({"version":{"number":"7.17.0"}})");
     }
     if (!head.starts_with("POST /_bulk?")) {
       return reply(connection, 404, R"({"error":"no handler"})");
@@ -374,6 +380,7 @@ class FakeElasticsearch {
   int port_ = 0;
   std::size_t max_body_ = static_cast<std::size_t>(-1);
   std::string required_header_;
+  int ping_status_ = 200;
 
   std::mutex mutex_;
   std::condition_variable changed_;

@@ -104,6 +104,10 @@ class WriterTest : public testing::Test {
     writer_->start_flush();
     wait_until([&] { return writer_->flushed(); });
   }
+  int wakeups() {
+    const std::lock_guard lock(mutex_);
+    return wakeups_;
+  }
   std::string error_of(const std::function<void()>& run) {
     try {
       run();
@@ -221,6 +225,34 @@ TEST_F(WriterTest, RetriesWhatTheServerCannotTakeNow) {
   EXPECT_GE(metric("bulkRetries"), 12);
 }
 
+TEST_F(WriterTest, ACreateThatWasOnlyPutOffIsNotTheDocumentThatIsThere) {
+  FakeElasticsearch server({Answer::kSomeItems});
+  server.put({"i", "", "1"}, {{"by", "another"}});
+  make({server.url()}, {{"failure-handler", "skip"}});
+  writer_->write(batch_of({{"create", "1", R"({"by":"us"})"}}));
+  flush();
+  EXPECT_EQ(metric("bulkRetries"), 1);
+  EXPECT_EQ(metric("numRecordsSendErrors"), 1);
+  EXPECT_EQ(metric("numRecordsSend"), 0);
+}
+
+TEST_F(WriterTest, WhatIsWrittenDuringAFlushIsFlushedToo) {
+  FakeElasticsearch server({Answer::kHold});
+  make({server.url()});
+  writer_->write(batch_of({{"index", "1", "{}"}}));
+  writer_->start_flush();
+  server.wait_for_held(1);
+  wait_until([&] { return wakeups() == 1; });  // of the ping
+  server.release();
+  wait_until([&] { return wakeups() == 2; });
+  writer_->write(batch_of({{"index", "2", "{}"}}));
+  wait_until([&] { return writer_->flushed(); });
+  EXPECT_EQ(server.documents().size(), 2U);
+  writer_->write(batch_of({{"index", "3", "{}"}}));
+  EXPECT_FALSE(writer_->flushed()) << "and then the flush is over";
+  EXPECT_EQ(metric("bulkRequests"), 2);
+}
+
 TEST_F(WriterTest, GivesUpAfterMaxRetries) {
   FakeElasticsearch server({Answer::kTooMany, Answer::kTooMany, Answer::kTooMany});
   make({server.url()},
@@ -313,6 +345,16 @@ TEST_F(WriterTest, NamesHostAndSettingWhenCredentialsAreRefused) {
       HasSubstr("refused the credentials (status 401): security_exception: missing credentials"));
   EXPECT_THAT(error, HasSubstr("connection.username"));
   EXPECT_THAT(error, Not(HasSubstr("hunter2")));
+}
+
+TEST_F(WriterTest, WritesWithAKeyThatMayNotAskTheCluster) {
+  FakeElasticsearch server;
+  server.set_ping_status(403);
+  make({server.url()});
+  wait_until([&] { return wakeups() > 0; });
+  writer_->write(batch_of({{"index", "1", "{}"}}));
+  flush();
+  EXPECT_EQ(server.documents().size(), 1U);
 }
 
 TEST_F(WriterTest, SendsCredentialsAndGzip) {
