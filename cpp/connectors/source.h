@@ -74,14 +74,25 @@ class Source {
   virtual ~Source() = default;
   virtual Boundedness boundedness() const = 0;
   virtual LogicalTypePtr produced_type() const = 0;
-  /// The splits there are now, with their starting positions. Called by the job's coordinator
-  /// thread, may block
-  /// (`cancelled` says when to give up); throws kExternal naming system, resource and setting.
+  /// The splits there are now. Their positions may be open: resolve_positions() fills in those of
+  /// the splits that turn out to be new to the job.
+  ///
+  /// Called by the job's coordinator thread, which has checkpoints and cancellation to see to. May
+  /// block, but must ask `cancelled` every second or two and return when that is true; the result
+  /// is then ignored. At the first discovery `cancelled` means that the job ends; at later ones it
+  /// also becomes true after SplitAssigner::kLaterPatienceMs, and the next interval tries again.
+  /// Throws kExternal naming system, resource and setting; at a later discovery that is a warning.
   virtual std::vector<SourceSplit> discover_splits(const std::function<bool()>& cancelled) = 0;
+  /// Looks up where to start and stop reading `splits`: those of the last discover_splits() that
+  /// the job neither knows nor has restored, after as_new_split() where that applies. Called once
+  /// after every discovery (also with no splits), under the same rules.
+  virtual void resolve_positions(std::vector<SourceSplit>& /*splits*/,
+                                 const std::function<bool()>& /*cancelled*/) {}
   /// How often to look for new splits, in ms; 0 = once.
   virtual std::int64_t discovery_interval_ms() const { return 0; }
   /// Starting position of a split found by a later discovery or after a restore: it did not exist
-  /// before, so it is read from its beginning. `split` comes from discover_splits().
+  /// before, so it is read from its beginning. `split` comes from discover_splits() and goes to
+  /// resolve_positions().
   virtual SourceSplit as_new_split(SourceSplit split) const { return split; }
   virtual std::unique_ptr<SourceReader> create_reader(const SourceReaderContext& context) = 0;
   /// Reads host-language objects (collections, Python sources): its task holds the host's lock

@@ -4,6 +4,20 @@
 #include "connectors/kafka/split_position.h"
 
 namespace flott::kafka {
+namespace {
+
+std::vector<TopicPartition> without_offset(const std::vector<TopicPartition>& partitions,
+                                           const OffsetLookup::Offsets& offsets) {
+  std::vector<TopicPartition> out;
+  for (const TopicPartition& partition : partitions) {
+    if (!offsets.contains(partition)) {
+      out.push_back(partition);
+    }
+  }
+  return out;
+}
+
+}  // namespace
 
 KafkaSource::KafkaSource(const Options& options, LogicalTypePtr produced_type)
     : options_(std::make_shared<const SourceOptions>(SourceOptions::parse(options))),
@@ -24,89 +38,130 @@ Boundedness KafkaSource::boundedness() const {
                                                                         : Boundedness::kUnbounded;
 }
 
-std::vector<SourceSplit> KafkaSource::discover_splits(const std::function<bool()>& cancelled) {
-  const std::lock_guard lock(lookup_mutex_);
+OffsetLookup& KafkaSource::lookup() {
   if (!lookup_) {
     lookup_ = std::make_unique<OffsetLookup>(*options_);
   }
-  const std::vector<TopicPartition> partitions = lookup_->partitions(cancelled);
+  return *lookup_;
+}
 
-  OffsetLookup::Offsets ends;
-  bool ends_known = false;
-  const auto end_of = [&](const TopicPartition& partition) {
-    if (!ends_known) {
-      ends = lookup_->offsets_at(partitions, RD_KAFKA_OFFSET_END, cancelled);
-      ends_known = true;
-    }
-    const auto it = ends.find(partition);
-    return it == ends.end() ? std::int64_t{0} : it->second;
-  };
-
-  OffsetLookup::Offsets begins;
-  bool begins_known = false;
-  // A number rather than "the beginning": librdkafka waits half a second before it resolves that
-  // itself.
-  const auto begin_of = [&](const TopicPartition& partition) {
-    if (!begins_known) {
-      begins = lookup_->offsets_at(partitions, RD_KAFKA_OFFSET_BEGINNING, cancelled);
-      begins_known = true;
-    }
-    const auto it = begins.find(partition);
-    return it == begins.end() ? std::int64_t{RD_KAFKA_OFFSET_BEGINNING} : it->second;
-  };
-
-  OffsetLookup::Offsets found;
-  if (options_->start == StartMode::kCommitted) {
-    found = lookup_->committed(partitions, cancelled);
-  } else if (options_->start == StartMode::kTimestamp) {
-    found = lookup_->offsets_at(partitions, options_->start_timestamp_ms, cancelled);
-  } else if (options_->start == StartMode::kOffsets) {
-    found = options_->start_offsets;
-  }
-  OffsetLookup::Offsets stops;
-  if (options_->stop == StopMode::kCommitted) {
-    stops = lookup_->committed(partitions, cancelled);
-  } else if (options_->stop == StopMode::kTimestamp) {
-    stops = lookup_->offsets_at(partitions, options_->stop_timestamp_ms, cancelled);
-  } else if (options_->stop == StopMode::kOffsets) {
-    stops = options_->stop_offsets;
-  }
-
+std::vector<SourceSplit> KafkaSource::discover_splits(const std::function<bool()>& cancelled) {
+  const std::lock_guard lock(lookup_mutex_);
   std::vector<SourceSplit> splits;
-  for (const TopicPartition& partition : partitions) {
+  for (const TopicPartition& partition : lookup().partitions(cancelled)) {
     SplitPosition position;
     position.partition = partition;
-    const auto it = found.find(partition);
-    if (it != found.end()) {
-      position.next = it->second;
-    } else if (options_->start == StartMode::kEarliest) {
-      position.next = begin_of(partition);
-    } else if (options_->start == StartMode::kLatest || options_->start == StartMode::kTimestamp) {
-      // No record at or after the time: only what comes later.
-      position.next = end_of(partition);
-    } else if (options_->reset == "earliest") {
-      position.next = begin_of(partition);
-    } else if (options_->reset == "latest") {
-      position.next = end_of(partition);
-    } else {
-      throw_error(ErrorKind::kExternal,
-                  "group '{}' has no committed offset for topic '{}', partition {} (Kafka brokers "
-                  "'{}'), and 'scan.startup.reset' is none; set it to earliest or latest",
-                  options_->group_id,
-                  partition.topic,
-                  partition.partition,
-                  options_->bootstrap_servers);
-    }
-    if (options_->stop != StopMode::kNone) {
-      const auto stop = stops.find(partition);
-      position.stop = stop != stops.end() ? stop->second : end_of(partition);
-    }
+    position.next = SplitPosition::kOpen;
+    position.stop =
+        options_->stop == StopMode::kNone ? SplitPosition::kNoStop : SplitPosition::kOpen;
     splits.push_back(position.encode());
   }
+  return splits;
+}
+
+void KafkaSource::resolve_positions(std::vector<SourceSplit>& splits,
+                                    const std::function<bool()>& cancelled) {
+  const std::lock_guard lock(lookup_mutex_);
+  std::vector<SplitPosition> positions;
+  std::vector<TopicPartition> to_start;
+  std::vector<TopicPartition> to_stop;
+  for (const SourceSplit& split : splits) {
+    positions.push_back(SplitPosition::decode(split));
+    const SplitPosition& position = positions.back();
+    if (position.next == SplitPosition::kOpen) {
+      to_start.push_back(position.partition);
+    }
+    if (position.stop == SplitPosition::kOpen) {
+      to_stop.push_back(position.partition);
+    }
+  }
+  const OffsetLookup::Offsets starts = start_offsets(to_start, cancelled);
+  const OffsetLookup::Offsets stops = stop_offsets(to_stop, cancelled);
   if (options_->discovery_interval_ms == 0) {
     lookup_.reset();
   }
-  return splits;
+  if (cancelled && cancelled()) {
+    return;  // what was looked up is incomplete, and nobody wants it
+  }
+  for (std::size_t i = 0; i < splits.size(); ++i) {
+    SplitPosition& position = positions[i];
+    if (position.next == SplitPosition::kOpen) {
+      position.next = found_offset(starts, position.partition);
+    }
+    if (position.stop == SplitPosition::kOpen) {
+      position.stop = found_offset(stops, position.partition);
+    }
+    splits[i] = position.encode();
+  }
+}
+
+std::int64_t KafkaSource::found_offset(const OffsetLookup::Offsets& offsets,
+                                       const TopicPartition& partition) const {
+  const auto it = offsets.find(partition);
+  if (it == offsets.end()) {
+    throw_error(ErrorKind::kExternal,
+                "the Kafka brokers '{}' gave no offset for topic '{}', partition {}; check their "
+                "state and start the job again",
+                options_->bootstrap_servers,
+                partition.topic,
+                partition.partition);
+  }
+  return it->second;
+}
+
+OffsetLookup::Offsets KafkaSource::start_offsets(const std::vector<TopicPartition>& partitions,
+                                                 const std::function<bool()>& cancelled) {
+  if (partitions.empty()) {
+    return {};
+  }
+  OffsetLookup::Offsets offsets;
+  if (options_->start == StartMode::kCommitted) {
+    offsets = lookup().committed(partitions, cancelled);
+  } else if (options_->start == StartMode::kTimestamp) {
+    offsets = lookup().offsets_at(partitions, options_->start_timestamp_ms, cancelled);
+  } else if (options_->start == StartMode::kOffsets) {
+    offsets = options_->start_offsets;
+  }
+  const std::vector<TopicPartition> open = without_offset(partitions, offsets);
+  if (open.empty() || (cancelled && cancelled())) {
+    return offsets;
+  }
+  std::int64_t edge = RD_KAFKA_OFFSET_END;
+  if (options_->start == StartMode::kLatest || options_->start == StartMode::kTimestamp) {
+    // No record at or after the time: only what comes later.
+  } else if (options_->start == StartMode::kEarliest || options_->reset == "earliest") {
+    // A number rather than "the beginning": librdkafka waits half a second before it resolves that
+    // itself.
+    edge = RD_KAFKA_OFFSET_BEGINNING;
+  } else if (options_->reset != "latest") {
+    throw_error(ErrorKind::kExternal,
+                "group '{}' has no committed offset for topic '{}', partition {} (Kafka brokers "
+                "'{}'), and 'scan.startup.reset' is none; set it to earliest or latest",
+                options_->group_id,
+                open.front().topic,
+                open.front().partition,
+                options_->bootstrap_servers);
+  }
+  offsets.merge(lookup().offsets_at(open, edge, cancelled));
+  return offsets;
+}
+
+OffsetLookup::Offsets KafkaSource::stop_offsets(const std::vector<TopicPartition>& partitions,
+                                                const std::function<bool()>& cancelled) {
+  if (partitions.empty()) {
+    return {};
+  }
+  OffsetLookup::Offsets offsets;
+  if (options_->stop == StopMode::kCommitted) {
+    offsets = lookup().committed(partitions, cancelled);
+  } else if (options_->stop == StopMode::kTimestamp) {
+    offsets = lookup().offsets_at(partitions, options_->stop_timestamp_ms, cancelled);
+  } else if (options_->stop == StopMode::kOffsets) {
+    offsets = options_->stop_offsets;
+  }
+  offsets.merge(lookup().offsets_at(
+      without_offset(partitions, offsets), RD_KAFKA_OFFSET_END, cancelled));
+  return offsets;
 }
 
 SourceSplit KafkaSource::as_new_split(SourceSplit split) const {

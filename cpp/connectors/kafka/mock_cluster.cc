@@ -31,6 +31,11 @@ void MockCluster::set_broker_up(int broker, bool up) {
               "cannot switch an embedded broker");
 }
 
+void MockCluster::set_delay(int broker, int milliseconds) {
+  check_kafka(rd_kafka_mock_broker_set_rtt(cluster_, broker, milliseconds),
+              "cannot slow down an embedded broker");
+}
+
 }  // namespace flott::kafka
 
 namespace {

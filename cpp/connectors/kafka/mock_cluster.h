@@ -24,6 +24,8 @@ class MockCluster {
   void create_topic(const std::string& topic, int partitions);
   /// Stops and starts a broker (1, 2, ...): connections break, data stays.
   void set_broker_up(int broker, bool up);
+  /// Delays every answer of a broker; 0: none.
+  void set_delay(int broker, int milliseconds);
   rd_kafka_mock_cluster_t* handle() const { return cluster_; }
 
  private:

@@ -8,7 +8,10 @@
 namespace flott::kafka {
 namespace {
 
-constexpr int kSliceMs = 250;
+// How long one request may take, at first and at most. Short at first: cancellation is only seen
+// between requests. A broker that is slower than that needs more, or no attempt ever succeeds.
+constexpr int kFirstPatienceMs = 250;
+constexpr int kMaxPatienceMs = 2000;
 // A topic that was just made may be unknown to the broker that answers first.
 constexpr std::int64_t kUnknownTopicGraceMs = 2000;
 
@@ -23,21 +26,30 @@ PartitionList make_list(const std::vector<TopicPartition>& partitions, std::int6
 
 }  // namespace
 
-OffsetLookup::OffsetLookup(const SourceOptions& options) : options_(options) {
+OffsetLookup::OffsetLookup(const SourceOptions& options)
+    : options_(options), patience_ms_(kFirstPatienceMs) {
   Conf conf = make_conf(options.client);
   set_events(conf.get(), &errors_);
   client_ = make_client(RD_KAFKA_CONSUMER, std::move(conf));
 }
 
-/// Calls `attempt` (true: done) until it is done, the time is up or the job is cancelled (false).
+/// Calls `attempt` with the milliseconds it may take until it returns NO_ERROR, the time is up
+/// (throws) or the job is cancelled (false).
 template <typename Attempt>
 bool OffsetLookup::retry(std::string_view what,
                          const Cancelled& cancelled,
                          const Attempt& attempt) {
   const std::int64_t deadline = monotonic_ns() + options_.startup_timeout_ms * 1'000'000;
   while (!cancelled || !cancelled()) {
-    if (attempt()) {
+    const std::int64_t left_ms = (deadline - monotonic_ns()) / 1'000'000;
+    const auto timeout_ms = static_cast<int>(
+        std::min<std::int64_t>(patience_ms_, std::max<std::int64_t>(left_ms, kFirstPatienceMs)));
+    const rd_kafka_resp_err_t code = attempt(timeout_ms);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
       return true;
+    }
+    if (code == RD_KAFKA_RESP_ERR__TIMED_OUT) {
+      patience_ms_ = std::min(2 * patience_ms_, kMaxPatienceMs);
     }
     rd_kafka_poll(client_.get(), 20);
     if (errors_.refused() || monotonic_ns() >= deadline) {
@@ -72,11 +84,12 @@ std::vector<TopicPartition> OffsetLookup::partitions(const Cancelled& cancelled)
   }
 
   std::vector<TopicPartition> found;
-  retry(what, cancelled, [&] {
+  const bool complete = retry(what, cancelled, [&](int timeout_ms) {
     const rd_kafka_metadata_t* raw = nullptr;
-    if (rd_kafka_metadata(client_.get(), by_pattern ? 1 : 0, nullptr, &raw, kSliceMs) !=
-        RD_KAFKA_RESP_ERR_NO_ERROR) {
-      return false;
+    const rd_kafka_resp_err_t code =
+        rd_kafka_metadata(client_.get(), by_pattern ? 1 : 0, nullptr, &raw, timeout_ms);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      return code;
     }
     const Metadata metadata(raw);
     found.clear();
@@ -116,8 +129,12 @@ std::vector<TopicPartition> OffsetLookup::partitions(const Cancelled& cancelled)
         found.push_back({name, topic.partitions[p].id});
       }
     }
-    return by_pattern || known == wanted.size();
+    return by_pattern || known == wanted.size() ? RD_KAFKA_RESP_ERR_NO_ERROR
+                                                : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
   });
+  if (!complete) {
+    return {};
+  }
   std::sort(found.begin(), found.end());
   if (options_.partitions.empty() || found.empty()) {
     return found;
@@ -147,21 +164,28 @@ OffsetLookup::Offsets OffsetLookup::offsets_at(const std::vector<TopicPartition>
   std::vector<TopicPartition> open = partitions;
   const std::string what =
       fmt::format("cannot look up the offsets of topic '{}'", partitions.front().topic);
-  retry(what, cancelled, [&] {
+  retry(what, cancelled, [&](int timeout_ms) {
     const PartitionList list = make_list(open, timestamp_ms);
-    rd_kafka_offsets_for_times(client_.get(), list.get(), 2 * kSliceMs);
+    const rd_kafka_resp_err_t code =
+        rd_kafka_offsets_for_times(client_.get(), list.get(), timeout_ms);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      // Every entry still holds the time it was asked with, and none says that it is no answer.
+      return code;
+    }
     open.clear();
     for (int i = 0; i < list->cnt; ++i) {
       const rd_kafka_topic_partition_t& entry = list->elems[i];
       const TopicPartition partition{entry.topic, entry.partition};
-      // Entries that no broker answered keep the time they were asked for.
-      if (entry.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      // The ends of a partition are always offsets; for a time, END says that no record is late
+      // enough.
+      const bool unanswered = timestamp_ms < 0 && entry.offset < 0;
+      if (entry.err != RD_KAFKA_RESP_ERR_NO_ERROR || unanswered) {
         open.push_back(partition);
       } else if (entry.offset >= 0) {
         offsets[partition] = entry.offset;
       }
     }
-    return open.empty();
+    return open.empty() ? RD_KAFKA_RESP_ERR_NO_ERROR : RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
   });
   return offsets;
 }
@@ -174,18 +198,22 @@ OffsetLookup::Offsets OffsetLookup::committed(const std::vector<TopicPartition>&
   }
   const std::string what =
       fmt::format("cannot read the committed offsets of group '{}'", options_.group_id);
-  retry(what, cancelled, [&] {
+  retry(what, cancelled, [&](int timeout_ms) {
     const PartitionList list = make_list(partitions, RD_KAFKA_OFFSET_INVALID);
-    if (rd_kafka_committed(client_.get(), list.get(), 2 * kSliceMs) != RD_KAFKA_RESP_ERR_NO_ERROR) {
-      return false;
+    const rd_kafka_resp_err_t code = rd_kafka_committed(client_.get(), list.get(), timeout_ms);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      return code;
     }
     for (int i = 0; i < list->cnt; ++i) {
       const rd_kafka_topic_partition_t& entry = list->elems[i];
-      if (entry.err == RD_KAFKA_RESP_ERR_NO_ERROR && entry.offset >= 0) {
+      if (entry.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return entry.err;  // not known is not the same as not committed
+      }
+      if (entry.offset >= 0) {
         offsets[{entry.topic, entry.partition}] = entry.offset;
       }
     }
-    return true;
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
   });
   return offsets;
 }

@@ -54,7 +54,7 @@ class KafkaBrokerTest : public testing::Test {
     values.emplace("topics", topic_);
     KafkaSource source(options(std::move(values)), LogicalType::of(TypeKind::kString));
     ReaderDriver driver(source);
-    driver.reader().add_splits(source.discover_splits({}));
+    driver.reader().add_splits(test::splits_of(source));
     EXPECT_TRUE(driver.read_all());
     return driver.strings();
   }

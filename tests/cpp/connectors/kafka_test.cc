@@ -79,7 +79,7 @@ TEST_F(KafkaTest, EarliestToLatestReadsEachPartitionInOrder) {
   const auto kafka = source({{"topics", topic}, {"scan.bounded", "latest"}});
   EXPECT_EQ(kafka->boundedness(), Boundedness::kBounded);
   ReaderDriver driver(*kafka);
-  driver.reader().add_splits(kafka->discover_splits({}));
+  driver.reader().add_splits(test::splits_of(*kafka));
   ASSERT_TRUE(driver.read_all(7));
   EXPECT_EQ(driver.rows, 150);
   std::vector<int> next(3, 0);
@@ -99,7 +99,7 @@ TEST_F(KafkaTest, EmptyPartitionsOfABoundedSourceFinishAtOnce) {
   const std::string topic = make_topic(4);
   const auto kafka = source({{"topics", topic}, {"scan.bounded", "latest"}});
   ReaderDriver driver(*kafka);
-  driver.reader().add_splits(kafka->discover_splits({}));
+  driver.reader().add_splits(test::splits_of(*kafka));
   ASSERT_TRUE(driver.read_all());
   EXPECT_EQ(driver.rows, 0);
 }
@@ -110,10 +110,41 @@ TEST_F(KafkaTest, LatestReadsOnlyWhatComesLater) {
   const auto kafka = source({{"topics", topic}, {"scan.startup", "latest"}});
   EXPECT_EQ(kafka->boundedness(), Boundedness::kUnbounded);
   ReaderDriver driver(*kafka);
-  driver.reader().add_splits(kafka->discover_splits({}));
+  driver.reader().add_splits(test::splits_of(*kafka));
   fill(topic, 1, 2, 5);
   ASSERT_TRUE(driver.read_rows(2));
   EXPECT_EQ(driver.strings(), (Strings{"0:5", "0:6"}));
+}
+
+TEST_F(KafkaTest, AnswersOfASlowBrokerAreWaitedForAndNotInvented) {
+  MockCluster cluster(1);
+  cluster.create_topic("t", 2);
+  const std::string servers = cluster.bootstrap_servers();
+  {
+    KafkaSink sink(test::options_of({{"bootstrap.servers", servers}}));
+    WriterDriver driver(sink);
+    BatchBuilder builder(kafka_record_type());
+    for (int i = 0; i < 5; ++i) {
+      builder.append(message("t", 1, std::to_string(i)));
+    }
+    driver.writer().write(builder.finish());
+    ASSERT_TRUE(driver.flush());
+  }
+  // More than any first request may take.
+  cluster.set_delay(1, 700);
+  const auto kafka = ConnectorRegistry::instance().make_source(
+      "kafka",
+      test::options_of({{"bootstrap.servers", servers},
+                        {"topics", "t"},
+                        {"scan.startup", "latest"},
+                        {"scan.bounded", "latest"},
+                        {"startup.timeout.ms", "30000"}}),
+      LogicalType::of(TypeKind::kString));
+  const std::vector<SourceSplit> splits = test::splits_of(*kafka);
+  ASSERT_EQ(splits.size(), 2U);
+  EXPECT_EQ(SplitPosition::decode(splits[0]).stop, 0);
+  EXPECT_EQ(SplitPosition::decode(splits[1]).next, 5);
+  EXPECT_EQ(SplitPosition::decode(splits[1]).stop, 5);
 }
 
 TEST_F(KafkaTest, GivenOffsetsBoundBothEnds) {
@@ -125,7 +156,7 @@ TEST_F(KafkaTest, GivenOffsetsBoundBothEnds) {
                              {"scan.bounded", "offsets"},
                              {"scan.bounded.offsets", topic + ":1:7"}});
   ReaderDriver driver(*kafka);
-  driver.reader().add_splits(kafka->discover_splits({}));
+  driver.reader().add_splits(test::splits_of(*kafka));
   ASSERT_TRUE(driver.read_all());
   EXPECT_EQ(driver.strings(), (Strings{"1:4", "1:5", "1:6"}));
 }
@@ -145,7 +176,7 @@ TEST_F(KafkaTest, RestoredPositionsGoOnWithoutGapOrRepeat) {
   const std::string topic = make_topic(2);
   fill(topic, 2, 40);
   const auto kafka = source({{"topics", topic}, {"scan.bounded", "latest"}});
-  std::vector<SourceSplit> positions = kafka->discover_splits({});
+  std::vector<SourceSplit> positions = test::splits_of(*kafka);
   Strings seen;
   for (int round = 0; round < 4; ++round) {
     ReaderDriver driver(*kafka);
@@ -171,7 +202,7 @@ TEST_F(KafkaTest, NewSplitsAreReadFromTheirBeginning) {
   const std::string topic = make_topic(2);
   fill(topic, 2, 3);
   const auto kafka = source({{"topics", topic}, {"scan.startup", "latest"}});
-  std::vector<SourceSplit> splits = kafka->discover_splits({});
+  std::vector<SourceSplit> splits = test::splits_of(*kafka);
   ReaderDriver driver(*kafka);
   driver.reader().add_splits({splits[0]});
   driver.reader().add_splits({kafka->as_new_split(splits[1])});
@@ -186,13 +217,19 @@ TEST_F(KafkaTest, CommittedOffsetsAreTheGroupsAndResetWhereThereAreNone) {
   const std::map<std::string, std::string> group = {
       {"topics", topic}, {"group.id", "group-" + topic}, {"scan.startup", "committed"}};
   const auto strict = source(group);
-  EXPECT_NE(error_of([&] { strict->discover_splits({}); }).find("no committed offset"),
+  EXPECT_NE(error_of([&] { test::splits_of(*strict); }).find("no committed offset"),
             std::string::npos);
+  // A partition that is new to a restored job needs none.
+  std::vector<SourceSplit> found = strict->discover_splits({});
+  ASSERT_EQ(found.size(), 2U);
+  found = {strict->as_new_split(found[0])};
+  strict->resolve_positions(found, {});
+  EXPECT_EQ(SplitPosition::decode(found[0]).next, RD_KAFKA_OFFSET_BEGINNING);
   auto lenient_options = group;
   lenient_options["scan.startup.reset"] = "earliest";
   const auto lenient = source(lenient_options);
   ReaderDriver first(*lenient);
-  first.reader().add_splits(lenient->discover_splits({}));
+  first.reader().add_splits(test::splits_of(*lenient));
   ASSERT_TRUE(first.read_rows(8));
   first.reader().on_checkpoint(1);
   first.reader().notify_checkpoint_complete(1);
@@ -202,7 +239,7 @@ TEST_F(KafkaTest, CommittedOffsetsAreTheGroupsAndResetWhereThereAreNone) {
            4;
   };
   ASSERT_TRUE(first.read_until(committed));
-  const auto again = strict->discover_splits({});
+  const auto again = test::splits_of(*strict);
   EXPECT_EQ(SplitPosition::decode(again[1]).next, 4);
 }
 
@@ -221,7 +258,7 @@ TEST_F(KafkaTest, ABadRecordNamesTopicPartitionOffsetAndReason) {
   };
   const auto strict = make("false");
   ReaderDriver driver(*strict);
-  driver.reader().add_splits(strict->discover_splits({}));
+  driver.reader().add_splits(test::splits_of(*strict));
   ErrorKind kind{};
   const std::string text = error_of([&] { driver.read_all(); }, &kind);
   EXPECT_EQ(kind, ErrorKind::kExternal);
@@ -230,7 +267,7 @@ TEST_F(KafkaTest, ABadRecordNamesTopicPartitionOffsetAndReason) {
 
   const auto lenient = make("true");
   ReaderDriver ignoring(*lenient);
-  ignoring.reader().add_splits(lenient->discover_splits({}));
+  ignoring.reader().add_splits(test::splits_of(*lenient));
   ASSERT_TRUE(ignoring.read_all());
   EXPECT_EQ(ignoring.rows, 1);
   EXPECT_EQ(ignoring.metrics().snapshot()["numRecordsIgnored"], 1);
@@ -285,7 +322,7 @@ TEST_F(KafkaTest, SinkKeepsNullsKeysAndEmptyValuesApart) {
   }
   const auto kafka = source({{"topics", topic}, {"scan.bounded", "latest"}});
   ReaderDriver driver(*kafka);
-  driver.reader().add_splits(kafka->discover_splits({}));
+  driver.reader().add_splits(test::splits_of(*kafka));
   ASSERT_TRUE(driver.read_all());
   EXPECT_EQ(driver.strings(), (Strings{"v", ""}));
   EXPECT_EQ(driver.batches[0].batch->timestamp_at(0), 7000);
@@ -345,7 +382,7 @@ TEST_F(KafkaTest, SinkIsBusyWhileTheBrokerIsAwayAndLosesNothing) {
                         {"scan.bounded", "latest"}}),
       LogicalType::of(TypeKind::kString));
   ReaderDriver reading(*kafka);
-  reading.reader().add_splits(kafka->discover_splits({}));
+  reading.reader().add_splits(test::splits_of(*kafka));
   ASSERT_TRUE(reading.read_all());
   EXPECT_EQ(reading.rows, 1010);
 }
@@ -384,7 +421,7 @@ TEST_F(KafkaTest, AReaderOutlivesTheLossOfItsBroker) {
         test::options_of({{"bootstrap.servers", servers}, {"topics", "t"}}),
         LogicalType::of(TypeKind::kString));
     ReaderDriver driver(*kafka);
-    driver.reader().add_splits(kafka->discover_splits({}));
+    driver.reader().add_splits(test::splits_of(*kafka));
     ASSERT_TRUE(driver.read_rows(20));
     cluster.set_broker_up(1, false);
     ASSERT_TRUE(driver.read_until([&] { return count("lost") > 0; }));

@@ -154,6 +154,13 @@ class WriterDriver {
   std::unique_ptr<SinkWriter> writer_;
 };
 
+/// The splits of a source as a job without a checkpoint reads them.
+inline std::vector<SourceSplit> splits_of(Source& source) {
+  std::vector<SourceSplit> splits = source.discover_splits({});
+  source.resolve_positions(splits, {});
+  return splits;
+}
+
 /// Options of pairs; `Options({{"a", "b"}})` alone is ambiguous with a copy.
 inline Options options_of(std::map<std::string, std::string> values) {
   return Options(std::move(values));
