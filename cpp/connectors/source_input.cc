@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "types/host.h"
 
 #include <algorithm>
 #include <utility>
@@ -60,7 +61,7 @@ void SourceInput::add_splits(const std::vector<SourceSplit>& splits) {
     if (strategy_.make_generator) {
       state.generator = strategy_.make_generator();
     }
-    state.last_record_at = clock_.now_ms();
+    state.last_record_at = asked_ms_;
     splits_.push_back(std::move(state));
   }
   reader_->add_splits(splits);
@@ -90,7 +91,9 @@ TaskInput::Status SourceInput::next(Item& out) {
     barriers_.pop_front();
     return Status::kElement;
   }
-  if (const Timestamp now = clock_.now_ms(); now >= next_periodic_) {
+  const Timestamp now = clock_.now_ms();
+  note_asked(now);
+  if (now >= next_periodic_) {
     on_periodic(now);
     if (take(out)) {
       return Status::kElement;
@@ -106,6 +109,14 @@ TaskInput::Status SourceInput::next(Item& out) {
     }
     if (result != PollResult::kMore || polled.batch == nullptr) {
       finish_splits();
+    }
+    if (catch_up_polls_ > 0) {
+      catch_up_polls_ = result == PollResult::kMore ? catch_up_polls_ - 1 : 0;
+      if (catch_up_polls_ == 0 && next_periodic_ != kMaxTimestamp) {
+        // Now, not with the next watermark: when every step is slow, that comes behind a pause too.
+        mark_idle_splits();
+        update_combined();
+      }
     }
   }
   poll_again_ = result == PollResult::kMore;
@@ -137,8 +148,7 @@ std::unique_ptr<HostScope> SourceInput::watermark_scope() const {
 
 void SourceInput::take_batch(SplitState& split, const BatchPtr& raw) {
   const auto scope = watermark_scope();
-  const Timestamp now = clock_.now_ms();
-  split.last_record_at = now;
+  split.last_record_at = asked_ms_;
   if (split.idle) {
     split.idle = false;
     update_combined();
@@ -184,6 +194,20 @@ void SourceInput::follow_generator(SplitState& split, Timestamp watermark) {
   }
 }
 
+void SourceInput::note_asked(Timestamp now) {
+  if (last_asked_at_ != kMaxTimestamp) {
+    const std::int64_t gap = std::max<std::int64_t>(now - last_asked_at_, 0);
+    // An idle task asks once an interval; anything much longer is a pause. A pause counts for a
+    // little, so that a split without records becomes idle even if every step is slow.
+    const std::int64_t longest = 2 * interval_ms_;
+    asked_ms_ += std::min(gap, longest);
+    if (gap > longest && catch_up_polls_ == 0) {
+      catch_up_polls_ = splits_.size();
+    }
+  }
+  last_asked_at_ = now;
+}
+
 void SourceInput::on_periodic(Timestamp now) {
   const auto scope = watermark_scope();
   for (SplitState& split : splits_) {
@@ -191,13 +215,24 @@ void SourceInput::on_periodic(Timestamp now) {
       continue;
     }
     follow_generator(split, split.generator->on_periodic());
-    if (strategy_.idle_timeout_ms > 0 && !split.idle &&
-        now - split.last_record_at >= strategy_.idle_timeout_ms) {
-      split.idle = true;
-    }
+  }
+  if (catch_up_polls_ == 0) {
+    mark_idle_splits();
   }
   update_combined();
   next_periodic_ = now + interval_ms_;
+}
+
+void SourceInput::mark_idle_splits() {
+  if (strategy_.idle_timeout_ms <= 0) {
+    return;
+  }
+  for (SplitState& split : splits_) {
+    if (split.generator && !split.finished &&
+        asked_ms_ - split.last_record_at >= strategy_.idle_timeout_ms) {
+      split.idle = true;
+    }
+  }
 }
 
 void SourceInput::update_combined() {
@@ -264,6 +299,12 @@ void SourceInput::notify_checkpoint_complete(CheckpointId id) {
 }
 
 void SourceInput::close() {
+  if (reader_uses_host_) {
+    reader_->close();
+    return;
+  }
+  // Readers wait for their client's threads and brokers: not with everybody else's lock.
+  const HostRelease released;
   reader_->close();
 }
 

@@ -59,9 +59,9 @@ class SourceInput final : public TaskInput {
   struct SplitState {
     std::unique_ptr<WatermarkGenerator> generator;
     Timestamp watermark = kMinWatermark;
-    Timestamp last_record_at = 0;  ///< clock time
-    bool idle = false;             ///< by the strategy's time-out
-    bool generator_idle = false;   ///< by the generator's own word
+    std::int64_t last_record_at = 0;  ///< asked_ms_ then
+    bool idle = false;                ///< by the strategy's time-out
+    bool generator_idle = false;      ///< by the generator's own word
     bool finished = false;
   };
 
@@ -71,7 +71,10 @@ class SourceInput final : public TaskInput {
   void take_batch(SplitState& split, const BatchPtr& batch);
   bool take(Item& out);
   void follow_generator(SplitState& split, Timestamp watermark);
+  /// Keeps asked_ms_, before each round of polls.
+  void note_asked(Timestamp now);
   void on_periodic(Timestamp now);
+  void mark_idle_splits();
   void update_combined();
   void finish_splits();
 
@@ -90,6 +93,14 @@ class SourceInput final : public TaskInput {
   Timestamp combined_ = kMinWatermark;
   WatermarkStatus status_ = WatermarkStatus::kActive;
   Timestamp next_periodic_ = kMaxTimestamp;
+  /// Idleness is measured on a clock that stands still while nobody asks for input: what came
+  /// during backpressure waits in the reader, and its split is not idle (Flink pauses its idleness
+  /// clock likewise).
+  std::int64_t asked_ms_ = 0;
+  Timestamp last_asked_at_ = kMaxTimestamp;  ///< clock time; kMaxTimestamp: never
+  /// Polls with rows until every split had its turn after such a pause; readers go round. No split
+  /// becomes idle before.
+  std::size_t catch_up_polls_ = 0;
   bool assigned_ = false;  ///< the first add_splits came; before it nothing is known about idleness
   bool no_more_splits_ = false;
   bool poll_again_ = false;  ///< the reader had more when it was last asked

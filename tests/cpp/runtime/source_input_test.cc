@@ -3,10 +3,14 @@
 #include "harness/lambda_functions.h"
 #include "operators/watermark_generators.h"
 #include "runtime_support.h"
+#include "types/host.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <functional>
+#include <utility>
 
 namespace flott {
 namespace {
@@ -25,6 +29,7 @@ struct ReaderState {
   std::vector<CheckpointId> checkpoints;
   int polled = 0;
   bool closed = false;
+  std::function<void()> on_close;
   PollResult afterwards = PollResult::kIdle;
 };
 
@@ -53,10 +58,52 @@ class FakeReader final : public SourceReader {
   }
   void on_checkpoint(CheckpointId id) override { state_->checkpoints.push_back(id); }
   void notify_checkpoint_complete(CheckpointId id) override { state_->checkpoints.push_back(-id); }
-  void close() override { state_->closed = true; }
+  void close() override {
+    state_->closed = true;
+    if (state_->on_close) {
+      state_->on_close();
+    }
+  }
 
  private:
   std::shared_ptr<ReaderState> state_;
+};
+
+/// A host that only counts who holds its lock.
+class LockHost final : public Host {
+ public:
+  LockHost() { set_host(this); }
+  ~LockHost() override { set_host(nullptr); }
+  void enter() override { ++held; }
+  void leave() override { --held; }
+  void* suspend() override {
+    if (held == 0) {
+      return nullptr;
+    }
+    suspended_ = std::exchange(held, 0);
+    return this;
+  }
+  void resume(void*) override { held = suspended_; }
+
+  void retain(void*) override {}
+  void release(void*) override {}
+  void* isolate(void* handle) override { return handle; }
+  bool equal(void* a, void* b) override { return a == b; }
+  bool less(void* a, void* b) override { return std::less<>()(a, b); }
+  bool truthy(void*) override { return true; }
+  void serialize(void*, std::string&) override {}
+  void* deserialize(std::string_view) override { return nullptr; }
+  void encode_key(void*, std::string&) override {}
+  std::string repr(void*) override { return {}; }
+  std::string str(void*) override { return {}; }
+  std::size_t size_hint(void*) override { return 0; }
+  Value to_native(void*, const LogicalType&) override { return {}; }
+  void* to_object(const Value&, const LogicalType&) override { return nullptr; }
+
+  int held = 0;
+
+ private:
+  int suspended_ = 0;
 };
 
 class SourceInputTest : public ::testing::Test {
@@ -150,6 +197,54 @@ TEST_F(SourceInputTest, ASplitWithoutRecordsHoldsBackUntilItIsIdle) {
   rows(1, {200});
   EXPECT_EQ(read(), "200");
   EXPECT_EQ(read_at(2'600), "watermark 199");
+}
+
+TEST_F(SourceInputTest, TimeInWhichNobodyAsksMakesNoSplitIdle) {
+  make(periodic(/*idle_timeout_ms=*/500));
+  add(2);
+  rows(0, {100});
+  rows(1, {90});
+  EXPECT_EQ(read(), "100 | 90");
+  EXPECT_EQ(read_at(1'200), "watermark 89");
+  // Then a minute of backpressure, in which both go on.
+  rows(0, {100'000});
+  rows(1, {95});
+  EXPECT_EQ(read_at(61'200), "100000 | 95");
+  EXPECT_EQ(read_at(61'400), "watermark 94") << "95 did not come late";
+}
+
+TEST_F(SourceInputTest, AQuietSplitHasItsTurnBehindBackpressureBeforeItIsIdle) {
+  make(periodic(/*idle_timeout_ms=*/500));
+  add(2);
+  rows(0, {100});
+  rows(1, {90});
+  EXPECT_EQ(read(), "100 | 90");
+  EXPECT_EQ(read_at(1'200), "watermark 89");
+  EXPECT_EQ(read_at(1'400), "") << "quiet for nearly the time-out";
+  rows(0, {100'000});
+  rows(1, {95});
+  TaskInput::Item item;
+  clock.set(61'400);
+  ASSERT_EQ(input->next(item), TaskInput::Status::kElement);
+  EXPECT_EQ(to_text(item.element), "100000");
+  clock.set(61'700);
+  ASSERT_EQ(input->next(item), TaskInput::Status::kElement);
+  EXPECT_EQ(to_text(item.element), "95") << "and no watermark beyond it";
+  EXPECT_EQ(read_at(61'900), "watermark 94");
+}
+
+TEST_F(SourceInputTest, ASplitWithoutRecordsBecomesIdleThoughEveryStepIsSlow) {
+  make(periodic(/*idle_timeout_ms=*/500));
+  add(2);
+  std::string out;
+  for (Timestamp now = 2'000; now <= 9'000; now += 1'000) {
+    rows(0, {now});
+    TaskInput::Item item;
+    clock.set(now);
+    ASSERT_EQ(input->next(item), TaskInput::Status::kElement);
+    out += to_text(item.element) + " | ";
+  }
+  EXPECT_THAT(out, testing::HasSubstr("watermark"));
 }
 
 TEST_F(SourceInputTest, AGeneratorThatSaysItIsIdleHoldsNobodyBack) {
@@ -347,6 +442,25 @@ TEST_F(SourceInputTest, SplitsThatComeLateAreRead) {
   rows(0, {300});
   EXPECT_EQ(read(), "300");
   EXPECT_EQ(read_at(1'400), "") << "the new split holds back, but nothing falls";
+}
+
+TEST_F(SourceInputTest, AReaderIsClosedWithoutTheHostsLockUnlessItUsesTheHost) {
+  LockHost host;
+  int held_at_close = -1;
+  reader->on_close = [&] { held_at_close = host.held; };
+  for (const bool uses_host : {false, true}) {
+    SourceInput::Options options;
+    options.reader = std::make_unique<FakeReader>(reader);
+    options.clock = &clock;
+    options.reader_uses_host = uses_host;
+    SourceInput plain(std::move(options));
+    const HostScope scope;
+    const HostScope nested;
+    plain.close();
+    EXPECT_EQ(held_at_close, uses_host ? 2 : 0);
+    EXPECT_EQ(host.held, 2);
+  }
+  EXPECT_EQ(host.held, 0);
 }
 
 }  // namespace
