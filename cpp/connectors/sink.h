@@ -36,6 +36,9 @@ class SinkWriter {
   /// settled.
   virtual void start_flush() = 0;
   virtual bool flushed() = 0;
+  /// False: a checkpoint does not wait for what is unsent (Flink's DeliveryGuarantee.NONE), only
+  /// the end of input does.
+  virtual bool flushes_at_checkpoints() const { return true; }
   /// Clock time of the next on_time() wanted (interval flush), or kMaxTimestamp.
   virtual Timestamp next_time() const { return kMaxTimestamp; }
   virtual void on_time() {}

@@ -66,7 +66,7 @@ bool SinkOperator::finish(Output& /*out*/) {
 }
 
 bool SinkOperator::prepare_snapshot(CheckpointId /*id*/, Output& /*out*/) {
-  return flush();
+  return !writer_->flushes_at_checkpoints() || flush();
 }
 
 void SinkOperator::snapshot(CheckpointId id, OperatorSnapshot& snapshot) {

@@ -65,6 +65,8 @@ class SourceReader {
   virtual void notify_checkpoint_complete(CheckpointId /*id*/) {}
   /// Called when positions() was taken for checkpoint `id`.
   virtual void on_checkpoint(CheckpointId /*id*/) {}
+  /// Releases resources; may wait for the reader's own threads. The host's lock is not held, unless
+  /// Source::uses_host().
   virtual void close() {}
 };
 

@@ -25,9 +25,8 @@ SplitAssigner::Shares SplitAssigner::first(const OperatorCheckpoint* stored,
     }
   }
   std::vector<SourceSplit> found = discover(restored, cancelled);
-  splits.insert(splits.end(),
-                std::make_move_iterator(found.begin()),
-                std::make_move_iterator(found.end()));
+  splits.insert(
+      splits.end(), std::make_move_iterator(found.begin()), std::make_move_iterator(found.end()));
   return share(std::move(splits));
 }
 

@@ -8,8 +8,8 @@
 namespace flott::kafka {
 
 /// Writes kafka_record_type() rows to Kafka: Flink's KafkaSink with NONE and AT_LEAST_ONCE. At a
-/// checkpoint (AT_LEAST_ONCE) and at the end of input every record is acknowledged before the flush
-/// is settled.
+/// checkpoint (AT_LEAST_ONCE only) and at the end of input (both) every record is acknowledged
+/// before the flush is settled.
 class KafkaSink final : public Sink {
  public:
   explicit KafkaSink(const Options& options);

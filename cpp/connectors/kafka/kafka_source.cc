@@ -159,8 +159,8 @@ OffsetLookup::Offsets KafkaSource::stop_offsets(const std::vector<TopicPartition
   } else if (options_->stop == StopMode::kOffsets) {
     offsets = options_->stop_offsets;
   }
-  offsets.merge(lookup().offsets_at(
-      without_offset(partitions, offsets), RD_KAFKA_OFFSET_END, cancelled));
+  offsets.merge(
+      lookup().offsets_at(without_offset(partitions, offsets), RD_KAFKA_OFFSET_END, cancelled));
   return offsets;
 }
 

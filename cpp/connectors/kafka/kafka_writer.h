@@ -33,6 +33,7 @@ class KafkaWriter final : public SinkWriter, private ClientEvents {
   bool busy() const override;
   void start_flush() override;
   bool flushed() override;
+  bool flushes_at_checkpoints() const override { return options_->flush_on_checkpoint; }
   void close() override;
 
  private:

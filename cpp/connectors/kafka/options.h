@@ -59,8 +59,8 @@ struct SourceOptions {
 
 struct SinkOptions {
   std::string bootstrap_servers;
-  std::string topic;  ///< for records without topic; may be empty
-  bool flush_on_checkpoint = true;
+  std::string topic;                ///< for records without topic; may be empty
+  bool flush_on_checkpoint = true;  ///< false: what is unsent at a failure is lost (NONE)
   std::int64_t startup_timeout_ms = 10'000;
   std::int64_t buffer_records = 200'000;
   ClientSettings client;

@@ -132,14 +132,14 @@ TEST_F(KafkaTest, AnswersOfASlowBrokerAreWaitedForAndNotInvented) {
   }
   // More than any first request may take.
   cluster.set_delay(1, 700);
-  const auto kafka = ConnectorRegistry::instance().make_source(
-      "kafka",
-      test::options_of({{"bootstrap.servers", servers},
-                        {"topics", "t"},
-                        {"scan.startup", "latest"},
-                        {"scan.bounded", "latest"},
-                        {"startup.timeout.ms", "30000"}}),
-      LogicalType::of(TypeKind::kString));
+  const auto kafka =
+      ConnectorRegistry::instance().make_source("kafka",
+                                                test::options_of({{"bootstrap.servers", servers},
+                                                                  {"topics", "t"},
+                                                                  {"scan.startup", "latest"},
+                                                                  {"scan.bounded", "latest"},
+                                                                  {"startup.timeout.ms", "30000"}}),
+                                                LogicalType::of(TypeKind::kString));
   const std::vector<SourceSplit> splits = test::splits_of(*kafka);
   ASSERT_EQ(splits.size(), 2U);
   EXPECT_EQ(SplitPosition::decode(splits[0]).stop, 0);
@@ -326,6 +326,14 @@ TEST_F(KafkaTest, SinkKeepsNullsKeysAndEmptyValuesApart) {
   ASSERT_TRUE(driver.read_all());
   EXPECT_EQ(driver.strings(), (Strings{"v", ""}));
   EXPECT_EQ(driver.batches[0].batch->timestamp_at(0), 7000);
+}
+
+TEST_F(KafkaTest, OnlyAtLeastOnceFlushesAtCheckpoints) {
+  for (const auto& [guarantee, flushes] : {std::pair{"none", false}, {"at-least-once", true}}) {
+    KafkaSink sink(options({{"delivery.guarantee", guarantee}}));
+    WriterDriver driver(sink);
+    EXPECT_EQ(driver.writer().flushes_at_checkpoints(), flushes) << guarantee;
+  }
 }
 
 TEST_F(KafkaTest, ARecordWithoutTopicAndTooLargeOnesAreExplained) {

@@ -14,6 +14,7 @@ class ManualSink final : public Sink {
     std::vector<std::string> calls;
     bool settled = true;
     bool busy = false;
+    bool flushes_at_checkpoints = true;
     Timestamp next = kMaxTimestamp;
   };
   class Writer final : public SinkWriter {
@@ -26,6 +27,7 @@ class ManualSink final : public Sink {
     bool busy() const override { return shared_.busy; }
     void start_flush() override { shared_.calls.emplace_back("start_flush"); }
     bool flushed() override { return shared_.settled; }
+    bool flushes_at_checkpoints() const override { return shared_.flushes_at_checkpoints; }
     Timestamp next_time() const override { return shared_.next; }
     void on_time() override {
       shared_.calls.emplace_back("on_time");
@@ -91,6 +93,23 @@ TEST(SinkOperator, FlushesAgainWhatCameDuringAFlush) {
   shared.settled = true;
   EXPECT_TRUE(harness.op().prepare_snapshot(1, out));
   EXPECT_EQ(shared.calls, (Calls{"open", "write 1", "start_flush", "write 1", "start_flush"}));
+}
+
+TEST(SinkOperator, WithoutAGuaranteeOnlyTheEndOfInputWaitsForTheWriter) {
+  ManualSink::Shared shared;
+  shared.flushes_at_checkpoints = false;
+  shared.settled = false;
+  ManualClock clock(0);
+  harness::OperatorHarness harness(
+      std::make_unique<SinkOperator>(std::make_shared<ManualSink>(shared)), {}, clock);
+  harness.process(Value::integer(1));
+  NoOutput out;
+  EXPECT_TRUE(harness.op().prepare_snapshot(1, out));
+  EXPECT_EQ(shared.calls, (Calls{"open", "write 1"}));
+  EXPECT_FALSE(harness.op().finish(out));
+  shared.settled = true;
+  EXPECT_TRUE(harness.op().finish(out));
+  EXPECT_EQ(shared.calls, (Calls{"open", "write 1", "start_flush"}));
 }
 
 TEST(SinkOperator, CallsTheWriterWhenItsTimeHasCome) {

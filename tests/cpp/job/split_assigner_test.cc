@@ -12,7 +12,7 @@ namespace {
 class ScriptedSource final : public Source {
  public:
   std::vector<std::string> ids;
-  bool hangs = false;            ///< discover_splits() returns only when it is told to give up
+  bool hangs = false;  ///< discover_splits() returns only when it is told to give up
   bool resolve_fails = false;
   std::vector<std::string> resolved;  ///< "id@position" of what resolve_positions() was given
 
