@@ -285,6 +285,9 @@ class HeapTimerService final : public TimerService {
     }
     return fire(TimeDomain::kProcessingTime, current_processing_time(), deadline_ns, on_timer);
   }
+  bool fire_all_processing_timers(std::int64_t deadline_ns, const OnTimer& on_timer) override {
+    return fire(TimeDomain::kProcessingTime, kMaxTimestamp, deadline_ns, on_timer);
+  }
   Timestamp next_processing_time() const override {
     const TimerQueue& queue = queues_[1];
     return queue.empty() ? kMaxTimestamp : queue.first_time();

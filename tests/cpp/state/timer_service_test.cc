@@ -169,6 +169,30 @@ TEST(TimerService, ProcessingTimersFollowTheClock) {
   EXPECT_EQ(t.service->size(kEvent), 1u);
 }
 
+TEST(TimerService, AllProcessingTimersFireWithoutWaitingForTheClock) {
+  Timers t;
+  t.clock.set(60);
+  t.add(1, 100, {}, kProcessing);
+  t.add(2, 50, {}, kProcessing);
+  t.add(3, kMaxTimestamp, {}, kProcessing);
+  t.add(1, 200);
+  int calls = 0;
+  const auto note = t.note();
+  const auto again = [&](TimeDomain domain, Timestamp time, const Window& window) {
+    note(domain, time, window);
+    if (time == 100) {
+      t.service->register_timer(domain, window, 1'000);
+    }
+  };
+  do {
+    ++calls;
+  } while (!t.service->fire_all_processing_timers(0, again));
+  EXPECT_EQ(t.take(), (Fired{"2@50", "1@100", "1@1000", fmt::format("3@{}", kMaxTimestamp)}));
+  EXPECT_EQ(calls, 4) << "one timer a call behind the deadline";
+  EXPECT_EQ(t.service->size(kProcessing), 0u);
+  EXPECT_EQ(t.service->size(kEvent), 1u);
+}
+
 TEST(TimerService, NeedsACurrentKey) {
   Timers t;
   EXPECT_THROW(t.service->register_timer(kEvent, {}, 1), Error);
