@@ -112,9 +112,8 @@ TaskInput::Status SourceInput::next(Item& out) {
     }
     if (catch_up_polls_ > 0) {
       catch_up_polls_ = result == PollResult::kMore ? catch_up_polls_ - 1 : 0;
-      if (catch_up_polls_ == 0 && next_periodic_ != kMaxTimestamp) {
-        // Now, not with the next watermark: when every step is slow, that comes behind a pause too.
-        mark_idle_splits();
+      // Now, not with the next watermark: when every step is slow, that comes behind a pause too.
+      if (catch_up_polls_ == 0 && next_periodic_ != kMaxTimestamp && mark_idle_splits()) {
         update_combined();
       }
     }
@@ -223,16 +222,18 @@ void SourceInput::on_periodic(Timestamp now) {
   next_periodic_ = now + interval_ms_;
 }
 
-void SourceInput::mark_idle_splits() {
-  if (strategy_.idle_timeout_ms <= 0) {
-    return;
-  }
-  for (SplitState& split : splits_) {
-    if (split.generator && !split.finished &&
-        asked_ms_ - split.last_record_at >= strategy_.idle_timeout_ms) {
-      split.idle = true;
+bool SourceInput::mark_idle_splits() {
+  bool any = false;
+  if (strategy_.idle_timeout_ms > 0) {
+    for (SplitState& split : splits_) {
+      if (split.generator && !split.finished && !split.idle &&
+          asked_ms_ - split.last_record_at >= strategy_.idle_timeout_ms) {
+        split.idle = true;
+        any = true;
+      }
     }
   }
+  return any;
 }
 
 void SourceInput::update_combined() {

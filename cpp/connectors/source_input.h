@@ -74,7 +74,8 @@ class SourceInput final : public TaskInput {
   /// Keeps asked_ms_, before each round of polls.
   void note_asked(Timestamp now);
   void on_periodic(Timestamp now);
-  void mark_idle_splits();
+  /// True when there is one more.
+  bool mark_idle_splits();
   void update_combined();
   void finish_splits();
 

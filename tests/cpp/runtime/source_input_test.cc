@@ -444,6 +444,17 @@ TEST_F(SourceInputTest, SplitsThatComeLateAreRead) {
   EXPECT_EQ(read_at(1'400), "") << "the new split holds back, but nothing falls";
 }
 
+TEST_F(SourceInputTest, AfterBackpressureTheEndIsNotSaidToBeIdle) {
+  make(periodic(/*idle_timeout_ms=*/500));
+  add(1);
+  input->no_more_splits();
+  rows(0, {100});
+  EXPECT_EQ(read(), "100");
+  reader->afterwards = PollResult::kFinished;
+  reader->finished[0] = true;
+  EXPECT_EQ(read_at(61'000), "watermark 99 | watermark max | end");
+}
+
 TEST_F(SourceInputTest, AReaderIsClosedWithoutTheHostsLockUnlessItUsesTheHost) {
   LockHost host;
   int held_at_close = -1;
