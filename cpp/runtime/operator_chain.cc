@@ -280,7 +280,29 @@ struct OperatorChain::Link {
   bool process_watermark(Timestamp watermark, std::int64_t deadline_ns) {
     flush_buffer();
     current_watermark.set(watermark);
-    return op->process_watermark(watermark, deadline_ns, output);
+    while (op->process_watermark(watermark, deadline_ns, output)) {
+      // Before the last watermark goes on, so that what they emit is not late. They may have set
+      // event timers, which are due at once.
+      if (watermark != kMaxWatermark || !has_last_timers()) {
+        return true;
+      }
+      if (!fire_last_timers(deadline_ns)) {
+        return false;
+      }
+    }
+    return false;
+  }
+  /// Processing timers that are pending at the end of input fire in BATCH, as in Flink.
+  bool has_last_timers() const {
+    const TimerService* timers = context.timer_service();
+    return chain.environment_.batch_mode && timers != nullptr &&
+           timers->size(TimeDomain::kProcessingTime) > 0;
+  }
+  bool fire_last_timers(std::int64_t deadline_ns) {
+    return context.timer_service()->fire_all_processing_timers(
+        deadline_ns, [this](TimeDomain domain, Timestamp time, const Window& window) {
+          op->on_timer(domain, time, window, output);
+        });
   }
   /// In the middle of a pass, where nothing else may run before it has gone through.
   void process_watermark_now(Timestamp watermark) {
@@ -601,12 +623,19 @@ bool OperatorChain::finish() {
         link.input_ended = true;
         link.op->end_input(0, link.output);
       }
+      // Set since the last watermark, if there was one.
+      while (link.has_last_timers()) {
+        link.fire_last_timers(monotonic_ns() + kSliceNs);
+        if (link.context.is_cancelled()) {
+          throw CancelledException{};
+        }
+      }
       return link.op->finish(link.output);
     });
     if (!done) {
       return false;
     }
-    // What waits for the clock is dropped at the end of input, as in Flink; it must not be in the
+    // STREAMING drops what waits for the clock at the end of input, as Flink; it must not be in the
     // final snapshot.
     if (TimerService* timers = link.context.timer_service()) {
       timers->drop_processing_timers();

@@ -38,8 +38,8 @@ class TimerService {
                                  const OnTimer& on_timer) = 0;
   /// Fires processing timers due at the clock's now, likewise.
   virtual bool fire_processing_timers(std::int64_t deadline_ns, const OnTimer& on_timer) = 0;
-  /// Fires all processing timers, due or not, likewise (BATCH end of input). Those that a timer sets
-  /// while it fires belong to them, as in Flink: timers that go on for ever never end.
+  /// Fires all processing timers, due or not, likewise (BATCH end of input). Those that a timer
+  /// sets while it fires belong to them, as in Flink: timers that go on for ever never end.
   virtual bool fire_all_processing_timers(std::int64_t deadline_ns, const OnTimer& on_timer) = 0;
   /// Earliest processing timer, or kMaxTimestamp.
   virtual Timestamp next_processing_time() const = 0;

@@ -603,6 +603,88 @@ TEST_F(ChainTest, FinishEndsInputsInOrderAndFlushes) {
   EXPECT_EQ(out(0), "9");
 }
 
+/// A keyed operator whose record sets processing timers far ahead, and whose first timer sets more.
+class LastTimersTest : public ChainTest {
+ protected:
+  void start(bool batch_mode) {
+    environment.batch_mode = batch_mode;
+    OperatorChain::LinkSpec keyed =
+        link({.name = "a",
+              .on_record =
+                  [this](Record&&, int, Output&) {
+                    set(TimeDomain::kProcessingTime, 50'000);
+                    set(TimeDomain::kProcessingTime, 60'000);
+                  },
+              .on_open = [this](OperatorContext& c) { context = &c; },
+              .on_timer =
+                  [this](Timestamp time, Output& out) {
+                    if (time == 50'000) {
+                      set(TimeDomain::kProcessingTime, 70'000);
+                      set(TimeDomain::kEventTime, 5);
+                    }
+                    out.emit(Record{Value::integer(time), time, RowKind::kInsert, nullptr});
+                  }},
+             -1);
+    keyed.keyed = true;
+    make(list(std::move(keyed), link({.name = "b"}, 0)));
+    record();
+    EXPECT_EQ(take_log(), "a:1");
+  }
+  void record() {
+    auto keys = std::make_shared<KeyColumn>();
+    const Value value = Value::integer(1);
+    std::string bytes;
+    encode_key(value, bytes);
+    keys->append(bytes, value);
+    chain->process(ints({1})->with_keys(std::move(keys)), 0, 0, kNoDeadline);
+  }
+  void set(TimeDomain domain, Timestamp time) {
+    context->timers().register_timer(domain, {}, time);
+  }
+  OperatorContext* context = nullptr;
+};
+
+TEST_F(LastTimersTest, FireInBatchBeforeTheLastWatermarkGoesOn) {
+  start(/*batch_mode=*/true);
+  EXPECT_TRUE(chain->process_watermark(40'000, kNoDeadline));
+  EXPECT_EQ(take_log(), "a:watermark 40000 | b:watermark 40000") << "it is not their time";
+  EXPECT_TRUE(chain->process_watermark(kMaxWatermark, kNoDeadline));
+  EXPECT_EQ(take_log(),
+            "a:watermark max | a:timer 50000 | b:50000 | a:timer 60000 | b:60000 | a:timer 70000 | "
+            "b:70000 | a:timer 5 | b:5 | a:watermark max | b:watermark max");
+  EXPECT_EQ(chain->next_time(), kMaxTimestamp);
+}
+
+TEST_F(LastTimersTest, FireInBoundedSteps) {
+  start(/*batch_mode=*/true);
+  int steps = 1;
+  while (!chain->process_watermark(kMaxWatermark, 0)) {
+    ++steps;
+  }
+  EXPECT_GE(steps, 3);
+  const std::string lines = take_log();
+  EXPECT_EQ(lines.find("b:watermark max"), lines.rfind("b:watermark max"));
+  EXPECT_LT(lines.find("b:5"), lines.find("b:watermark max"));
+}
+
+TEST_F(LastTimersTest, FireAtTheEndWhenNoWatermarkComes) {
+  start(/*batch_mode=*/true);
+  EXPECT_TRUE(chain->finish());
+  EXPECT_EQ(take_log(),
+            "a:end_input 0 | a:timer 50000 | b:50000 | a:timer 60000 | b:60000 | a:timer 70000 | "
+            "b:70000 | a:finish | b:end_input 0 | b:finish");
+}
+
+TEST_F(LastTimersTest, AreDroppedInStreaming) {
+  start(/*batch_mode=*/false);
+  EXPECT_TRUE(chain->process_watermark(kMaxWatermark, kNoDeadline));
+  EXPECT_TRUE(chain->finish());
+  EXPECT_EQ(take_log(),
+            "a:watermark max | b:watermark max | a:end_input 0 | a:finish | b:end_input 0 | "
+            "b:finish");
+  EXPECT_EQ(chain->next_time(), kMaxTimestamp);
+}
+
 TEST_F(ChainTest, TwoInputsEndOneByOne) {
   make(list(link({.name = "a"}, -1)));
   chain->end_input(1);
