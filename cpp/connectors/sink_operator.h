@@ -11,8 +11,8 @@ namespace flott {
 ///
 /// Batches go to the writer as they come; while the writer is busy() the task takes no input. A
 /// checkpoint and the end of input first flush: start_flush() once (again when more was written
-/// since), then flushed() after each wake-up until it holds. The writer's own threads wake the task through async_wakeup(); interval
-/// flushes go through schedule_wakeup().
+/// since), then flushed() after each wake-up until it holds. The writer's own threads wake the task
+/// through async_wakeup(); interval flushes go through schedule_wakeup().
 class SinkOperator final : public Operator {
  public:
   /// `sink` is shared by all subtasks and immutable.
