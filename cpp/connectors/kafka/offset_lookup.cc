@@ -39,6 +39,8 @@ template <typename Attempt>
 bool OffsetLookup::retry(std::string_view what,
                          const Cancelled& cancelled,
                          const Attempt& attempt) {
+  // What went wrong since the discovery before is not what goes wrong now.
+  errors_ = StartErrors();
   const std::int64_t deadline = monotonic_ns() + options_.startup_timeout_ms * 1'000'000;
   while (!cancelled || !cancelled()) {
     const std::int64_t left_ms = (deadline - monotonic_ns()) / 1'000'000;

@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "base/log.h"
 #include "connectors/kafka/kafka_sink.h"
 #include "connectors/kafka/kafka_source.h"
@@ -5,6 +6,7 @@
 #include "connectors/kafka/split_position.h"
 #include "connectors/kafka_record.h"
 #include "connectors/registry.h"
+#include "job/split_assigner.h"
 #include "tests/cpp/connectors/reading.h"
 
 #include <gtest/gtest.h>
@@ -145,6 +147,40 @@ TEST_F(KafkaTest, AnswersOfASlowBrokerAreWaitedForAndNotInvented) {
   EXPECT_EQ(SplitPosition::decode(splits[0]).stop, 0);
   EXPECT_EQ(SplitPosition::decode(splits[1]).next, 5);
   EXPECT_EQ(SplitPosition::decode(splits[1]).stop, 5);
+}
+
+TEST_F(KafkaTest, AnOutageDuringALaterDiscoveryIsShortAndLeavesNothingOut) {
+  MockCluster cluster(1);
+  cluster.create_topic("t1", 1);
+  const auto kafka = ConnectorRegistry::instance().make_source(
+      "kafka",
+      test::options_of({{"bootstrap.servers", cluster.bootstrap_servers()},
+                        {"topic-pattern", "t.*"},
+                        {"scan.startup", "latest"},
+                        {"partition.discovery.interval.ms", "100"},
+                        {"startup.timeout.ms", "60000"}}),
+      LogicalType::of(TypeKind::kString));
+  SplitAssigner assigner(*kafka, 1, /*patience_ms=*/300);
+  const auto never = [] { return false; };
+  EXPECT_EQ(assigner.first(nullptr, never).at(0).size(), 1U);
+  cluster.set_broker_up(1, false);
+  cluster.create_topic("t2", 1);
+  const std::int64_t begin = monotonic_ns();
+  EXPECT_NE(error_of([&] { assigner.later(never); }).find("300 ms"), std::string::npos);
+  EXPECT_LT(monotonic_ns() - begin, 10'000'000'000);
+  cluster.set_broker_up(1, true);
+  SplitAssigner::Shares shares;
+  for (int attempt = 0; attempt < 50 && shares.empty(); ++attempt) {
+    try {
+      shares = assigner.later(never);
+    } catch (const Error&) {
+      // Not connected yet: the next interval.
+    }
+  }
+  ASSERT_EQ(shares.size(), 1U);
+  ASSERT_EQ(shares[0].size(), 1U);
+  EXPECT_EQ(shares[0][0].id, "t2-0");
+  EXPECT_EQ(SplitPosition::decode(shares[0][0]).next, RD_KAFKA_OFFSET_BEGINNING);
 }
 
 TEST_F(KafkaTest, GivenOffsetsBoundBothEnds) {
