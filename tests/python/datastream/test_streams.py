@@ -21,6 +21,7 @@ from pyflink.datastream.window import (
     EventTimeSessionWindows,
     GlobalWindows,
     TumblingEventTimeWindows,
+    TumblingProcessingTimeWindows,
 )
 
 PAIR = Types.TUPLE([Types.STRING(), Types.INT()])
@@ -137,6 +138,51 @@ def test_keyed_state_and_timers(env):
         ("a", 1, [1], 1), ("a", 2, [1, 2], 2), ("a", "timer", 101), ("a", "timer", 102),
     ]  # fmt: skip
     assert [r for r in out if r[0] == "b"] == [("b", 1, [3], 3), ("b", "timer", 103)]
+
+
+HOUR = 3_600_000
+
+
+class InAnHour(KeyedProcessFunction):
+    """A processing timer in an hour, which sets one for an hour later and an event timer."""
+
+    def open(self, runtime_context):
+        self.fired = runtime_context.get_state(ValueStateDescriptor("fired", Types.LONG()))
+
+    def process_element(self, value, ctx):
+        timers = ctx.timer_service()
+        timers.register_processing_time_timer(timers.current_processing_time() + HOUR)
+
+    def on_timer(self, timestamp, ctx):
+        fired = (self.fired.value() or 0) + 1
+        self.fired.update(fired)
+        yield ctx.get_current_key(), fired, ctx.time_domain().name
+        if fired == 1:
+            ctx.timer_service().register_processing_time_timer(timestamp + HOUR)
+            ctx.timer_service().register_event_time_timer(5)
+
+
+@pytest.mark.parametrize("mode", [RuntimeExecutionMode.BATCH, RuntimeExecutionMode.STREAMING])
+def test_pending_processing_timers_fire_at_the_end_in_batch_only(env, mode):
+    env.set_runtime_mode(mode)
+    stream = env.from_collection([("a", 1), ("b", 2)], PAIR).key_by(lambda x: x[0])
+    out = collect(stream.process(InAnHour()))
+    if mode == RuntimeExecutionMode.STREAMING:
+        assert out == []
+        return
+    for key in ("a", "b"):
+        fired = [r for r in out if r[0] == key]
+        assert [r[1] for r in fired] == [1, 2, 3]
+        assert fired[0][2] == "PROCESSING_TIME"
+        assert sorted(r[2] for r in fired[1:]) == ["EVENT_TIME", "PROCESSING_TIME"]
+
+
+def test_batch_mode_closes_processing_time_windows_at_the_end(env):
+    env.set_runtime_mode(RuntimeExecutionMode.BATCH)
+    stream = env.from_collection([("a", 1), ("b", 5), ("a", 3)], PAIR)
+    windowed = stream.key_by(lambda x: x[0]).window(TumblingProcessingTimeWindows.of(Time.days(1)))
+    out = collect(windowed.reduce(lambda x, y: (x[0], x[1] + y[1])))
+    assert sorted(out) == [("a", 4), ("b", 5)]
 
 
 def test_tumbling_windows_reduce_aggregate_and_process(env):
