@@ -1,3 +1,4 @@
+#include "bindings/containers.h"
 #include "bindings/convert.h"
 
 #include "bindings/python_ref.h"
@@ -426,14 +427,11 @@ Value to_native(PyObject* object, const LogicalType& type) {
         does_not_fit(object, type);
       }
       std::vector<std::pair<Value, Value>> entries;
-      Py_ssize_t position = 0;
-      PyObject* key = nullptr;
-      PyObject* value = nullptr;
-      while (PyDict_Next(object, &position, &key, &value) != 0) {
+      for_each_entry(object, "conversion", [&](PyObject* key, PyObject* value) {
         entries.emplace_back(to_native(key, *type.children()[0]),
                              type.kind() == TypeKind::kMap ? to_native(value, *type.children()[1])
                                                            : Value::integer(int_bits(value, type)));
-      }
+      });
       return Value::map(std::move(entries));
     }
     case TypeKind::kRow:
@@ -545,14 +543,11 @@ PyObject* coerce_python(PyObject* object, const LogicalType& type) {
         does_not_fit(object, type);
       }
       Ref out = checked(PyDict_New());
-      Py_ssize_t position = 0;
-      PyObject* key = nullptr;
-      PyObject* value = nullptr;
-      while (PyDict_Next(object, &position, &key, &value) != 0) {
-        const Ref k = Ref::steal(coerce_python(Py_NewRef(key), *type.children()[0]));
-        const Ref v = Ref::steal(coerce_python(Py_NewRef(value), *type.children()[1]));
+      for_each_entry(object, "conversion", [&](PyObject* key, PyObject* value) {
+        const Ref k = checked(coerce_python(Py_NewRef(key), *type.children()[0]));
+        const Ref v = checked(coerce_python(Py_NewRef(value), *type.children()[1]));
         checked(PyDict_SetItem(out.get(), k.get(), v.get()));
-      }
+      });
       return out.release();
     }
     default:

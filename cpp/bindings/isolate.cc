@@ -1,3 +1,4 @@
+#include "bindings/containers.h"
 #include "bindings/convert.h"
 #include "bindings/python_ref.h"
 #include "bindings/row.h"
@@ -184,23 +185,19 @@ Ref copy_tuple(PyObject* object, int depth) {
 
 Ref copy_dict(PyObject* object, int depth) {
   Ref out = checked(PyDict_New());
-  Py_ssize_t position = 0;
-  PyObject* key = nullptr;
-  PyObject* value = nullptr;
-  while (PyDict_Next(object, &position, &key, &value) != 0) {
+  for_each_entry(object, "copy", [&](PyObject* key, PyObject* value) {
     const Ref key_copy = copy_value(key, depth);
     const Ref value_copy = copy_value(value, depth);
     checked(PyDict_SetItem(out.get(), key_copy.get(), value_copy.get()));
-  }
+  });
   return out;
 }
 
 Ref copy_list(PyObject* object, int depth) {
-  const Py_ssize_t n = PyList_GET_SIZE(object);
-  Ref out = checked(PyList_New(n));
-  for (Py_ssize_t i = 0; i < n; ++i) {
-    PyList_SET_ITEM(out.get(), i, copy_value(PyList_GET_ITEM(object, i), depth).release());
-  }
+  Ref out = checked(PyList_New(PyList_GET_SIZE(object)));
+  for_each_item(object, "copy", [&](Py_ssize_t i, PyObject* item) {
+    PyList_SET_ITEM(out.get(), i, copy_value(item, depth).release());
+  });
   return out;
 }
 
@@ -209,11 +206,9 @@ Ref copy_row(PyObject* object, int depth) {
   const Py_ssize_t n = Py_SIZE(object);
   Ref out = checked(reinterpret_cast<PyObject*>(new_row(n, row->fields, row->kind)));
   for (Py_ssize_t i = 0; i < n; ++i) {
-    PyObject* value = row_field(row, i);
-    if (value == nullptr) {
-      throw_python_error();
-    }
-    reinterpret_cast<RowObject*>(out.get())->values[i] = copy_value(value, depth).release();
+    // Owned: copying may run code that sets the field.
+    const Ref value = checked(Py_XNewRef(row_field(row, i)));
+    reinterpret_cast<RowObject*>(out.get())->values[i] = copy_value(value.get(), depth).release();
   }
   return out;
 }

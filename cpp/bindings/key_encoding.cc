@@ -1,4 +1,5 @@
 #include "base/bytes.h"
+#include "bindings/containers.h"
 #include "bindings/convert.h"
 #include "bindings/python_ref.h"
 #include "bindings/row.h"
@@ -100,12 +101,10 @@ bool encode_frozen_dataclass(PyObject* object, std::string& out) {
   const Ref fields = attribute(object, "__dataclass_fields__");
   tagged_string('C', qualified_name(Py_TYPE(object)), out);
   BytesWriter(out).varint(static_cast<std::uint64_t>(PyDict_Size(fields.get())));
-  Py_ssize_t position = 0;
-  PyObject* name = nullptr;
-  while (PyDict_Next(fields.get(), &position, &name, nullptr) != 0) {
+  for_each_entry(fields.get(), "use as a key", [&](PyObject* name, PyObject* /*field*/) {
     const Ref value = checked(PyObject_GetAttr(object, name));
     encode_key(value.get(), out);
-  }
+  });
   return true;
 }
 

@@ -1,6 +1,7 @@
 #include "bindings/python_ref.h"
 
 #include "base/error.h"
+#include "bindings/containers.h"
 
 namespace flott::bindings {
 
@@ -81,6 +82,11 @@ std::string short_repr(PyObject* object) {
     out += "...";
   }
   return out;
+}
+
+void throw_size_changed(const char* kind, const char* action) {
+  PyErr_Format(PyExc_RuntimeError, "%s changed size during %s", kind, action);
+  throw_python_error();
 }
 
 std::string type_name_of(PyObject* object) {

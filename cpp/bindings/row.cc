@@ -1,5 +1,6 @@
 #include "bindings/row.h"
 
+#include "bindings/containers.h"
 #include "bindings/convert.h"
 #include "bindings/python_ref.h"
 
@@ -452,20 +453,17 @@ PyObject* convert_recursively(PyObject* object) {
   }
   if (PyList_Check(object) != 0) {
     Ref out = checked(PyList_New(PyList_GET_SIZE(object)));
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(object); ++i) {
-      PyList_SET_ITEM(out.get(), i, convert_recursively(PyList_GET_ITEM(object, i)));
-    }
+    for_each_item(object, "conversion", [&](Py_ssize_t i, PyObject* element) {
+      PyList_SET_ITEM(out.get(), i, convert_recursively(element));
+    });
     return out.release();
   }
   if (PyDict_Check(object) != 0) {
     Ref out = checked(PyDict_New());
-    Py_ssize_t position = 0;
-    PyObject* key = nullptr;
-    PyObject* value = nullptr;
-    while (PyDict_Next(object, &position, &key, &value) != 0) {
-      const Ref converted = Ref::steal(convert_recursively(value));
+    for_each_entry(object, "conversion", [&](PyObject* key, PyObject* value) {
+      const Ref converted = checked(convert_recursively(value));
       checked(PyDict_SetItem(out.get(), key, converted.get()));
-    }
+    });
     return out.release();
   }
   return Py_NewRef(object);
@@ -605,16 +603,26 @@ PyMethodDef g_methods[] = {  // NOLINT
     {"as_dict",
      with_keywords(&as_dict),
      METH_VARARGS | METH_KEYWORDS,
-     "as_dict(recursive=False)\n--\n\nThe fields of a named row as a dict; with `recursive` nested "
-     "rows too.\n"
+     "as_dict($self, recursive=False)\n--\n\nThe fields of a named row as a dict; with `recursive` "
+     "nested rows too.\n"
      "Raises TypeError for a positional row."},
-    {"get_row_kind", &get_row_kind, METH_NOARGS, "The row's RowKind; INSERT unless set."},
-    {"set_row_kind", &set_row_kind, METH_O, "Sets the row's RowKind."},
-    {"set_field_names", &set_field_names, METH_O, "Names the fields of the row."},
+    {"get_row_kind",
+     &get_row_kind,
+     METH_NOARGS,
+     "get_row_kind($self)\n--\n\nThe row's RowKind; INSERT unless set."},
+    {"set_row_kind",
+     &set_row_kind,
+     METH_O,
+     "set_row_kind($self, row_kind)\n--\n\nSets the row's RowKind."},
+    {"set_field_names",
+     &set_field_names,
+     METH_O,
+     "set_field_names($self, field_names)\n--\n\nNames the fields of the row."},
     {"get_fields_by_names",
      &get_fields_by_names,
      METH_O,
-     "The values of the named fields as a list; all values of a positional row."},
+     "get_fields_by_names($self, names)\n--\n\nThe values of the named fields as a list; all "
+     "values of a positional row."},
     {"of_kind",
      with_keywords(&of_kind),
      METH_VARARGS | METH_KEYWORDS | METH_STATIC,

@@ -19,7 +19,8 @@ std::string uncopyable_attribute(PyObject* object, PyObject* deepcopy) {
     PyObject* name = nullptr;
     PyObject* value = nullptr;
     Py_ssize_t position = 0;
-    while (PyDict_Next(attributes.get(), &position, &name, &value) != 0) {
+    const Ref snapshot = checked(PyDict_Copy(attributes.get()));
+    while (PyDict_Next(snapshot.get(), &position, &name, &value) != 0) {
       const Ref copy = Ref::steal(PyObject_CallOneArg(deepcopy, value));
       if (!copy) {
         PyErr_Clear();

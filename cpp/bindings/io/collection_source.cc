@@ -1,6 +1,7 @@
 #include "bindings/io/collection_source.h"
 
 #include "base/error.h"
+#include "bindings/containers.h"
 #include "bindings/convert.h"
 #include "connectors/collection/collection_source.h"
 
@@ -87,14 +88,12 @@ class ObjectCollectionSource final : public Source {
 std::shared_ptr<Source> make_native_source(PyObject* items, const LogicalTypePtr& type) {
   std::vector<BatchPtr> batches;
   BatchBuilder builder(type);
-  const Py_ssize_t count = PySequence_Fast_GET_SIZE(items);
-  for (Py_ssize_t i = 0; i < count; ++i) {
-    PyObject* item = PySequence_Fast_GET_ITEM(items, i);
+  for_each_item(items, "conversion", [&](Py_ssize_t /*index*/, PyObject* item) {
     builder.append(item == Py_None ? Value::null() : to_native(item, *type));
     if (builder.num_rows() == kBatchRows) {
       batches.push_back(builder.finish());
     }
-  }
+  });
   if (BatchPtr last = builder.finish(); last != nullptr) {
     batches.push_back(std::move(last));
   }
@@ -109,15 +108,14 @@ std::shared_ptr<Source> make_collection_source(PyObject* values, const LogicalTy
     return make_native_source(items.get(), type);
   }
   auto objects = std::make_shared<Objects>();
-  const Py_ssize_t count = PySequence_Fast_GET_SIZE(items.get());
-  objects->values.reserve(static_cast<std::size_t>(count));
-  for (Py_ssize_t i = 0; i < count; ++i) {
-    Ref own = checked(isolate(PySequence_Fast_GET_ITEM(items.get(), i)));
+  objects->values.reserve(static_cast<std::size_t>(PySequence_Fast_GET_SIZE(items.get())));
+  for_each_item(items.get(), "copy", [&](Py_ssize_t /*index*/, PyObject* item) {
+    Ref own = checked(isolate(item));
     if (type != nullptr && type->kind() != TypeKind::kObject) {
       own = checked(coerce_python(own.release(), *type));
     }
     objects->values.push_back(from_python_steal(own.release()));
-  }
+  });
   return std::make_shared<ObjectCollectionSource>(std::move(objects));
 }
 
