@@ -1,6 +1,7 @@
 #include "bindings/state_objects.h"
 
 #include "base/error.h"
+#include "bindings/containers.h"
 #include "bindings/convert.h"
 #include "bindings/errors.h"
 #include "bindings/native_types.h"
@@ -72,11 +73,10 @@ PyObject* outgoing(Value&& value, const LogicalTypePtr& type) {
 std::vector<Value> incoming_all(PyObject* values, const LogicalTypePtr& type, const char* what) {
   const Ref items = checked(PySequence_Fast(values, what));
   std::vector<Value> out;
-  const Py_ssize_t count = PySequence_Fast_GET_SIZE(items.get());
-  out.reserve(static_cast<std::size_t>(count));
-  for (Py_ssize_t i = 0; i < count; ++i) {
-    out.push_back(incoming(PySequence_Fast_GET_ITEM(items.get(), i), type));
-  }
+  out.reserve(static_cast<std::size_t>(PySequence_Fast_GET_SIZE(items.get())));
+  for_each_item(items.get(), "conversion", [&](Py_ssize_t /*index*/, PyObject* item) {
+    out.push_back(incoming(item, type));
+  });
   return out;
 }
 
@@ -194,12 +194,9 @@ PyObject* map_state_put(PyObject* self, PyObject* const* args, Py_ssize_t count)
 
 PyObject* map_state_put_all(PyObject* self, PyObject* values) {
   return guarded(null_object(), [&]() -> PyObject* {
-    const Ref items = checked(PyMapping_Items(values));
-    const Py_ssize_t count = PyList_GET_SIZE(items.get());
-    for (Py_ssize_t i = 0; i < count; ++i) {
-      PyObject* item = PyList_GET_ITEM(items.get(), i);
-      map_put(self, PyTuple_GET_ITEM(item, 0), PyTuple_GET_ITEM(item, 1));
-    }
+    for_each_pair(values, "MapState.put_all()", [&](PyObject* key, PyObject* value) {
+      map_put(self, key, value);
+    });
     Py_RETURN_NONE;
   });
 }

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "bindings/boxed.h"
+#include "bindings/containers.h"
 #include "bindings/convert.h"
 #include "bindings/state_objects.h"
 
@@ -211,11 +212,9 @@ PyObject* broadcast_put_method(PyObject* self, PyObject* const* args, Py_ssize_t
 PyObject* broadcast_put_all(PyObject* self, PyObject* values) {
   return guarded(null_object(), [&]() -> PyObject* {
     BroadcastView& view = writable_view(self);
-    const Ref items = checked(PyMapping_Items(values));
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(items.get()); ++i) {
-      PyObject* item = PyList_GET_ITEM(items.get(), i);
-      broadcast_put(view, PyTuple_GET_ITEM(item, 0), PyTuple_GET_ITEM(item, 1));
-    }
+    for_each_pair(values, "BroadcastState.put_all()", [&](PyObject* key, PyObject* value) {
+      broadcast_put(view, key, value);
+    });
     Py_RETURN_NONE;
   });
 }

@@ -109,6 +109,73 @@ def test_map_state_behaves_like_a_dict() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("pairs", "text"),
+    [
+        ([1], "MapState.put_all.*gave 1 instead of a .key, value. pair"),
+        ([("a",)], r"gave \('a',\) instead"),
+        ([("a", 1, 2)], "instead of a .key, value. pair"),
+    ],
+)
+def test_put_all_of_what_is_no_mapping(pairs: list[Any], text: str) -> None:
+    class Odd:
+        def items(self) -> list[Any]:
+            return pairs
+
+        def keys(self) -> list[Any]:
+            return []
+
+    class Maps(Handled):
+        def prepare(self) -> None:
+            self.state = self.handle.get_state(D("map", "m"))
+
+        def process_element(self, value: int, ctx: Any) -> Any:
+            self.state.put_all(Odd())
+            yield value
+
+    with pytest.raises(TypeError, match=text):
+        keyed([1], Maps())
+
+
+def test_put_all_takes_pairs_that_are_lists() -> None:
+    class Pairs:
+        def items(self) -> list[Any]:
+            return [["a", 1], ("b", 2)]
+
+    class Maps(Handled):
+        def prepare(self) -> None:
+            self.state = self.handle.get_state(D("map", "m"))
+
+        def process_element(self, value: int, ctx: Any) -> Any:
+            self.state.put_all(Pairs())
+            yield sorted(self.state.items())
+
+    assert keyed([1], Maps()) == [[("a", 1), ("b", 2)]]
+
+
+def test_a_list_that_shrinks_while_it_is_put_into_state() -> None:
+    class Clearing:
+        def __init__(self, values: list[Any]) -> None:
+            self.values = values
+
+        def __index__(self) -> int:
+            self.values.clear()
+            return 1
+
+    class Lists(Handled):
+        def prepare(self) -> None:
+            self.state = self.handle.get_state(D("list", "l", value_type=T.simple("big_int")))
+
+        def process_element(self, value: int, ctx: Any) -> Any:
+            values: list[Any] = []
+            values.extend([Clearing(values), *([0] * 50)])
+            self.state.update(values)
+            yield value
+
+    with pytest.raises(RuntimeError, match="list changed size during conversion"):
+        keyed([1], Lists())
+
+
 def test_reducing_and_aggregating_state() -> None:
     class Average:
         def create_accumulator(self) -> Any:
