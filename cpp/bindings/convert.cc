@@ -1,6 +1,6 @@
-#include "bindings/containers.h"
 #include "bindings/convert.h"
 
+#include "bindings/containers.h"
 #include "bindings/python_ref.h"
 #include "bindings/row.h"
 #include "bindings/temporal.h"
