@@ -42,15 +42,31 @@ struct Handover {
   std::int64_t rows_in = 0;   ///< handed over by the function
   std::int64_t rows_out = 0;  ///< seen by the watermark generator; task's thread
   bool task_waits = false;
-  bool cancelled = false;
+  bool cancelled = false;  ///< or closed: nothing of the job may be used any more
   bool ended = false;
   std::exception_ptr error;
   unsigned long thread_id = 0;
 
   std::function<void()> wakeup;
-  const Clock* clock = nullptr;
+  const Clock* clock = nullptr;  ///< the job's: only with the lock held and not cancelled
   LogicalTypePtr type;
   Handle lock;  ///< get_checkpoint_lock(); GIL
+
+  /// The job's clock; raises in a thread that was left behind, whose job may be gone.
+  Timestamp now_ms() {
+    {
+      const std::lock_guard guard(mutex);
+      if (!cancelled) {
+        return clock->now_ms();
+      }
+    }
+    raise_cancelled();
+  }
+
+  [[noreturn]] static void raise_cancelled() {
+    PyErr_SetString(g_source_cancelled, "the job was cancelled");
+    throw_python_error();
+  }
 
   /// Function's thread, GIL held: the lock is held for moments only, and the GIL is given up while
   /// there is no room.
@@ -72,8 +88,7 @@ struct Handover {
       }
     }
     if (stop) {
-      PyErr_SetString(g_source_cancelled, "the job was cancelled");
-      throw_python_error();
+      raise_cancelled();
     }
     if (wake) {
       wakeup();
@@ -103,7 +118,7 @@ void collect(Handover& handover, PyObject* element, Timestamp timestamp) {
 PyObject* context_collect(PyObject* self, PyObject* element) {
   return guarded(null_object(), [&]() -> PyObject* {
     Handover& handover = Boxed<Handover>::of(self);
-    collect(handover, element, handover.clock->now_ms());
+    collect(handover, element, handover.now_ms());
     Py_RETURN_NONE;
   });
 }
@@ -123,10 +138,17 @@ PyObject* context_collect_with_timestamp(PyObject* self, PyObject* const* args, 
 
 void add_mark(Handover& handover, Timestamp watermark) {
   bool wake = false;
+  bool stop = false;
   {
     const std::lock_guard guard(handover.mutex);
-    handover.marks.push_back({handover.rows_in, watermark});
-    wake = std::exchange(handover.task_waits, false);
+    stop = handover.cancelled;
+    if (!stop) {
+      handover.marks.push_back({handover.rows_in, watermark});
+      wake = std::exchange(handover.task_waits, false);
+    }
+  }
+  if (stop) {
+    Handover::raise_cancelled();
   }
   if (wake) {
     handover.wakeup();
@@ -275,10 +297,17 @@ class PythonSourceReader final : public SourceReader {
     }
     started_ = false;
     const HostScope host;
-    if (!ended_within(std::chrono::milliseconds(0))) {
+    if (thread_started_ && !ended_within(std::chrono::milliseconds(0))) {
       cancel();
     }
-    object_->close();
+    {
+      // Threads that the function has started may still hold the context.
+      const std::lock_guard guard(handover_->mutex);
+      handover_->cancelled = true;
+    }
+    if (object_ != nullptr) {
+      object_->close();
+    }
   }
 
  private:
@@ -312,6 +341,7 @@ class PythonSourceReader final : public SourceReader {
                                               Py_True));
     const Ref thread = checked(PyObject_Call(thread_class.get(), arguments.get(), options.get()));
     call(attribute(thread.get(), "start").get());
+    thread_started_ = true;
   }
 
   bool ended_within(std::chrono::milliseconds patience) {
@@ -356,6 +386,7 @@ class PythonSourceReader final : public SourceReader {
   std::vector<HandedRow> polled_;
   std::unique_ptr<FunctionObject> object_;
   bool started_ = false;
+  bool thread_started_ = false;
 };
 
 }  // namespace
