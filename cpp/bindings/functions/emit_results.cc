@@ -1,13 +1,21 @@
 #include "bindings/functions/emit_results.h"
 
 #include "base/error.h"
+#include "runtime/operator_chain.h"
 
 #include <utility>
 
 namespace flott::bindings {
 
-void ResultEmitter::open() {
+void ResultEmitter::open(OperatorContext& context) {
+  context_ = &context;
   output_tag_class_ = Handle(loaded_attribute("pyflink.datastream.output_tag", "OutputTag"));
+}
+
+void ResultEmitter::stop_if_cancelled() const {
+  if (context_->is_cancelled()) [[unlikely]] {
+    throw CancelledException{};
+  }
 }
 
 bool ResultEmitter::is_tagged(PyObject* item) const {
@@ -44,6 +52,7 @@ void ResultEmitter::emit(Ref results, Collector& out, const char* method) const 
   if (PyList_CheckExact(results.get()) || PyTuple_CheckExact(results.get())) {
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(results.get()); ++i) {
       emit_item(Ref::borrow(PySequence_Fast_GET_ITEM(results.get(), i)), out);
+      stop_if_cancelled();
     }
     return;
   }
@@ -75,6 +84,7 @@ void ResultEmitter::emit(Ref results, Collector& out, const char* method) const 
       return;
     }
     emit_item(std::move(item), out);
+    stop_if_cancelled();
   }
 }
 

@@ -25,16 +25,20 @@ class ResultEmitter {
       : type_(coercion_of(type)), sides_(std::move(sides)) {}
 
   /// Looks up the OutputTag class; in open(), when user code has been imported.
-  void open();
-  /// `method` is for the error message of a result that is not iterable.
+  void open(OperatorContext& context);
+  /// `method` is for the error message of a result that is not iterable. Throws CancelledException
+  /// between two items once the job is being cancelled: one record may yield without an end.
   void emit(Ref results, Collector& out, const char* method) const;
   void emit_item(Ref item, Collector& out) const;
 
  private:
   bool is_tagged(PyObject* item) const;
+  void stop_if_cancelled() const;
+
   LogicalTypePtr type_;
   std::shared_ptr<const SideOutputs> sides_;
   Handle output_tag_class_;
+  const OperatorContext* context_ = nullptr;
 };
 
 }  // namespace flott::bindings

@@ -45,7 +45,7 @@ class PythonProcess final : public ProcessFunction {
 
   bool uses_host() const override { return true; }
   void open(OperatorContext& context) override {
-    emitter_.open();
+    emitter_.open(context);
     object_.open(context);
   }
   void close() override { object_.close(); }

@@ -58,7 +58,7 @@ class PythonFlatMap final : public PythonFunction<FlatMapFunction> {
         flat_map_(object_.method("flat_map", "a FlatMapFunction")),
         emitter_(spec.output_type, std::move(sides)) {}
   void open(OperatorContext& context) override {
-    emitter_.open();
+    emitter_.open(context);
     PythonFunction::open(context);
   }
   void flat_map(Value&& value, Collector& out) override {
@@ -97,7 +97,7 @@ class PythonCoFlatMap final : public PythonFunction<CoFlatMapFunction> {
                    Handle(attribute(object_.get(), "flat_map2"))},
         emitter_(spec.output_type, std::move(sides)) {}
   void open(OperatorContext& context) override {
-    emitter_.open();
+    emitter_.open(context);
     PythonFunction::open(context);
   }
   void flat_map(Value&& value, int input, Collector& out) override {

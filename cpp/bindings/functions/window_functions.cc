@@ -1,6 +1,7 @@
 #include "bindings/functions/window_functions.h"
 
 #include "base/error.h"
+#include "bindings/containers.h"
 #include "bindings/convert.h"
 #include "bindings/functions/contexts.h"
 #include "bindings/functions/operator_wrapper.h"
@@ -30,7 +31,7 @@ class PythonWindowFunction final : public WindowFunction {
 
   bool uses_host() const override { return true; }
   void open(OperatorContext& context) override {
-    emitter_.open();
+    emitter_.open(context);
     slot_->windows.open();
     object_.open(context);
     // Also a plain callable's context needs the operator.
@@ -119,9 +120,9 @@ class PythonAssigner final : public WindowAssigner {
     const Ref result = call(assign_.get(), element.get(), time.get(), context_.get());
     const Ref assigned = checked(
         PySequence_Fast(result.get(), "assign_windows() must return a collection of windows"));
-    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(assigned.get()); ++i) {
-      out.push_back(windows_.from_python(PySequence_Fast_GET_ITEM(assigned.get(), i)));
-    }
+    for_each_item(assigned.get(), "conversion", [&](Py_ssize_t /*index*/, PyObject* window) {
+      out.push_back(windows_.from_python(window));
+    });
   }
 
   std::vector<Merge> merge(std::vector<Window> windows) override {
