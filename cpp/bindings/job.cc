@@ -15,6 +15,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <future>
 #include <utility>
 #include <vector>
 
@@ -217,9 +218,9 @@ void PythonJob::cancel_after_interrupt() {
     if (PyErr_CheckSignals() != 0) {
       PyErr_Clear();
       const std::string where = joined(job_->blocked_operators());
-      const std::string text =
-          where.empty() ? "flott: interrupted again while the job was being cancelled\n"
-                        : "flott: interrupted again; still blocked in a call: " + where + "\n";
+      const std::string text = where.empty()
+                                   ? "flott: interrupted again while the job was being cancelled\n"
+                                   : "flott: interrupted again; still blocked in: " + where + "\n";
       std::fputs(text.c_str(), stderr);
       std::fflush(stderr);
       _exit(kExitInterrupted);
@@ -230,7 +231,7 @@ void PythonJob::cancel_after_interrupt() {
           "job",
           "job '{}' is being cancelled but does not end{}{}; press Ctrl-C again to end the process",
           job_->name(),
-          job_->blocked_operators().empty() ? "" : ", blocked in a call: ",
+          job_->blocked_operators().empty() ? "" : ", blocked in: ",
           joined(job_->blocked_operators()));
     }
   }
@@ -246,7 +247,8 @@ void PythonJob::report_blocked() {
   if (!blocked.empty() && blocked != reported_) {
     log(LogLevel::kWarn,
         "job",
-        "job '{}': one call of a Python function has been running for more than a second in {}",
+        "job '{}': one step has been running for more than a second in {}; cancelling, timers and "
+        "checkpoints wait for the calls that a step is made of",
         job_->name(),
         blocked);
   }
@@ -331,8 +333,19 @@ Ref PythonJob::next_collected(CollectState& queue) {
 
 std::string PythonJob::trigger_checkpoint() {
   require_not_forked();
-  const GilRelease released;
-  return job_->trigger_checkpoint();
+  std::future<std::string> path = job_->trigger_checkpoint_async();
+  while (true) {
+    {
+      const GilRelease released;
+      if (path.wait_for(std::chrono::milliseconds(kSignalIntervalMs)) ==
+          std::future_status::ready) {
+        break;
+      }
+    }
+    handle_signals();
+    report_blocked();
+  }
+  return path.get();
 }
 
 void shut_down_jobs() {
@@ -358,8 +371,9 @@ void shut_down_jobs() {
   for (auto& job : running) {
     const GilRelease released;
     if (!job->wait_for(kPatience)) {
-      const std::string text = "flott: job '" + job->name() + "' did not end; blocked in a call: " +
-                               joined(job->blocked_operators()) + "\n";
+      const std::string text = "flott: job '" + job->name() +
+                               "' did not end; blocked in: " + joined(job->blocked_operators()) +
+                               "\n";
       std::fputs(text.c_str(), stderr);
       std::fflush(nullptr);
       // Threads inside the interpreter would crash its finalization.

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <exception>
 #include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <optional>
@@ -78,11 +79,14 @@ class Job {
   virtual const JobResult& result() const = 0;
   /// Takes a checkpoint now and waits for it; returns its path (or id in memory). Throws if it
   /// fails or the job ends first.
-  virtual std::string trigger_checkpoint() = 0;
+  std::string trigger_checkpoint() { return trigger_checkpoint_async().get(); }
+  /// Asks for a checkpoint; the future gives what trigger_checkpoint() gives or throws.
+  virtual std::future<std::string> trigger_checkpoint_async() = 0;
   virtual std::vector<CheckpointStats> checkpoints() const = 0;
   /// "vertex name[subtask] operator metric" -> value; sums are up to the reader.
   virtual std::map<std::string, double> metrics() const = 0;
-  /// Operators that have been in one host call for longer than a second (DESIGN: "blocked in C").
+  /// Operators of tasks whose current step - a few records, mostly one call - has been running for
+  /// longer than a second (DESIGN: "blocked in C").
   virtual std::vector<std::string> blocked_operators() const = 0;
 };
 

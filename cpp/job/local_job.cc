@@ -528,7 +528,7 @@ void LocalJob::finish() {
   ended_.notify_all();
 }
 
-std::string LocalJob::trigger_checkpoint() {
+std::future<std::string> LocalJob::trigger_checkpoint_async() {
   auto reply = std::make_shared<std::promise<std::string>>();
   std::future<std::string> future = reply->get_future();
   {
@@ -541,7 +541,7 @@ std::string LocalJob::trigger_checkpoint() {
     events_.push_back(TriggerRequest{reply});
   }
   events_ready_.notify_one();
-  return future.get();
+  return future;
 }
 
 std::vector<CheckpointStats> LocalJob::checkpoints() const {

@@ -27,7 +27,7 @@ class LocalJob final : public Job {
   void cancel() override;
   bool wait_for(std::chrono::milliseconds timeout) override;
   const JobResult& result() const override { return result_; }
-  std::string trigger_checkpoint() override;
+  std::future<std::string> trigger_checkpoint_async() override;
   std::vector<CheckpointStats> checkpoints() const override;
   std::map<std::string, double> metrics() const override;
   std::vector<std::string> blocked_operators() const override;

@@ -138,6 +138,102 @@ def test_cancel() -> None:
     assert job.status() == "CANCELED"
 
 
+def test_a_source_thread_that_outlives_its_job_is_told_so() -> None:
+    go = threading.Event()
+    outcome: list[BaseException] = []
+    ended = threading.Event()
+
+    class Deaf:
+        def run(self, ctx: Any) -> None:
+            ctx.collect(1)
+            calls = [lambda: ctx.collect(2), lambda: ctx.emit_watermark(3)]
+            while not go.is_set():
+                try:
+                    go.wait()
+                except BaseException:  # not even the engine's exception stops it
+                    continue
+            for call in calls:
+                try:
+                    call()
+                except BaseException as error:
+                    outcome.append(error)
+            ended.set()
+
+        def __deepcopy__(self, memo: Any) -> Deaf:
+            return self
+
+    pipeline = Pipeline()
+    pipeline.last = pipeline.graph.add("python_source", "e", params={"function": Deaf()})
+    pipeline.add("collect", queue=pipeline.queue)
+    job = pipeline.start()
+    assert job.next_collected(pipeline.queue) == 1
+    job.cancel()
+    assert job.wait(10_000)
+    del job, pipeline
+    gc.collect()
+    go.set()
+    assert ended.wait(10)
+    assert [type(error) for error in outcome] == [_native.SourceCancelled] * 2
+
+
+@pytest.mark.parametrize("kind", ["flat_map", "process"])
+def test_cancel_within_one_record_that_yields_without_an_end(kind: str) -> None:
+    started = threading.Event()
+    closed = threading.Event()
+
+    class Endless:
+        def flat_map(self, value: int) -> Any:
+            try:
+                while True:
+                    started.set()
+                    yield value
+            finally:
+                closed.set()
+
+        def process_element(self, value: int, ctx: Any) -> Any:
+            return self.flat_map(value)
+
+        def __deepcopy__(self, memo: Any) -> Endless:
+            return self
+
+    pipeline = Pipeline().source([1]).add(kind, function=Endless())
+    pipeline.add("filter", function=lambda value: False).add("collect", queue=pipeline.queue)
+    job = pipeline.start()
+    assert started.wait(10)
+    job.cancel()
+    assert job.wait(5000)
+    assert job.status() == "CANCELED"
+    assert closed.is_set()
+
+
+def test_a_record_that_takes_long_is_called_a_step() -> None:
+    done = run_script("""
+        import time
+        from graphs import Pipeline
+        pipeline = Pipeline().source([1])
+        pipeline.add("map", function=lambda x: time.sleep(2.5))  # tidy: sleeping is the subject
+        pipeline.collect()
+    """)
+    assert "one step has been running for more than a second in" in done.stderr
+    assert "one call" not in done.stderr
+
+
+def test_ctrl_c_while_a_checkpoint_is_waited_for() -> None:
+    script = INTERRUPT.replace("FUNCTION", "wait").replace("TIMES", "1")
+    script = script.replace("    started = threading", CHECKPOINT_WAIT, 1)
+    script = script.replace("job.wait()", "began = time.monotonic(); job.trigger_checkpoint()")
+    script = script.replace("pipeline.start()", "pipeline.start(checkpoint_interval_ms=3600_000)")
+    done = run_script(script)
+    assert done.stdout == "interrupted CANCELED True\n", done.stderr
+    assert done.returncode == 0
+
+
+CHECKPOINT_WAIT = """
+    def wait(x):  # long enough that no barrier passes before the signal
+        time.sleep(1)  # tidy: sleeping is the subject
+    started = threading"""
+
+
 INTERRUPT = """
     import signal, sys, threading, time
     from graphs import Pipeline
