@@ -3,7 +3,6 @@
 #include "bindings/python_ref.h"
 
 #include <Python.h>
-
 #include <fmt/format.h>
 
 #include <string>
@@ -55,11 +54,12 @@ void for_each_pair(PyObject* mapping, const char* method, Body&& body) {
     const Ref pair = Ref::steal(PySequence_Tuple(item));
     if (!pair || PyTuple_GET_SIZE(pair.get()) != 2) {
       PyErr_Clear();
-      const std::string message = fmt::format("{} takes a mapping; items() of this {} gave {} "
-                                              "instead of a (key, value) pair",
-                                              method,
-                                              type_name_of(mapping),
-                                              short_repr(item));
+      const std::string message = fmt::format(
+          "{} takes a mapping; items() of this {} gave {} "
+          "instead of a (key, value) pair",
+          method,
+          type_name_of(mapping),
+          short_repr(item));
       PyErr_SetString(PyExc_TypeError, message.c_str());
       throw_python_error();
     }
