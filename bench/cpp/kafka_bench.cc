@@ -156,7 +156,9 @@ struct Reader {
     context.operator_name = "bench";
     context.wakeup = gate.opener();
     reader = source.create_reader(context);
-    reader->add_splits(source.discover_splits({}));
+    std::vector<SourceSplit> splits = source.discover_splits({});
+    source.resolve_positions(splits, {});
+    reader->add_splits(splits);
   }
   SystemClock clock;
   MetricGroup metrics;
