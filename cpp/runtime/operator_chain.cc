@@ -146,7 +146,8 @@ class OperatorChain::LinkOutput final : public Output {
   void emit_watermark(Timestamp watermark) override;
   void emit_status(WatermarkStatus status) override;
 
-  /// emit_batch() in two parts, for a walk over the rows that can pause: the edges take the batch first, ...
+  /// emit_batch() in two parts, for a walk over the rows that can pause: the edges take the batch
+  /// first, ...
   void write_batch(const BatchPtr& batch) {
     bool first = true;
     for (RecordWriter* writer : main_.writers) {
@@ -388,8 +389,8 @@ void OperatorChain::LinkOutput::emit_to_links(Record&& record) {
     } else if (i + 1 == main_.links.size() && main_.writers.empty()) {
       main_.links[i]->process(std::move(record), 0);
     } else {
-      main_.links[i]->process(
-          {record.value.isolated(), record.timestamp, record.kind, record.key}, 0);
+      main_.links[i]->process({record.value.isolated(), record.timestamp, record.kind, record.key},
+                              0);
     }
   }
 }

@@ -118,7 +118,8 @@ class OperatorChain {
   std::vector<const Operator*> busy_row_operators_;
   bool uses_host_ = false;
   bool single_head_ = false;  ///< exactly one link is fed by the task's input, and no edge
-  bool row_heads_ = false;    ///< every link fed by the input takes rows: a batch can be resumed at any row
+  bool row_heads_ =
+      false;  ///< every link fed by the input takes rows: a batch can be resumed at any row
   std::size_t opened_ = 0;
   bool watermark_begun_ = false;    ///< a bounded watermark step is under way
   std::size_t watermark_link_ = 0;  ///< where a bounded watermark step goes on
