@@ -278,7 +278,6 @@ class Builder {
       link.uid = uid_of(n);
       link.max_parallelism = n.max_parallelism;
       link.keyed = n.keyed;
-      link.output_type = n.output_type;
       link.input_type = n.inputs.empty()
                             ? LogicalType::object()
                             : (n.inputs[0].side < 0 ? node(n.inputs[0].source_node).output_type

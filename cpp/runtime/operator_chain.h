@@ -44,7 +44,6 @@ class OperatorChain {
     int max_parallelism = kDefaultMaxParallelism;
     bool keyed = false;
     LogicalTypePtr input_type;  ///< of what a batch operator gets collected
-    LogicalTypePtr output_type;
     std::unique_ptr<Operator> op;
     int parent = -1;         ///< index of the link that feeds this one; -1: the task's input
     SideOutputId side = -1;  ///< which output of the parent

@@ -114,7 +114,6 @@ class ChainTest : public ::testing::Test {
     spec.parent = parent;
     spec.side = side;
     spec.input_type = LogicalType::of(TypeKind::kBigInt);
-    spec.output_type = LogicalType::of(TypeKind::kBigInt);
     script.log = &log;
     spec.op = std::make_unique<Scripted>(std::move(script));
     return spec;
