@@ -6,9 +6,7 @@
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 find_package(fmt 9 REQUIRED)
-find_package(spdlog 1.10 REQUIRED) # the compiled library, formatting with fmt
 find_package(date REQUIRED)        # time zones; with the zone database of the system
-find_package(nlohmann_json 3.11 REQUIRED)
 find_package(simdjson 3.0 REQUIRED)
 
 # boost::unordered_flat_map appeared in 1.81. Headers only, so that no Boost library needs to be carried.
@@ -18,7 +16,7 @@ find_path(FLOTT_BOOST_INCLUDE boost/unordered/unordered_flat_map.hpp REQUIRED
 add_library(flott_dependencies INTERFACE)
 target_include_directories(flott_dependencies SYSTEM INTERFACE "${FLOTT_BOOST_INCLUDE}")
 target_link_libraries(flott_dependencies INTERFACE
-  fmt::fmt spdlog::spdlog date::date date::date-tz nlohmann_json::nlohmann_json simdjson::simdjson
+  fmt::fmt date::date date::date-tz simdjson::simdjson
   Threads::Threads ${CMAKE_DL_LIBS})
 
 if(FLOTT_KAFKA)
