@@ -30,6 +30,7 @@ if(FLOTT_SQLITE)
 endif()
 if(FLOTT_TESTS)
   find_package(GTest REQUIRED)
+  find_package(nlohmann_json 3.11 REQUIRED) # the fake search server of the tests
 endif()
 if(FLOTT_BENCH)
   find_package(benchmark REQUIRED)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import itertools
 import json
-import time
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pyflink.common import Types, WatermarkStrategy
 from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.datastream.connectors.elasticsearch import (
     Elasticsearch7SinkBuilder,
     ElasticsearchEmitter,
 )
-from pyflink.datastream.connectors.number_seq import NumberSequenceSource
+from pyflink.datastream.functions import SourceFunction
 from tests.services.elastic_jobs import COUNT, builder, count, metric, write
 from tests.services.kafka_client import await_true
 from tests.services.servers import ElasticsearchServer, SearchServer
@@ -120,23 +119,25 @@ def test_an_interval_flushes_what_is_buffered(
     env = StreamExecutionEnvironment.get_execution_environment().set_parallelism(1)
     sink = builder(elasticsearch, ElasticsearchEmitter.static_index(index, "n"))
     sink.set_bulk_flush_max_actions(1000).set_bulk_flush_interval(100)
-    ended = False
+    ended = threading.Event()
 
-    def slowly(n: int) -> dict[str, int]:
-        while n == 3 and not ended:  # the last record keeps the job running
-            time.sleep(0.01)
-        return {"n": n}
+    class TwoThenAnother(SourceFunction):
+        def run(self, ctx: Any) -> None:
+            ctx.collect({"n": 1})
+            ctx.collect({"n": 2})
+            ended.wait()  # the job is running, with nothing more to give
+            ctx.collect({"n": 3})
 
-    stream = env.from_source(
-        NumberSequenceSource(1, 3), WatermarkStrategy.no_watermarks(), "n", Types.LONG()
-    )
-    stream.map(slowly).disable_chaining().sink_to(sink.build())
+        def cancel(self) -> None:
+            ended.set()
+
+    env.add_source(TwoThenAnother(), "n").sink_to(sink.build())
     elasticsearch.request("PUT", f"/{index}")
     job = env.execute_async("interval")
     try:
         await_true(lambda: set(elasticsearch.documents(index)) == {"1", "2"}, "two documents")
     finally:
-        ended = True
+        ended.set()
         job.get_job_execution_result().result()
     assert set(elasticsearch.documents(index)) == {"1", "2", "3"}
 

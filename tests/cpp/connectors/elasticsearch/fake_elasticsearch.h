@@ -75,8 +75,14 @@ class FakeElasticsearch {
   }
 
   std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
-  void set_max_body(std::size_t bytes) { max_body_ = bytes; }
-  void set_ping_status(int status) { ping_status_ = status; }
+  void set_max_body(std::size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    max_body_ = bytes;
+  }
+  void set_ping_status(int status) {
+    const std::lock_guard lock(mutex_);
+    ping_status_ = status;
+  }
   /// As if another client had written it.
   void put(const Key& key, nlohmann::json document) {
     const std::lock_guard lock(mutex_);
