@@ -42,11 +42,13 @@ class ScriptedInput final : public TaskInput {
     out.union_state["id"] = {std::to_string(id)};
   }
   void push(Element element) {
+    // The end of input may end the task, and with it this object, before the notification.
+    const std::shared_ptr<TaskSignal> signal = signal_;
     {
       const std::lock_guard lock(mutex_);
       elements_.push_back(std::move(element));
     }
-    signal_->notify();
+    signal->notify();
   }
   int asked() const {
     const std::lock_guard lock(mutex_);

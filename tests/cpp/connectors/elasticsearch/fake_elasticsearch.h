@@ -88,7 +88,10 @@ class FakeElasticsearch {
     const std::lock_guard lock(mutex_);
     documents_[key] = std::move(document);
   }
-  void require_header(std::string line) { required_header_ = std::move(line); }
+  void require_header(std::string line) {
+    const std::lock_guard lock(mutex_);
+    required_header_ = std::move(line);
+  }
 
   Documents documents() {
     const std::lock_guard lock(mutex_);
@@ -183,14 +186,21 @@ class FakeElasticsearch {
     if (head.find("Content-Encoding: gzip") != std::string::npos) {
       body = gunzip(body);
     }
-    if (!required_header_.empty() && head.find(required_header_ + "\r\n") == std::string::npos) {
+    std::string required_header;
+    int ping_status = 0;
+    {
+      const std::lock_guard lock(mutex_);
+      required_header = required_header_;
+      ping_status = ping_status_;
+    }
+    if (!required_header.empty() && head.find(required_header + "\r\n") == std::string::npos) {
       return reply(
           connection,
           401,
           R"({"error":{"type":"security_exception","reason":"missing credentials"},"status":401})");
     }
     if (head.starts_with("GET / ")) {
-      return reply(connection, ping_status_, R"({"version":{"number":"7.17.0"}})");
+      return reply(connection, ping_status, R"({"version":{"number":"7.17.0"}})");
     }
     if (!head.starts_with("POST /_bulk?")) {
       return reply(connection, 404, R"({"error":"no handler"})");
