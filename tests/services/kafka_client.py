@@ -103,6 +103,22 @@ def committed(servers: str, group: str, topic: str, partition: int = 0) -> int:
         consumer.close()
 
 
+def stable_end(servers: str, topic: str, partition: int = 0) -> int:
+    """The last stable offset: where a reader of committed records finds the end."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": servers,
+            "group.id": "flott-tests-reader",
+            "isolation.level": "read_committed",
+        }
+    )
+    try:
+        _, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), TIMEOUT_S)
+        return int(high)
+    finally:
+        consumer.close()
+
+
 def commit(servers: str, group: str, topic: str, offset: int, partition: int = 0) -> None:
     """Commits an offset for a group without members."""
     consumer = Consumer({"bootstrap.servers": servers, "group.id": group})

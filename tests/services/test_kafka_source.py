@@ -30,6 +30,7 @@ from tests.services.kafka_client import (
     committed,
     create_topic,
     produce,
+    stable_end,
 )
 from tests.services.servers import KafkaServer
 
@@ -224,7 +225,10 @@ def test_a_bounded_stop_behind_transaction_markers_ends(servers: str) -> None:
     for value, keep in (("kept", True), ("aborted", False)):
         producer.begin_transaction()
         producer.produce("transactional", value)
+        producer.flush(30)  # an abort would drop what has not been sent
         producer.commit_transaction(30) if keep else producer.abort_transaction(30)
+    # The broker writes the markers after it has answered: two records, two markers.
+    await_true(lambda: stable_end(servers, "transactional") == 4, "the transaction markers")
     committed_only = source(servers, "transactional").set_property(
         "isolation.level", "read_committed"
     )
