@@ -307,14 +307,15 @@ Ref PythonJob::next_collected(CollectState& queue) {
   require_not_forked();
   while (queue.taken.empty()) {
     const bool ended = is_terminal(job_->status());
+    bool closed = false;
     {
       const GilRelease released;
-      queue.take(ended ? 0 : kSignalIntervalMs);
+      closed = queue.take(ended ? 0 : kSignalIntervalMs);
     }
     if (!queue.taken.empty()) {
       break;
     }
-    if (ended) {
+    if (ended || closed) {
       wait(-1);
       // The job's last records came in between the look at its status and at the queue.
       queue.take(0);

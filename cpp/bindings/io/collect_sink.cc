@@ -39,19 +39,28 @@ class CollectSink final : public Operator {
     return full;
   }
 
+  void close() override {
+    const std::lock_guard lock(queue_->mutex);
+    queue_->closed = true;
+    queue_->filled.notify_one();
+  }
+
  private:
   std::shared_ptr<CollectState> queue_;
 };
 
 }  // namespace
 
-void CollectState::take(std::int64_t wait_ms) {
+bool CollectState::take(std::int64_t wait_ms) {
   std::vector<std::function<void()>> wake;
+  bool was_closed = false;
   {
     std::unique_lock lock(mutex);
-    if (values.empty() && wait_ms > 0) {
-      filled.wait_for(lock, std::chrono::milliseconds(wait_ms), [&] { return !values.empty(); });
+    if (wait_ms > 0) {
+      filled.wait_for(
+          lock, std::chrono::milliseconds(wait_ms), [&] { return !values.empty() || closed; });
     }
+    was_closed = closed;
     if (taken.empty()) {
       taken.swap(values);
       size.store(values.size(), std::memory_order_relaxed);
@@ -64,6 +73,7 @@ void CollectState::take(std::int64_t wait_ms) {
   for (const auto& wakeup : wake) {
     wakeup();
   }
+  return was_closed;
 }
 
 std::unique_ptr<Operator> make_collect_sink(std::shared_ptr<CollectState> queue) {
