@@ -82,8 +82,24 @@ _TABLE_NAMES = [
     "ChangelogMode",
 ]
 
+_DESCRIPTOR_NAMES = [
+    "ConnectTableDescriptor",
+    "Csv",
+    "CustomConnectorDescriptor",
+    "CustomFormatDescriptor",
+    "Elasticsearch",
+    "FileSystem",
+    "Json",
+    "Kafka",
+    "Kinesis",
+    "OldCsv",
+    "Rowtime",
+    "Schema",
+]
+
 NOT_YET: dict[str, dict[str, str]] = {
     "pyflink.table": dict.fromkeys(_TABLE_NAMES, _TABLE),
+    "pyflink.table.descriptors": dict.fromkeys(_DESCRIPTOR_NAMES, _TABLE),
     "pyflink.datastream.formats.avro": dict.fromkeys(
         [
             "AvroSchema",

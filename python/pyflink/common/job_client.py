@@ -28,7 +28,10 @@ class JobClient:
 
     def get_job_status(self) -> CompletableFuture:
         """Future of the :class:`JobStatus` at this moment."""
-        return CompletableFuture(lambda: JobStatus[self._job.status()])
+        from pyflink._spellings import job_status_future
+
+        future: CompletableFuture = job_status_future(lambda: JobStatus[self._job.status()])
+        return future
 
     def cancel(self) -> CompletableFuture:
         """Stops the job without a final checkpoint.

@@ -100,3 +100,11 @@ class BulkWriterFactory:
     def get_java_object(self) -> Any:
         """The object it was made with."""
         return self._factory
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        from pyflink._spellings import module_name
+
+        return module_name(__name__, name)

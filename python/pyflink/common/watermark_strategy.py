@@ -60,9 +60,15 @@ class WatermarkStrategy:
         :raises TypeError: when it has no method ``extract_timestamp``.
         """
         if not callable(getattr(timestamp_assigner, "extract_timestamp", None)):
+            from pyflink._spellings import timestamp_assigner as calling
+
+            timestamp_assigner, given = calling(timestamp_assigner), timestamp_assigner
+            if timestamp_assigner is not None:
+                self._timestamp_assigner = timestamp_assigner
+                return self
             raise TypeError(
                 "with_timestamp_assigner needs an instance of TimestampAssigner "
-                f"(a method extract_timestamp(value, record_timestamp)), got {timestamp_assigner!r}"
+                f"(a method extract_timestamp(value, record_timestamp)), got {given!r}"
             )
         self._timestamp_assigner = timestamp_assigner
         return self

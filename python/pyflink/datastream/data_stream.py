@@ -72,6 +72,13 @@ __all__ = [
 ]
 
 
+def _spelled(how: str, function: Any, *arguments: Any) -> Any:
+    """A function in another spelling in the form the engine knows (see ``_spellings``)."""
+    from pyflink import _spellings  # not needed by the smallest programs
+
+    return getattr(_spellings, how)(function, *arguments)
+
+
 _ASYNC = 0x80 | 0x200  # of code: a coroutine or an asynchronous generator
 
 
@@ -308,6 +315,7 @@ class DataStream:
         :raises TypeError: when `func` is neither.
         """
         _check_function(func, FlatMapFunction, "flat_map")
+        func = _spelled("flat_map_function", func)
         return self._apply(
             "flat_map",
             "FlatMap",
@@ -334,6 +342,7 @@ class DataStream:
         :raises TypeError: when `func` is none.
         """
         _check_process_function(func, ProcessFunction, "process_element", "DataStream.process")
+        func = _spelled("process_function", func)
         return self._apply(
             "process",
             "PROCESS",
@@ -837,6 +846,7 @@ class KeyedStream(DataStream):
                 f" {func!r}"
             )
         _check_process_function(func, KeyedProcessFunction, "process_element", "KeyedStream")
+        func = _spelled("process_function", func)
         return self._apply(
             "process",
             "KEYED PROCESS",
@@ -1139,6 +1149,8 @@ class _Windows:
         trigger = self._trigger
         if trigger is None:
             trigger = self._assigner.get_default_trigger(self._stream._env)
+        if function_kind != "none":
+            function = _spelled("window_function", function, function_kind, self._ALL)
         element_type = self._stream._type_info._logical()
         node = self._stream._add(
             "window",
@@ -1353,6 +1365,7 @@ class ConnectedStreams:
             getattr(func, "flat_map1", None)
         ):
             raise TypeError(f"The input must be a CoFlatMapFunction, got {func!r}")
+        func = _spelled("flat_map_function", func)
         return self._apply("co_flat_map", "Co-Flat Map", func, output_type)
 
     def process(
@@ -1369,6 +1382,7 @@ class ConnectedStreams:
             raise TypeError(
                 "KeyedCoProcessFunction needs two keyed streams: call key_by() on both first"
             )
+        func = _spelled("process_function", func)
         name = "Keyed Co-Process" if self._is_keyed_stream() else "Co-Process"
         return self._apply("co_process", name, func, output_type)
 
@@ -1424,6 +1438,7 @@ class BroadcastConnectedStream:
         _check_process_function(
             func, needed, "process_broadcast_element", "BroadcastConnectedStream"
         )
+        func = _spelled("process_function", func)
         type_info = declared_type(output_type, "output_type of process")
         env = self.non_broadcast_stream._env
         node = env._register(

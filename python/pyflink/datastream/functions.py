@@ -700,3 +700,11 @@ class KeyedBroadcastProcessFunction(BaseBroadcastProcessFunction):
         self, timestamp: int, ctx: KeyedBroadcastProcessFunction.OnTimerContext
     ) -> Iterable[Any] | None:
         """Called when a timer fires."""
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        from pyflink._spellings import module_name
+
+        return module_name(__name__, name)

@@ -217,6 +217,11 @@ def _state_type(type_info: Any, where: str) -> TypeInformation:
         return RowTypeInfo(list(type_info))
     if isinstance(type_info, TypeInformation):
         return type_info
+    from pyflink._spellings import state_type
+
+    declared: TypeInformation | None = state_type(type_info)
+    if declared is not None:
+        return declared
     raise TypeError(
         f"{where}: the type must be a TypeInformation such as Types.INT(), got {type_info!r}"
     )
@@ -637,3 +642,24 @@ class StateTtlConfig:
                 else None
             )
             return self._strategies.get(self.Strategies.ROCKSDB_COMPACTION_FILTER, default)
+
+
+def _spell_in_upper_case() -> None:
+    from pyflink._spellings import add_upper_case
+
+    for enum in (
+        StateTtlConfig.UpdateType,
+        StateTtlConfig.StateVisibility,
+        StateTtlConfig.TtlTimeCharacteristic,
+    ):
+        add_upper_case(enum)
+
+
+_spell_in_upper_case()
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        from pyflink._spellings import module_name
+
+        return module_name(__name__, name)

@@ -61,6 +61,13 @@ class StreamExecutionEnvironment:
         self._settings: dict[str, Any] = {}
         self._cached_files: dict[str, str] = {}
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            from pyflink._spellings import environment_method
+
+            return environment_method(self, name)
+
     @staticmethod
     def get_execution_environment(
         configuration: Configuration | None = None,

@@ -67,9 +67,18 @@ class Window(ABC):
 
     __class_getitem__: Any = classmethod(GenericAlias)
 
+    __slots__ = ()
+
     @abstractmethod
     def max_timestamp(self) -> int:
         """The largest timestamp that still belongs to it."""
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            from pyflink._spellings import window_bound
+
+            return window_bound(self, name)
 
 
 class TimeWindow(Window):
@@ -1154,3 +1163,11 @@ class CountSlidingWindowAssigner(_CountWindows):
         if type(self) is CountSlidingWindowAssigner:
             return ("count_sliding", self._window_size, self._window_slide)
         return ("python", self)
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        from pyflink._spellings import module_name
+
+        return module_name(__name__, name)

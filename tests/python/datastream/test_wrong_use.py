@@ -494,8 +494,8 @@ WRONG = {
         TypeError,
         "needs a WatermarkStrategy, for instance WatermarkStrategy.for_monotonous_timestamps()",
     ),
-    "lambda as timestamp assigner": (
-        lambda s: WatermarkStrategy.no_watermarks().with_timestamp_assigner(lambda v, t: v),
+    "field as timestamp assigner": (
+        lambda s: WatermarkStrategy.no_watermarks().with_timestamp_assigner("time"),
         TypeError,
         "an instance of TimestampAssigner (a method extract_timestamp(value, record_timestamp))",
     ),
@@ -510,10 +510,10 @@ WRONG = {
         TypeError,
         "ValueStateDescriptor: the name must be a non-empty string, got ''",
     ),
-    "state of a Python class": (
-        lambda s: MapStateDescriptor("counts", Types.STRING(), int),
+    "state of a type's name": (
+        lambda s: MapStateDescriptor("counts", Types.STRING(), "int"),
         TypeError,
-        "the type must be a TypeInformation such as Types.INT(), got <class 'int'>",
+        "the type must be a TypeInformation such as Types.INT(), got 'int'",
     ),
     "TTL that was not built": (
         lambda s: ValueStateDescriptor("x", INT).enable_time_to_live(
