@@ -1,7 +1,9 @@
 #pragma once
 
+#include "base/error.h"
 #include "types/logical_type.h"
 
+#include <atomic>
 #include <string>
 #include <string_view>
 
@@ -56,10 +58,20 @@ class Host {
   virtual void* to_object(const Value& value, const LogicalType& type) = 0;
 };
 
+/// Use host() and set_host().
+extern constinit std::atomic<Host*> g_host;
+
 /// The process's host; nullptr in a pure C++ process. Set once by bindings before any job runs.
-Host* host();
+/// Inline: opaque values ask several times a record.
+inline Host* host() {
+  return g_host.load(std::memory_order_acquire);
+}
 /// As host(), but throws kInternal when there is none.
-Host& require_host();
+inline Host& require_host() {
+  Host* const h = host();
+  STREAM_CHECK(h != nullptr, "an opaque value was met in a process without a host language");
+  return *h;
+}
 void set_host(Host* host);
 
 /// Holds the host's lock for a scope; free when there is no host.

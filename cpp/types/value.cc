@@ -11,38 +11,24 @@ namespace flott {
 
 // ---- counting ----
 
-void Value::retain_slow() {
-  switch (kind_) {
-    case ValueKind::kObject:
-      require_host().retain(bits_.pointer);
-      break;
-    case ValueKind::kBatchRow:
-      intrusive_ptr_add_ref(&as_batch());
-      break;
-    default:
-      node()->refs.fetch_add(1, std::memory_order_relaxed);
+void Value::retain_node() {
+  if (kind_ == ValueKind::kBatchRow) {
+    intrusive_ptr_add_ref(&as_batch());
+  } else {
+    node()->refs.fetch_add(1, std::memory_order_relaxed);
   }
 }
 
-void Value::release_slow() {
-  switch (kind_) {
-    case ValueKind::kObject:
-      // A static Value may outlive the host at exit; leaking it is the only safe thing then.
-      if (Host* const h = host()) {
-        h->release(bits_.pointer);
-      }
-      break;
-    case ValueKind::kBatchRow:
-      intrusive_ptr_release(&as_batch());
-      break;
-    default: {
-      ValueNode* const n = node();
-      // The sole owner needs no atomic write: nobody else can take a reference any more.
-      if (n->refs.load(std::memory_order_acquire) == 1 ||
-          n->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-        delete n;
-      }
-    }
+void Value::release_node() {
+  if (kind_ == ValueKind::kBatchRow) {
+    intrusive_ptr_release(&as_batch());
+    return;
+  }
+  ValueNode* const n = node();
+  // The sole owner needs no atomic write: nobody else can take a reference any more.
+  if (n->refs.load(std::memory_order_acquire) == 1 ||
+      n->refs.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+    delete n;
   }
 }
 

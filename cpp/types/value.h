@@ -206,17 +206,24 @@ class Value {
   bool counted() const { return kind_ >= ValueKind::kDecimal; }
   ValueNode* node() const { return static_cast<ValueNode*>(bits_.pointer); }
   void retain() {
-    if (counted()) {
-      retain_slow();
+    if (is_object()) {
+      require_host().retain(bits_.pointer);
+    } else if (counted()) {
+      retain_node();
     }
   }
   void release() {
-    if (counted()) {
-      release_slow();
+    if (is_object()) {
+      // A static Value may outlive the host at exit; leaking it is the only safe thing then.
+      if (Host* const h = host()) {
+        h->release(bits_.pointer);
+      }
+    } else if (counted()) {
+      release_node();
     }
   }
-  void retain_slow();
-  void release_slow();
+  void retain_node();
+  void release_node();
 
   ValueKind kind_ = ValueKind::kNull;
   std::uint32_t aux_ = 0;
