@@ -55,4 +55,5 @@ endif()
 if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT FLOTT_SANITIZE)
   # Calls inside libflott.so need no detour through the symbol table.
   add_compile_options(-fno-semantic-interposition)
+  add_link_options(-Wl,-Bsymbolic-functions)
 endif()
