@@ -7,6 +7,7 @@
 #include "bindings/functions/python_aggregation.h"
 #include "bindings/functions/simple_functions.h"
 #include "bindings/functions/window_functions.h"
+#include "bindings/io/async_wait.h"
 #include "bindings/io/collect_sink.h"
 #include "bindings/io/collection_source.h"
 #include "bindings/io/connector_nodes.h"
@@ -466,6 +467,12 @@ void add_collect(Draft& draft) {
   draft.host_operator([queue](int) { return make_collect_sink(queue); });
 }
 
+void add_async_wait(Draft& draft) {
+  const FunctionSpecPtr spec = draft.function("function");
+  const std::int64_t capacity = draft.params.integer("capacity", 100);
+  draft.host_operator([spec, capacity](int) { return make_async_wait_operator(*spec, capacity); });
+}
+
 void add_python_sink(Draft& draft) {
   const FunctionSpecPtr spec = draft.function("function");
   require_method(*spec, "invoke");
@@ -493,6 +500,7 @@ constexpr Kind kKinds[] = {
     {"python_source", 0, add_python_source},
     {"map", 1, add_map},
     {"filter", 1, add_filter},
+    {"async_wait", 1, add_async_wait},
     {"flat_map", 1, add_flat_map},
     {"co_map", 2, add_co_map},
     {"co_flat_map", 2, add_co_flat_map},

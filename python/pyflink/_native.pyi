@@ -10,6 +10,7 @@ collection            values: list, type: LogicalType | None  (bounded, parallel
 source                connector: str, options: dict[str, str], watermarks: WatermarkSpec | None
 python_source         function: object with run(ctx) and cancel(), parallelism 1, watermarks
 map, filter, flat_map function
+async_wait            function (pyflink.datastream._async.AsyncRunner), capacity: int
 co_map, co_flat_map   function (map1/map2, flat_map1/flat_map2), two inputs
 process               function, tags: dict[tag id, side | (side, LogicalType | None)]; keyed or not by ``keyed``
 co_process            function (process_element1/2), tags; keyed or not

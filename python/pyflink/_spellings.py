@@ -152,6 +152,11 @@ SPELLINGS: list[tuple[str, str]] = [
         "from pyflink.table.descriptors import Kafka, Json, Kinesis, Schema, ...",
         "TableDescriptor.for_connector(...); removed in Flink 1.14",
     ),
+    (
+        "async_invoke(self, value, result_future): result_future.complete([x])",
+        "async def async_invoke(self, value): return [x]",
+    ),
+    ("from pyflink.datastream.functions import RichAsyncFunction, ResultFuture", "AsyncFunction"),
     ("runtime_context.get_metric_group()", "runtime_context.get_metrics_group()"),
 ]
 """(what is written, what upstream's spelling is)."""
@@ -168,7 +173,11 @@ _EVICTORS = dict.fromkeys(
     ["CountEvictor", "DeltaEvictor", "Evictor", "TimeEvictor"], "pyflink.datastream.evictors"
 )
 _NAMES: dict[str, dict[str, str]] = {
-    "pyflink.datastream.functions": {"Trigger": _WINDOW, "TriggerResult": _WINDOW},
+    "pyflink.datastream.functions": {
+        "ResultFuture": "pyflink.datastream._async",
+        "Trigger": _WINDOW,
+        "TriggerResult": _WINDOW,
+    },
     _WINDOW: _EVICTORS,
     "pyflink.datastream.state": {"RuntimeContext": "pyflink.datastream.functions"},
     "pyflink.common.state": {
@@ -198,6 +207,10 @@ def _session_windows() -> Any:
     return _from(_WINDOW, "EventTimeSessionWindows")
 
 
+def _rich_async_function() -> Any:
+    return _from("pyflink.datastream.functions", "AsyncFunction")
+
+
 def _broadcast_state_descriptor() -> Any:
     return _from("pyflink.datastream.state", "MapStateDescriptor")
 
@@ -222,6 +235,7 @@ _MADE_OF_STATE: dict[str, Callable[[], Any]] = {
 }
 _MADE: dict[str, dict[str, Callable[[], Any]]] = {
     _WINDOW: {"SessionWindows": _session_windows},
+    "pyflink.datastream.functions": {"RichAsyncFunction": _rich_async_function},
     "pyflink.datastream.state": _MADE_OF_STATE,
     "pyflink.common.state": _MADE_OF_STATE,
 }

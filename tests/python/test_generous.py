@@ -396,6 +396,29 @@ def test_from_elements(env):
     assert collected(env.from_elements(1, 2, 3)) == [1, 2, 3]
 
 
+@spells("async_invoke(self, value, result_future)", "import RichAsyncFunction, ResultFuture")
+def test_asynchronous_functions_with_a_result_future(env):
+    from pyflink.datastream import AsyncDataStream
+    from pyflink.datastream.functions import ResultFuture, RichAsyncFunction
+
+    class Asked(RichAsyncFunction):
+        def async_invoke(self, value, result_future):
+            assert isinstance(result_future, ResultFuture)
+            threading.Thread(target=lambda: result_future.complete([value * 2])).start()
+
+    class Refused(RichAsyncFunction):
+        async def async_invoke(self, value, result_future):
+            result_future.complete_exceptionally(KeyError("mine"))
+            result_future.complete([value])
+
+    numbers = env.from_collection([1, 2])
+    asked = AsyncDataStream.ordered_wait(numbers, Asked(), Time.seconds(60))
+    assert collected(asked) == [2, 4]
+    refused = AsyncDataStream.ordered_wait(env.from_collection([1]), Refused(), Time.seconds(60))
+    with pytest.raises(KeyError, match="mine"):
+        collected(refused)
+
+
 # -- types and state -------------------------------------------------------------------------------
 
 

@@ -7,6 +7,9 @@ from pyflink._lazy import lazy_exports
 # as typing's, without importing it: that costs as much as all of this package
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pyflink.datastream.async_data_stream import (
+        AsyncDataStream,
+    )
     from pyflink.datastream.checkpoint_config import (
         CheckpointConfig,
         ExternalizedCheckpointCleanup,
@@ -41,6 +44,9 @@ if TYPE_CHECKING:
     from pyflink.datastream.functions import (
         AggregateFunction,
         AllWindowFunction,
+        AsyncFunction,
+        AsyncRetryPredicate,
+        AsyncRetryStrategy,
         BroadcastProcessFunction,
         CoFlatMapFunction,
         CoMapFunction,
@@ -105,6 +111,7 @@ if TYPE_CHECKING:
 __getattr__, __dir__, _ = lazy_exports(
     __name__,
     {
+        "pyflink.datastream.async_data_stream": "AsyncDataStream",
         "pyflink.datastream.checkpoint_config": "CheckpointConfig ExternalizedCheckpointCleanup",
         "pyflink.datastream.checkpoint_storage": (
             "CheckpointStorage CustomCheckpointStorage FileSystemCheckpointStorage "
@@ -119,7 +126,8 @@ __getattr__, __dir__, _ = lazy_exports(
         "pyflink.datastream.execution_mode": "RuntimeExecutionMode",
         "pyflink.datastream.externalized_checkpoint_retention": "ExternalizedCheckpointRetention",
         "pyflink.datastream.functions": (
-            "AggregateFunction AllWindowFunction BroadcastProcessFunction CoFlatMapFunction "
+            "AggregateFunction AllWindowFunction AsyncFunction AsyncRetryPredicate"
+            " AsyncRetryStrategy BroadcastProcessFunction CoFlatMapFunction "
             "CoMapFunction CoProcessFunction FilterFunction FlatMapFunction KeySelector "
             "KeyedBroadcastProcessFunction KeyedCoProcessFunction KeyedProcessFunction MapFunction "
             "Partitioner ProcessAllWindowFunction ProcessFunction ProcessWindowFunction "
@@ -146,6 +154,10 @@ __all__ = [
     "AggregateFunction",
     "AllWindowFunction",
     "AllWindowedStream",
+    "AsyncDataStream",
+    "AsyncFunction",
+    "AsyncRetryPredicate",
+    "AsyncRetryStrategy",
     "BroadcastConnectedStream",
     "BroadcastProcessFunction",
     "BroadcastStream",

@@ -15,7 +15,7 @@ from pyflink.datastream.timerservice import TimerService
 # as typing's, without importing it: that costs as much as all of this package
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from pyflink import _native
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 __all__ = [
     "AggregateFunction",
     "AllWindowFunction",
+    "AsyncFunction",
+    "AsyncRetryPredicate",
+    "AsyncRetryStrategy",
     "BaseBroadcastProcessFunction",
     "BroadcastProcessFunction",
     "CoFlatMapFunction",
@@ -501,6 +504,98 @@ class KeyedCoProcessFunction(Function):
         self, timestamp: int, ctx: KeyedCoProcessFunction.OnTimerContext
     ) -> Iterable[Any] | None:
         """Called when a timer fires."""
+
+
+class AsyncRetryPredicate(ABC, Generic[OUT]):
+    """Which outcomes of an attempt lead to another one."""
+
+    @abstractmethod
+    def result_predicate(self) -> Callable[[list[OUT]], bool] | None:
+        """Asked with the results of an attempt; true: try again."""
+
+    @abstractmethod
+    def exception_predicate(self) -> Callable[[Exception], bool] | None:
+        """Asked with the exception of an attempt; true: try again."""
+
+
+class AsyncRetryStrategy(ABC, Generic[OUT]):
+    """Whether and when a record of asynchronous I/O is tried again."""
+
+    @abstractmethod
+    def can_retry(self, current_attempts: int) -> bool:
+        """Whether another attempt is allowed after so many."""
+
+    @abstractmethod
+    def get_backoff_time_millis(self, current_attempts: int) -> int:
+        """The time before the next attempt."""
+
+    @abstractmethod
+    def get_retry_predicate(self) -> AsyncRetryPredicate[OUT]:
+        """Which outcomes lead to another attempt."""
+
+    @staticmethod
+    def no_restart() -> AsyncRetryStrategy:
+        """One attempt."""
+        from pyflink.datastream.async_retry_strategies import NO_RETRY_STRATEGY
+
+        return NO_RETRY_STRATEGY
+
+    @staticmethod
+    def fixed_delay(
+        max_attempts: int,
+        backoff_time_millis: int,
+        result_predicate: Callable[[list[Any]], bool] | None,
+        exception_predicate: Callable[[Exception], bool] | None,
+    ) -> AsyncRetryStrategy:
+        """So many more attempts, with the same time between them."""
+        from pyflink.datastream.async_retry_strategies import FixedDelayRetryStrategy
+
+        return FixedDelayRetryStrategy(
+            max_attempts, backoff_time_millis, result_predicate, exception_predicate
+        )
+
+    @staticmethod
+    def exponential_backoff(
+        max_attempts: int,
+        initial_delay: int,
+        max_retry_delay: int,
+        multiplier: float,
+        result_predicate: Callable[[list[Any]], bool] | None,
+        exception_predicate: Callable[[Exception], bool] | None,
+    ) -> AsyncRetryStrategy:
+        """So many more attempts, with a time between them that grows."""
+        from pyflink.datastream.async_retry_strategies import ExponentialBackoffDelayRetryStrategy
+
+        return ExponentialBackoffDelayRetryStrategy(
+            max_attempts,
+            initial_delay,
+            max_retry_delay,
+            multiplier,
+            result_predicate,
+            exception_predicate,
+        )
+
+
+class AsyncFunction(Function, Generic[IN, OUT]):
+    """Waits for something outside without holding up other records: see AsyncDataStream.
+
+    ``open`` and ``close`` run in the task's thread; :meth:`async_invoke` and :meth:`timeout` on the
+    event loop of the subtask.
+    """
+
+    @abstractmethod
+    async def async_invoke(self, value: IN) -> list[OUT]:
+        """The results of a record: a list, empty for none."""
+
+    def timeout(self, value: IN) -> list[OUT]:
+        """The results of a record that took too long.
+
+        :raises TimeoutError: unless overridden.
+        """
+        raise TimeoutError(
+            f"{type(self).__name__}.async_invoke() did not answer in time for {value!r}; give"
+            " AsyncDataStream a longer timeout, or override timeout(value)"
+        )
 
 
 class WindowFunction(Function, Generic[IN, OUT, KEY, W]):
