@@ -7,6 +7,9 @@
 #include "bindings/functions/python_aggregation.h"
 #include "bindings/functions/simple_functions.h"
 #include "bindings/functions/window_functions.h"
+#include "bindings/harness/capture_sink.h"
+#include "bindings/harness/operator_probe.h"
+#include "bindings/harness/script_source.h"
 #include "bindings/io/async_wait.h"
 #include "bindings/io/collect_sink.h"
 #include "bindings/io/collection_source.h"
@@ -230,6 +233,10 @@ void add_broadcast_process(Draft& draft) {
   const FunctionSpecPtr spec = draft.function("function");
   require_methods(*spec, {"process_element", "process_broadcast_element"});
   auto tags = draft.params.tags();
+  std::shared_ptr<OperatorProbe> probe;
+  if (PyObject* given = draft.params.find("probe"); given != nullptr) {
+    probe = operator_probe_or_null(given);
+  }
   std::map<std::string, StateDescriptor> descriptors;
   const Ref items =
       checked(PySequence_Fast(draft.params.get("descriptors"), "'descriptors' must be a list"));
@@ -238,11 +245,70 @@ void add_broadcast_process(Draft& draft) {
     const std::string name = descriptor.name;
     descriptors.emplace(name, std::move(descriptor));
   }
-  draft.host_operator([spec, tags, descriptors](int) {
+  draft.host_operator([spec, tags, descriptors, probe](int) {
     auto states = std::make_shared<BroadcastStates>(descriptors);
+    if (probe != nullptr) {
+      probe->watch_broadcast(states);
+    }
     return with_broadcast_state(
         make_process_operator(make_process_function(*spec, ProcessKind::kBroadcast, tags, states)),
         states);
+  });
+}
+
+/// A script is a source of its items and, behind it, the operator that plays them. The two are not
+/// chained to what follows: a failure there then shows the record, not the script's item.
+void add_script(Draft& draft) {
+  const std::shared_ptr<Script> script = script_or_null(draft.params.get("script"));
+  if (script == nullptr) {
+    throw_error(ErrorKind::kInvalidArgument,
+                "'script' of node '{}' must be a Script, not {}",
+                draft.request.name,
+                short_repr(draft.params.get("script")));
+  }
+  StreamNode source;
+  source.name = draft.request.name + " script";
+  source.uid = draft.request.uid.empty() ? "" : draft.request.uid + "-script";
+  source.parallelism = 1;
+  source.max_parallelism = draft.request.max_parallelism;
+  source.source = make_script_source(script, draft.params.boolean("resume", true));
+  source.output_type = LogicalType::object();
+  source.uses_host = true;
+  StreamEdge edge;
+  edge.source_node = draft.graph.add(std::move(source));
+  edge.partitioner.strategy = PartitionStrategy::kForward;
+  draft.node.inputs.push_back(std::move(edge));
+  draft.node.output_type = script->type != nullptr ? script->type : LogicalType::object();
+  draft.node.chaining = ChainingStrategy::kNever;
+  draft.host_operator([](int) { return make_script_player(); });
+}
+
+void add_capture(Draft& draft) {
+  const std::shared_ptr<CaptureLog> log = capture_log_or_null(draft.params.get("log"));
+  if (log == nullptr) {
+    throw_error(ErrorKind::kInvalidArgument,
+                "'log' of node '{}' must be a CaptureLog, not {}",
+                draft.request.name,
+                short_repr(draft.params.get("log")));
+  }
+  draft.host_operator([log](int) { return make_capture_sink(log); });
+}
+
+/// Tests look into the node's operators through the probe they gave as `probe`.
+void attach_probe(Draft& draft) {
+  PyObject* given = draft.params.find("probe");
+  if (given == nullptr || draft.node.make_operator == nullptr) {
+    return;
+  }
+  const std::shared_ptr<OperatorProbe> probe = operator_probe_or_null(given);
+  if (probe == nullptr) {
+    throw_error(ErrorKind::kInvalidArgument,
+                "'probe' of node '{}' must be an OperatorProbe, not {}",
+                draft.request.name,
+                short_repr(given));
+  }
+  draft.host_operator([probe, make = draft.node.make_operator](int subtask) {
+    return with_probe(make(subtask), probe);
   });
 }
 
@@ -498,6 +564,7 @@ constexpr Kind kKinds[] = {
     {"collection", 0, add_collection},
     {"source", 0, add_source},
     {"python_source", 0, add_python_source},
+    {"script", 0, add_script},
     {"map", 1, add_map},
     {"filter", 1, add_filter},
     {"async_wait", 1, add_async_wait},
@@ -521,6 +588,7 @@ constexpr Kind kKinds[] = {
     {"sink", 1, add_sink},
     {"print", 1, add_print},
     {"collect", 1, add_collect},
+    {"capture", 1, add_capture},
     {"python_sink", 1, add_python_sink},
 };
 
@@ -654,6 +722,7 @@ int GraphBuilder::add(const std::string& kind_name, NodeRequest request) {
     node.inputs.push_back(stream_edge(edge));
   }
   kind.add(draft);
+  attach_probe(draft);
   return graph_.add(std::move(draft.node));
 }
 

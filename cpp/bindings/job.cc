@@ -133,18 +133,24 @@ void check_option_names(PyObject* options) {
 
 }  // namespace
 
-std::shared_ptr<PythonJob> start_python_job(const GraphBuilder& builder,
-                                            const std::string& job_name,
-                                            PyObject* options) {
-  require_not_forked();
+JobOptions read_job_options(const GraphBuilder& builder,
+                            const std::string& job_name,
+                            PyObject* options) {
   if (!PyDict_Check(options)) {
     throw_error(
         ErrorKind::kInvalidArgument, "job options are a dict, not {}", type_name_of(options));
   }
   check_option_names(options);
   const NodeParams params(options, "the job");
-  JobOptions job_options = parse_options(params, job_name);
   *builder.job_parameters() = params.options("job_parameters").values();
+  return parse_options(params, job_name);
+}
+
+std::shared_ptr<PythonJob> start_python_job(const GraphBuilder& builder,
+                                            const std::string& job_name,
+                                            PyObject* options) {
+  require_not_forked();
+  JobOptions job_options = read_job_options(builder, job_name, options);
 
   // Each task thread runs in its own copy of the caller's context, so that contextvars are seen and
   // changes stay within the task.

@@ -45,6 +45,11 @@ std::shared_ptr<PythonJob> start_python_job(const GraphBuilder& builder,
                                             const std::string& job_name,
                                             PyObject* options);
 
+/// `options` as start_python_job() takes them; fills the builder's job parameters too.
+JobOptions read_job_options(const GraphBuilder& builder,
+                            const std::string& job_name,
+                            PyObject* options);
+
 /// Cancels and joins what still runs, with a warning; from Python's atexit.
 void shut_down_jobs();
 

@@ -11,6 +11,10 @@
 #include "bindings/functions/simple_functions.h"
 #include "bindings/functions/watermark_generator.h"
 #include "bindings/graph.h"
+#include "bindings/harness/capture_sink.h"
+#include "bindings/harness/operator_probe.h"
+#include "bindings/harness/script_source.h"
+#include "bindings/harness/step_job.h"
 #include "bindings/io/collect_sink.h"
 #include "bindings/io/python_sinks.h"
 #include "bindings/io/python_source.h"
@@ -486,7 +490,83 @@ void define_graph(py::module_& module) {
             return start_python_job(self, job_name, options.ptr());
           },
           py::arg("job_name"),
-          py::arg("options"));
+          py::arg("options"))
+      .def(
+          "step",
+          [](const GraphBuilder& self,
+             const std::string& job_name,
+             const py::dict& options,
+             const std::shared_ptr<StepSnapshot>& restore,
+             Timestamp start_ms) {
+            return std::make_shared<PythonStepJob>(
+                self, job_name, options.ptr(), restore.get(), start_ms);
+          },
+          py::arg("job_name"),
+          py::arg("options"),
+          py::arg("restore") = py::none(),
+          py::arg("start_ms") = 0);
+}
+
+/// What pyflink.testing is made of.
+void define_testing(py::module_& module) {
+  py::class_<Script, std::shared_ptr<Script>>(module, "Script")
+      .def(py::init([](const TypeHolder& type) { return std::make_shared<Script>(type); }),
+           py::arg("type") = py::none())
+      .def(
+          "element",
+          [](Script& self, const py::object& value, std::optional<Timestamp> timestamp) {
+            self.element(value.ptr(), timestamp.value_or(kNoTimestamp));
+          },
+          py::arg("value"),
+          py::arg("timestamp") = py::none())
+      .def("watermark", &Script::watermark, py::arg("timestamp"))
+      .def("status", &Script::status, py::arg("idle"))
+      .def("end", &Script::end);
+
+  py::class_<CaptureLog, std::shared_ptr<CaptureLog>>(module, "CaptureLog")
+      .def(py::init<>())
+      .def("take", [](CaptureLog& self) { return take(self.take()); });
+
+  py::class_<OperatorProbe, std::shared_ptr<OperatorProbe>>(module, "OperatorProbe")
+      .def(py::init<>())
+      .def("timers", &OperatorProbe::timers, py::arg("event_time"))
+      .def("state_entries", &OperatorProbe::state_entries)
+      .def(
+          "state",
+          [](const OperatorProbe& self, const std::string& name, const py::object& window) {
+            return take(self.state(name, window.ptr()));
+          },
+          py::arg("name"),
+          py::arg("window") = py::none())
+      .def(
+          "broadcast_state",
+          [](const OperatorProbe& self, const std::string& name) {
+            return take(self.broadcast_state(name));
+          },
+          py::arg("name"));
+
+  py::class_<StepSnapshot, std::shared_ptr<StepSnapshot>>(module, "StepSnapshot");
+
+  py::class_<PythonStepJob, std::shared_ptr<PythonStepJob>>(module, "StepJob")
+      .def("run_until_idle", &PythonStepJob::run_until_idle)
+      .def("set_time", &PythonStepJob::set_time, py::arg("now_ms"))
+      .def("now", &PythonStepJob::now)
+      .def("finished", &PythonStepJob::finished)
+      .def("snapshot", &PythonStepJob::snapshot)
+      .def("metrics", &PythonStepJob::metrics)
+      .def("close", &PythonStepJob::close)
+      .def(
+          "collected",
+          [](PythonStepJob& /*self*/, CollectState& queue) {
+            queue.take(0);
+            if (queue.taken.empty()) {
+              throw py::stop_iteration();
+            }
+            Value value = std::move(queue.taken.front());
+            queue.taken.pop_front();
+            return take(checked(to_python(std::move(value))));
+          },
+          py::arg("queue"));
 }
 
 void define_job(py::module_& module) {
@@ -563,6 +643,22 @@ std::shared_ptr<CollectState> collect_state_or_null(PyObject* object) {
                                               : nullptr;
 }
 
+std::shared_ptr<Script> script_or_null(PyObject* object) {
+  const py::handle handle(object);
+  return py::isinstance<Script>(handle) ? handle.cast<std::shared_ptr<Script>>() : nullptr;
+}
+
+std::shared_ptr<CaptureLog> capture_log_or_null(PyObject* object) {
+  const py::handle handle(object);
+  return py::isinstance<CaptureLog>(handle) ? handle.cast<std::shared_ptr<CaptureLog>>() : nullptr;
+}
+
+std::shared_ptr<OperatorProbe> operator_probe_or_null(PyObject* object) {
+  const py::handle handle(object);
+  return py::isinstance<OperatorProbe>(handle) ? handle.cast<std::shared_ptr<OperatorProbe>>()
+                                               : nullptr;
+}
+
 LogicalTypePtr logical_type_of(PyObject* object, const char* what) {
   if (object == Py_None) {
     return nullptr;
@@ -617,6 +713,7 @@ PYBIND11_MODULE(_native, module) {
   define_runtime(module);
   define_graph(module);
   define_job(module);
+  define_testing(module);
 
   module.def("set_log_callback", &set_log_callback, py::arg("callback"), py::arg("level"));
   flott::set_print_function([](std::string_view lines, bool to_stderr) {

@@ -8,8 +8,9 @@ namespace flott {
 
 StepExecutor::StepExecutor(const StreamGraph& graph,
                            JobOptions options,
-                           std::optional<CheckpointData> restore)
-    : options_(std::move(options)), restored_(std::move(restore)) {
+                           std::optional<CheckpointData> restore,
+                           Timestamp start_ms)
+    : options_(std::move(options)), clock_(start_ms), restored_(std::move(restore)) {
   if (!restored_ && !options_.restore_path.empty()) {
     restored_ = read_checkpoint(options_.restore_path);
   }
@@ -33,6 +34,9 @@ StepExecutor::StepExecutor(const StreamGraph& graph,
                                     result.failed_operator,
                                     deployed.subtask + 1,
                                     deployed.parallelism);
+      if (!result.failed_record.empty()) {
+        error_location_ += fmt::format(", record {}", result.failed_record);
+      }
     }
   };
   deployment_ = deploy(graph,
@@ -119,6 +123,18 @@ CheckpointData StepExecutor::checkpoint() {
     }
   }
   return data;
+}
+
+std::map<std::string, double> StepExecutor::metrics() const {
+  std::map<std::string, double> out;
+  for (const Deployment::DeployedTask& deployed : deployment_.tasks) {
+    for (const auto& [op, group] : deployed.metrics) {
+      for (const auto& [name, value] : group->snapshot()) {
+        out[fmt::format("{}.{}.{}.{}", deployed.task->name(), deployed.subtask, op, name)] = value;
+      }
+    }
+  }
+  return out;
 }
 
 }  // namespace flott

@@ -4,6 +4,7 @@
 #include "job/deployment.h"
 #include "job/job.h"
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,11 +17,12 @@ namespace flott {
 /// checkpoints as LocalJob, without its threads. Not for sources that need threads of their own.
 class StepExecutor {
  public:
-  /// `options.clock` is ignored; `restore` takes the place of `options.restore_path`. Throws as
-  /// start_job().
+  /// `options.clock` is ignored, the clock begins at `start_ms`; `restore` takes the place of
+  /// `options.restore_path`. Throws as start_job().
   explicit StepExecutor(const StreamGraph& graph,
                         JobOptions options = {},
-                        std::optional<CheckpointData> restore = std::nullopt);
+                        std::optional<CheckpointData> restore = std::nullopt,
+                        Timestamp start_ms = 0);
   /// Cancels and closes what still runs.
   ~StepExecutor();
 
@@ -35,8 +37,10 @@ class StepExecutor {
   bool finished() const { return ended_ == deployment_.tasks.size(); }
   /// A checkpoint right here: begins one and steps until every task has acknowledged.
   CheckpointData checkpoint();
-  /// "operator 'X', subtask 1/2" of the failure that run_until_idle() threw.
+  /// "operator 'X', subtask 1/2, record 'abc'" of the failure that run_until_idle() threw.
   const std::string& error_location() const { return error_location_; }
+  /// As Job::metrics().
+  std::map<std::string, double> metrics() const;
 
  private:
   void throw_failure();

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -35,6 +36,10 @@ class KeyedStateBackend {
 
   /// Number of keys that hold any state: for tests, metrics and "state is empty at the end".
   virtual std::size_t key_count() const = 0;
+  /// Number of (state, key, namespace) that hold something; Flink's numKeyedStateEntries of tests.
+  virtual std::size_t entry_count() const = 0;
+  /// Name, kind and types of a state that was declared by that name (tests, queries).
+  virtual std::optional<StateDescriptor> declared(const std::string& name) const = 0;
   /// Runs `visit` with each key that has the named state as the current key (BATCH mode, queries).
   virtual void for_each_key(const std::string& state_name, const std::function<void()>& visit) = 0;
 

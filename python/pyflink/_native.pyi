@@ -9,6 +9,7 @@ kind                  params
 collection            values: list, type: LogicalType | None  (bounded, parallelism 1)
 source                connector: str, options: dict[str, str], watermarks: WatermarkSpec | None
 python_source         function: object with run(ctx) and cancel(), parallelism 1, watermarks
+script                script: Script; resume: bool (False: a restored job plays it from its beginning); parallelism 1
 map, filter, flat_map function
 async_wait            function (pyflink.datastream._async.AsyncRunner), capacity: int
 co_map, co_flat_map   function (map1/map2, flat_map1/flat_map2), two inputs
@@ -32,8 +33,11 @@ elasticsearch_emitter function: callable(element) -> dict(s) of action (index, c
 sink                  connector: str, options: dict[str, str]
 print                 identifier: str, to_stderr: bool
 collect               queue: CollectQueue
+capture               log: CaptureLog (records with timestamps, watermarks and idleness in order)
 python_sink           function: object with invoke(value, context) or invoke(value) (open, close, finish optional)
 ====================  =========================================================================================
+
+Every operator's params may have probe: OperatorProbe, through which a test looks at its state and timers.
 
 Specs are tuples, first item the name:
   assigner: ("tumbling", time, size_ms, offset_ms) | ("sliding", time, size_ms, slide_ms, offset_ms) | ("session", time, gap_ms) |
@@ -323,6 +327,51 @@ class StreamGraph:
         """Adds a node, returns its id. Raises ValueError / TypeError for what cannot run."""
     def start(self, job_name: str, options: dict[str, Any]) -> Job:
         """`options`: fields of JobOptions (job/job.h) by name, and job_parameters: dict[str, str]."""
+
+    def step(
+        self,
+        job_name: str,
+        options: dict[str, Any],
+        restore: StepSnapshot | None = None,
+        start_ms: int = 0,
+    ) -> StepJob:
+        """As start(), on the calling thread and under a clock that begins at `start_ms` and moves only when told to."""
+
+class Script:
+    """A source that is told what to emit, record by record, before or while the job runs."""
+
+    def __init__(self, type: LogicalType | None = None) -> None: ...
+    def element(self, value: Any, timestamp: int | None = None) -> None: ...
+    def watermark(self, timestamp: int) -> None: ...
+    def status(self, idle: bool) -> None: ...
+    def end(self) -> None: ...
+
+class CaptureLog:
+    def take(self) -> list[tuple[int, Any, int | None]]:
+        """What came since the last call: (0, record, timestamp or None), (1, None, watermark), (2, None, 0) idle,
+        (3, None, 0) active."""
+
+class OperatorProbe:
+    def timers(self, event_time: bool) -> int: ...
+    def state_entries(self) -> int: ...
+    def state(self, name: str, window: Any = None) -> list[tuple[Any, Any]] | None:
+        """(key, state object's content) of every key that has it, in order of creation; None: nothing declared it."""
+    def broadcast_state(self, name: str) -> dict[Any, Any] | None: ...
+
+class StepSnapshot:
+    """A checkpoint of a StepJob, in memory."""
+
+class StepJob:
+    def run_until_idle(self) -> None:
+        """Until nothing is left to do at the present time; raises as Job.wait()."""
+    def set_time(self, now_ms: int) -> None: ...
+    def now(self) -> int: ...
+    def finished(self) -> bool: ...
+    def snapshot(self) -> StepSnapshot: ...
+    def metrics(self) -> dict[str, float]: ...
+    def close(self) -> None: ...
+    def collected(self, queue: CollectQueue) -> Any:
+        """Next element in a collect sink's queue; StopIteration when there is none now."""
 
 class Job:
     id: str

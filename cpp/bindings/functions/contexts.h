@@ -24,6 +24,7 @@ class BroadcastStates {
       : descriptors_(std::move(descriptors)) {}
   /// Throws kInvalidArgument for a name that was not declared by broadcast().
   const StateDescriptor& descriptor(const std::string& name) const;
+  bool has(const std::string& name) const { return descriptors_.count(name) != 0; }
   /// Borrowed dict of `name`.
   PyObject* entries(const std::string& name);
   void snapshot(OperatorSnapshot& snapshot);

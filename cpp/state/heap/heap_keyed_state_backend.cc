@@ -209,6 +209,28 @@ Key HeapKeyedStateBackend::current() const {
   return {core_.key_bytes, core_.key_hash, &core_.key};
 }
 
+std::size_t HeapKeyedStateBackend::entry_count() const {
+  std::size_t count = 0;
+  for (const KeyEntry* entry = core_.table.first(); entry != nullptr; entry = entry->next) {
+    count += entry->live;
+  }
+  return count;
+}
+
+std::optional<StateDescriptor> HeapKeyedStateBackend::declared(const std::string& name) const {
+  for (const Registered& registered : states_) {
+    if (registered.name == name && registered.state != nullptr) {
+      StateDescriptor out;
+      out.kind = registered.kind;
+      out.name = name;
+      out.value_type = registered.value_type;
+      out.key_type = registered.key_type;
+      return out;
+    }
+  }
+  return std::nullopt;
+}
+
 void HeapKeyedStateBackend::for_each_key(const std::string& state_name,
                                          const std::function<void()>& visit) {
   const auto known = std::find_if(

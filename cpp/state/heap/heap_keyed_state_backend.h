@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,8 @@ class HeapKeyedStateBackend final : public KeyedStateBackend {
   Key current() const override;
 
   std::size_t key_count() const override { return core_.table.size(); }
+  std::size_t entry_count() const override;
+  std::optional<StateDescriptor> declared(const std::string& name) const override;
   void for_each_key(const std::string& state_name, const std::function<void()>& visit) override;
 
   std::map<KeyGroup, std::string> snapshot() override;

@@ -579,10 +579,16 @@ class StreamExecutionEnvironment:
         self._transformations = []
         places = plan.places()
         try:
-            return graph.start(job_name, options), places
+            return self._launch(graph, job_name, options), places
         except Exception as error:
             note_place(error, places)
             raise
+
+    def _launch(
+        self, graph: _native.StreamGraph, job_name: str, options: dict[str, Any]
+    ) -> _native.Job:
+        """Starts a job; pyflink.testing runs it in steps instead."""
+        return graph.start(job_name, options)
 
     def _job_options(self, plan: Plan) -> dict[str, Any]:
         batch = self._runtime_mode is RuntimeExecutionMode.BATCH

@@ -114,7 +114,7 @@ TEST(StepExecutor, TheFirstFailureIsThrownWithItsPlace) {
          std::make_shared<Collected>());
   StepExecutor job(g.graph);
   EXPECT_THROW(job.run_until_idle(), Error);
-  EXPECT_EQ(job.error_location(), "operator 'bad map', subtask 1/1");
+  EXPECT_EQ(job.error_location(), "operator 'bad map', subtask 1/1, record 0");
 }
 
 }  // namespace

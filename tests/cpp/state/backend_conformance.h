@@ -182,6 +182,27 @@ TEST_P(BackendConformance, ValueStateGivesItsDefaultUntilUpdatedAndAfterClear) {
   EXPECT_EQ(backend->key_count(), 0u);
 }
 
+TEST_P(BackendConformance, EntriesAreCountedByStateKeyAndNamespace) {
+  auto backend = make();
+  EXPECT_FALSE(backend->declared("v").has_value());
+  ValueState& value = backend->value_state(descriptor(kValue, "v"));
+  ListState& list = backend->list_state(descriptor(kList, "l"));
+  set_key(*backend, s("a"));
+  value.update(i(1));
+  for (const std::int64_t start : {0, 10}) {
+    list.set_namespace({start, start + 10, {}});
+    list.add(i(1));
+  }
+  set_key(*backend, s("b"));
+  value.update(i(1));
+  EXPECT_EQ(backend->entry_count(), 4u);
+  value.clear();
+  EXPECT_EQ(backend->entry_count(), 3u);
+  const auto declared = backend->declared("l");
+  ASSERT_TRUE(declared.has_value());
+  EXPECT_EQ(declared->kind, kList);
+}
+
 TEST_P(BackendConformance, ListStateKeepsOrderAndNulls) {
   auto backend = make();
   ListState& state = backend->list_state(descriptor(kList, "l"));
