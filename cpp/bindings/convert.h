@@ -48,6 +48,8 @@ PyObject* isolate(PyObject* object);
 
 /// Stable canonical key bytes (types/key.h); throws flott::Error with the value shown.
 void encode_key(PyObject* object, std::string& out);
+/// `encoder` turns instances of the class `type` into a value that encode_key() takes.
+void register_key_encoder(PyObject* type, PyObject* encoder);
 
 /// The current Python error as a flott::Error that carries the exception object (PythonError
 /// below); clears it.

@@ -7,6 +7,7 @@
 #include "types/key.h"
 
 #include <algorithm>
+#include <unordered_map>
 #include <vector>
 
 namespace flott::bindings {
@@ -108,7 +109,49 @@ bool encode_frozen_dataclass(PyObject* object, std::string& out) {
   return true;
 }
 
+/// Encoders by class, with the GIL; a class and its encoder stay for good.
+std::unordered_map<PyTypeObject*, PyObject*>& key_encoders() {
+  static constinit std::unordered_map<PyTypeObject*, PyObject*>* encoders = nullptr;
+  if (encoders == nullptr) {
+    encoders = new std::unordered_map<PyTypeObject*, PyObject*>();
+  }
+  return *encoders;
+}
+
+/// By the encoder of the object's class or of the nearest base that has one.
+bool encode_registered(PyObject* object, std::string& out) {
+  const auto& encoders = key_encoders();
+  if (encoders.empty()) {
+    return false;
+  }
+  PyObject* order = Py_TYPE(object)->tp_mro;
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(order); ++i) {
+    auto* type = reinterpret_cast<PyTypeObject*>(PyTuple_GET_ITEM(order, i));
+    const auto found = encoders.find(type);
+    if (found == encoders.end()) {
+      continue;
+    }
+    const Ref parts = call(found->second, object);
+    if (PyObject_TypeCheck(parts.get(), type) != 0) {
+      throw_error(ErrorKind::kUserCode,
+                  "the key encoder of {} returned {}, which is of that type again; it returns what "
+                  "makes two keys equal, as a tuple of plain values",
+                  qualified_name(type),
+                  short_repr(parts.get()));
+    }
+    tagged_string('X', qualified_name(type), out);
+    encode_key(parts.get(), out);
+    return true;
+  }
+  return false;
+}
+
 }  // namespace
+
+void register_key_encoder(PyObject* type, PyObject* encoder) {
+  PyObject*& known = key_encoders()[reinterpret_cast<PyTypeObject*>(Py_NewRef(type))];
+  Py_XSETREF(known, Py_NewRef(encoder));
+}
 
 void encode_key(PyObject* object, std::string& out) {
   if (PyUnicode_CheckExact(object)) {
@@ -180,6 +223,9 @@ void encode_key(PyObject* object, std::string& out) {
     case TemporalKind::kNone:
       break;
   }
+  if (encode_registered(object, out)) {
+    return;
+  }
   const Ref decimal = loaded_attribute("decimal", "Decimal");
   if (decimal && PyObject_IsInstance(object, decimal.get()) == 1) {
     encode_decimal(object, out);
@@ -217,8 +263,8 @@ void encode_key(PyObject* object, std::string& out) {
       ErrorKind::kUserCode,
       "the key {} of type {} has no stable encoding; a key selector returns None, bool, int, "
       "float, str, bytes, Decimal, a date or time, an enum, a UUID, a frozen dataclass, a Row, or "
-      "a "
-      "tuple or frozenset of these",
+      "a tuple or frozenset of these; for other types call "
+      "pyflink.datastream.keys.register_key_encoder()",
       short_repr(object),
       type_name_of(object));
 }

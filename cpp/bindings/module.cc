@@ -710,6 +710,9 @@ PYBIND11_MODULE(_native, module) {
   add_watermark_types(module.ptr());
   add_source_types(module.ptr());
   define_types(module);
+  module.def("register_key_encoder", [](const py::type& type, const py::object& encoder) {
+    register_key_encoder(type.ptr(), encoder.ptr());
+  });
   define_runtime(module);
   define_graph(module);
   define_job(module);

@@ -25,7 +25,8 @@ inline constexpr int kDefaultMaxParallelism = 128;
 ///   | date 'd' i64 | time 't' i64 | timestamp 'T' i64 u32 | instant 'L' i64 u32 | interval of
 ///   months 'm' i64, of milliseconds 'i' i64 | tuple (and native array) '(' varint-count items |
 ///   Row 'R' varint-count items | enum 'E' class name, member name | frozen dataclass 'C' class
-///   name varint-count items
+///   name varint-count items | instance of a class with a registered encoder 'X' class name, then
+///   what the encoder returned
 struct Key {
   std::string_view bytes;        ///< canonical encoding; lives as long as the record / current key
   std::uint64_t hash = 0;        ///< hash_bytes(bytes)
