@@ -4,7 +4,11 @@
 
 The producer stamps each message with the wall clock in nanoseconds as it hands it to librdkafka;
 the consumer takes the difference when it reads it and prints percentiles of what came after the
-warm-up.
+warm-up. The warm-up begins when the first message arrives.
+
+A millisecond's messages go to one partition, the next one's to the next, as a producer's default
+partitioner does it: one request each. Spread over the partitions one by one they would be four, and
+the broker would spend a whole core on nothing but the producer's requests.
 """
 
 from __future__ import annotations
@@ -31,14 +35,15 @@ def produce(options: dict) -> None:
     )
     total = options["rate"] * (options["warm_up"] + options["seconds"] + 1)
     begin = time.perf_counter()
-    sent = 0
+    sent = burst = 0
     while sent < total:
         due = min(total, int((time.perf_counter() - begin) * options["rate"]) + 1)
         while sent < due:
-            producer.produce(options["source"], f"{time.time_ns()}:{PADDING}", partition=sent % 4)
+            producer.produce(options["source"], f"{time.time_ns()}:{PADDING}", partition=burst % 4)
             sent += 1
+        burst += 1
         producer.poll(0)
-        time.sleep(0.0005)
+        time.sleep(0.001 - (time.perf_counter() - begin) % 0.001)
     producer.flush(10)
 
 

@@ -4,18 +4,40 @@
 #include "base/log.h"
 
 #include <charconv>
+#include <cstdlib>
 #include <iterator>
 
 namespace flott::kafka {
 namespace {
 constexpr int kIdlePollMs = 100;
 constexpr int kWaitingPollMs = 1;
+
+// What is gathered at most, in records and in time, before it goes to librdkafka behind
+// unacknowledged ones.
+constexpr std::int64_t kGatherRows = 10'000;
+constexpr std::int64_t kGatherMs = 100;
+// With a longer 'linger.ms' librdkafka gathers by itself.
+constexpr double kGatherLingerMs = 5;
+
+/// librdkafka (2.0 as well as 2.9) lets an idempotent producer have five *messages* of a partition
+/// in flight where it means five requests. Whatever waits behind a request of five or more is due
+/// at once when 'linger.ms' is over but must not be sent, and the broker's thread polls its socket
+/// without a pause until the answer comes: a whole core at a few thousand records a second. So the
+/// writer keeps such records back itself.
+bool gathers(const ClientSettings& settings) {
+  const auto idempotent = settings.find("enable.idempotence");
+  const auto linger = settings.find("linger.ms");
+  return idempotent != settings.end() && idempotent->second == "true" && linger != settings.end() &&
+         std::strtod(linger->second.c_str(), nullptr) <= kGatherLingerMs;
+}
+
 }  // namespace
 
 KafkaWriter::KafkaWriter(std::shared_ptr<const SinkOptions> options,
                          const SinkWriterContext& context)
     : options_(std::move(options)),
       context_(context),
+      gathers_(gathers(options_->client)),
       outage_(fmt::format(
                   "{} ({}/{})", context.operator_name, context.subtask + 1, context.parallelism),
               options_->bootstrap_servers),
@@ -35,8 +57,33 @@ KafkaWriter::~KafkaWriter() {
 void KafkaWriter::open() {
   Conf conf = make_conf(options_->client);
   set_events(conf.get(), this);
+  if (gathers_) {
+    check_kafka(rd_kafka_conf_interceptor_add_on_new(conf.get(), "flott", &on_new, this),
+                "cannot watch the producer's acknowledgements");
+  }
   client_ = make_client(RD_KAFKA_PRODUCER, std::move(conf));
   thread_ = std::thread([this] { serve(); });
+}
+
+rd_kafka_resp_err_t KafkaWriter::on_new(rd_kafka_t* client,
+                                        const rd_kafka_conf_t* /*conf*/,
+                                        void* opaque,
+                                        char* /*text*/,
+                                        std::size_t /*size*/) {
+  return rd_kafka_interceptor_add_on_acknowledgement(
+      client, "flott", &on_acknowledgement, opaque);
+}
+
+/// On librdkafka's threads, once a record, also for those that failed.
+rd_kafka_resp_err_t KafkaWriter::on_acknowledgement(rd_kafka_t* /*client*/,
+                                                    rd_kafka_message_t* /*message*/,
+                                                    void* opaque) {
+  auto& writer = *static_cast<KafkaWriter*>(opaque);
+  const std::int64_t acknowledged = writer.acknowledged_.fetch_add(1) + 1;
+  if (writer.gathering_.load() && acknowledged == writer.handed_over_.load()) {
+    writer.context_.wakeup();
+  }
+  return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
 /// The writer's thread: failed deliveries, errors, log lines; and the watch for a drained queue.
@@ -181,6 +228,7 @@ std::int64_t KafkaWriter::produce(const Batch& batch, std::int64_t row) {
     }
     bytes += static_cast<std::int64_t>(key.size() + value.size());
   }
+  handed_over_.fetch_add(row - first);
   records_->inc(row - first);
   bytes_->inc(bytes);
   return row;
@@ -188,35 +236,73 @@ std::int64_t KafkaWriter::produce(const Batch& batch, std::int64_t row) {
 
 void KafkaWriter::write(const BatchPtr& batch) {
   throw_failure();
+  backlog_.emplace_back(batch, 0);
+  backlog_rows_ += batch->num_rows();
   drain();
-  const std::int64_t taken = backlog_.empty() ? produce(*batch, 0) : 0;
-  if (taken < batch->num_rows()) {
-    backlog_.emplace_back(batch, taken);
-  }
   if (busy()) {
     waiting_.store(true, std::memory_order_release);
   }
 }
 
+bool KafkaWriter::must_gather() {
+  if (!gathers_ || queue_full_ || backlog_rows_ >= kGatherRows) {
+    return false;
+  }
+  // First say that we wait, then look: the last acknowledgement counts first and then looks whether
+  // somebody waits.
+  gathering_.store(true);
+  if (all_acknowledged()) {
+    return false;
+  }
+  // A partition without a leader must not keep back the others' records for long.
+  const Timestamp now = context_.clock->now_ms();
+  if (gathering_since_ == kMaxTimestamp) {
+    gathering_since_ = now;
+    if (look_again_at_ == kMaxTimestamp) {
+      look_again_at_ = now + kGatherMs;
+    }
+  }
+  return now - gathering_since_ < kGatherMs;
+}
+
 void KafkaWriter::drain() {
+  if (backlog_.empty() || must_gather()) {
+    return;
+  }
+  gathering_.store(false);
+  gathering_since_ = kMaxTimestamp;
+  queue_full_ = false;
   while (!backlog_.empty()) {
     auto& [batch, row] = backlog_.front();
-    row = produce(*batch, row);
+    const std::int64_t next = produce(*batch, row);
+    backlog_rows_ -= next - row;
+    row = next;
     if (row < batch->num_rows()) {
+      queue_full_ = true;
       return;
     }
     backlog_.pop_front();
   }
 }
 
+void KafkaWriter::on_time() {
+  throw_failure();
+  look_again_at_ = kMaxTimestamp;
+  drain();
+  if (gathering_since_ != kMaxTimestamp && look_again_at_ == kMaxTimestamp) {
+    look_again_at_ = gathering_since_ + kGatherMs;
+  }
+}
+
 bool KafkaWriter::busy() const {
-  return !backlog_.empty() ||
-         (client_ && rd_kafka_outq_len(client_.get()) > options_->buffer_records);
+  return queue_full_ ||
+         (client_ && rd_kafka_outq_len(client_.get()) + backlog_rows_ > options_->buffer_records);
 }
 
 void KafkaWriter::start_flush() {
   throw_failure();
   flushing_ = true;
+  drain();
   waiting_.store(true, std::memory_order_release);
 }
 
@@ -245,6 +331,7 @@ void KafkaWriter::close() {
     thread_.join();
   }
   backlog_.clear();
+  gathering_.store(false);
   // What is still unsent is lost by contract; destroy must not wait for it.
   if (rd_kafka_outq_len(client_.get()) > 0) {
     rd_kafka_purge(

@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "connectors/kafka/kafka_sink.h"
 #include "connectors/kafka/kafka_source.h"
+#include "connectors/kafka/kafka_writer.h"
 #include "connectors/kafka/mock_cluster.h"
 #include "connectors/kafka/split_position.h"
 #include "connectors/kafka_record.h"
@@ -429,6 +430,58 @@ TEST_F(KafkaTest, SinkIsBusyWhileTheBrokerIsAwayAndLosesNothing) {
   reading.reader().add_splits(test::splits_of(*kafka));
   ASSERT_TRUE(reading.read_all());
   EXPECT_EQ(reading.rows, 1010);
+}
+
+TEST_F(KafkaTest, RecordsBehindUnacknowledgedOnesGather) {
+  const std::string topic = make_topic(1);
+  MockCluster cluster(1);
+  cluster.create_topic(topic, 1);
+  KafkaSink sink{Options({{"bootstrap.servers", cluster.bootstrap_servers()}, {"topic", topic}})};
+  ManualClock clock(0);
+  WriterDriver driver(sink, 0, 1, &clock);
+  auto& writer = dynamic_cast<KafkaWriter&>(driver.writer());
+  BatchBuilder builder(kafka_record_type());
+  const auto write = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      builder.append(message(topic, 0, std::to_string(i)));
+    }
+    writer.write(builder.finish());
+  };
+  write(20);
+  ASSERT_TRUE(driver.flush());
+
+  cluster.set_delay(1, 500);
+  write(20);
+  EXPECT_EQ(writer.backlog(), 0U) << "nothing is unacknowledged";
+  write(20);
+  write(20);
+  EXPECT_EQ(writer.backlog(), 2U);
+  EXPECT_FALSE(writer.busy()) << "the task goes on";
+  // The acknowledgement wakes the task, which looks at the writer: the group goes out as one.
+  ASSERT_TRUE(driver.wait([&] {
+    writer.flushed();
+    return writer.backlog() == 0;
+  }));
+  ASSERT_TRUE(driver.flush());
+
+  write(20);
+
+  // What would be too much to gather, or waits too long, does not wait.
+  write(20);
+  EXPECT_EQ(writer.backlog(), 1U);
+  write(10'000);
+  EXPECT_EQ(writer.backlog(), 0U);
+  write(20);
+  EXPECT_EQ(writer.backlog(), 1U);
+  EXPECT_EQ(writer.next_time(), 100);
+  clock.set(100);
+  writer.on_time();
+  EXPECT_EQ(writer.backlog(), 0U);
+  EXPECT_EQ(writer.next_time(), kMaxTimestamp);
+  write(20);
+  cluster.set_delay(1, 0);
+  ASSERT_TRUE(driver.flush());
+  EXPECT_EQ(writer.backlog(), 0U);
 }
 
 TEST_F(KafkaTest, AReaderOutlivesTheLossOfItsBroker) {

@@ -134,8 +134,13 @@ class WriterDriver {
   /// Flushes; false when that took longer than 30 s.
   bool flush() {
     writer_->start_flush();
+    return wait([this] { return writer_->flushed(); });
+  }
+
+  /// Asks `done` now and after each wake-up; false when that took longer than 30 s.
+  bool wait(const std::function<bool()>& done) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-    while (!writer_->flushed()) {
+    while (!done()) {
       std::unique_lock lock(mutex_);
       if (!changed_.wait_until(lock, deadline, [this] { return woken_; })) {
         return false;
