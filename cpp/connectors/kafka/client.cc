@@ -78,6 +78,12 @@ Conf make_conf(const ClientSettings& settings) {
   return conf;
 }
 
+bool is_setting(const std::string& name) {
+  const Conf conf(rd_kafka_conf_new());
+  std::size_t size = 0;
+  return rd_kafka_conf_get(conf.get(), name.c_str(), nullptr, &size) == RD_KAFKA_CONF_OK;
+}
+
 void set_events(rd_kafka_conf_t* conf, ClientEvents* events) {
   rd_kafka_conf_set_opaque(conf, events);
   rd_kafka_conf_set_error_cb(conf, &on_error);

@@ -51,6 +51,9 @@ using ClientSettings = std::map<std::string, std::string>;
 /// A configuration; throws kInvalidArgument naming the setting (not the value of a secret).
 Conf make_conf(const ClientSettings& settings);
 
+/// Whether this version of librdkafka has the setting.
+bool is_setting(const std::string& name);
+
 /// A client of `type`; takes over `conf`. Logs and events come out of rd_kafka_poll().
 Client make_client(rd_kafka_type_t type, Conf conf);
 

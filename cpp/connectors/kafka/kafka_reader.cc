@@ -8,10 +8,10 @@
 namespace flott::kafka {
 namespace {
 
-// What all partitions of a reader may hold ahead of it. A fetcher that reached its limit looks
-// again after up to a second (librdkafka 2.0), so the limit has to be worth a good part of a second
-// of reading.
-constexpr std::int64_t kPrefetchKbytes = 128 * 1024;
+// What all partitions of a reader may hold ahead of it.
+constexpr std::int64_t kPrefetchKbytes = 32 * 1024;
+// Which part of that is read before fetchers that stopped at the limit are told to look again.
+constexpr std::int64_t kWakePart = 8;
 constexpr int kEventPolls = 64;
 
 /// Destroys what was not handled, also when decoding throws.
@@ -60,7 +60,12 @@ void KafkaReader::connect(std::size_t partitions) {
   const std::int64_t share = std::clamp<std::int64_t>(
       kPrefetchKbytes / static_cast<std::int64_t>(partitions), 1024, 65536);
   settings.emplace("queued.max.messages.kbytes", std::to_string(share));
+  wake_bytes_ = std::stoll(settings["queued.max.messages.kbytes"]) * 1024 *
+                static_cast<std::int64_t>(partitions) / kWakePart;
   settings.emplace("queued.min.messages", "1000000");
+  if (is_setting("fetch.queue.backoff.ms")) {
+    settings.emplace("fetch.queue.backoff.ms", "20");
+  }
   // While one partition's queue is full, a fetch of the empty ones must not hold it up for long.
   settings.emplace("fetch.wait.max.ms", "50");
   settings["enable.partition.eof"] = "true";
@@ -194,6 +199,7 @@ void KafkaReader::take(Partition& partition, std::int64_t max_rows) {
       }
     }
     bytes_in_->inc(bytes);
+    wake_fetchers(bytes);
     left -= got;
     // Only a queue that was seen empty raises the event again: look once more in the next round.
     partition.ready.store(true, std::memory_order_relaxed);
@@ -213,6 +219,27 @@ void KafkaReader::take(Partition& partition, std::int64_t max_rows) {
     pending_sum_->fetch_add(pending - partition.gauges->pending.exchange(pending));
   }
   partition.gauges->current.store(partition.position.next - 1, std::memory_order_relaxed);
+}
+
+/// When the queues of all its partitions are full, a broker's thread sleeps for up to a second
+/// (librdkafka 2.0; later versions have fetch.queue.backoff.ms), which reading at full speed would
+/// spend waiting for it. Of the calls that wake these threads only this one changes nothing: the
+/// credentials are what they were.
+void KafkaReader::wake_fetchers(std::int64_t taken_bytes) {
+  bytes_since_wake_ += taken_bytes;
+  if (bytes_since_wake_ < wake_bytes_) {
+    return;
+  }
+  bytes_since_wake_ = 0;
+  const auto value_of = [this](const char* name) {
+    const auto it = options_->client.find(name);
+    return it == options_->client.end() ? "" : it->second.c_str();
+  };
+  rd_kafka_error_t* const error = rd_kafka_sasl_set_credentials(
+      client_.get(), value_of("sasl.username"), value_of("sasl.password"));
+  if (error != nullptr) {
+    rd_kafka_error_destroy(error);
+  }
 }
 
 bool KafkaReader::handle(Partition& partition, const rd_kafka_message_t& message) {

@@ -58,6 +58,7 @@ class KafkaReader final : public SourceReader, private ClientEvents {
   void connect(std::size_t partitions);
   void start(Partition& partition);
   void take(Partition& partition, std::int64_t max_rows);
+  void wake_fetchers(std::int64_t taken_bytes);
   /// False when the partition's stopping offset was reached.
   bool handle(Partition& partition, const rd_kafka_message_t& message);
   void handle_error(Partition& partition, const rd_kafka_message_t& message);
@@ -78,6 +79,8 @@ class KafkaReader final : public SourceReader, private ClientEvents {
   std::vector<std::unique_ptr<Partition>> partitions_;
   std::size_t current_ = 0;
   std::size_t finished_ = 0;
+  std::int64_t wake_bytes_ = 0;  ///< after so many the fetchers are told to look at the queues
+  std::int64_t bytes_since_wake_ = 0;
   std::array<rd_kafka_message_t*, kTake> taken_{};
   std::map<CheckpointId, std::vector<SplitPosition>> uncommitted_;
   OutageLog outage_;

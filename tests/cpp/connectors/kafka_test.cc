@@ -98,6 +98,26 @@ TEST_F(KafkaTest, EarliestToLatestReadsEachPartitionInOrder) {
   EXPECT_TRUE(driver.reader().split_finished(0));
 }
 
+TEST_F(KafkaTest, AFetcherThatStoppedAtItsLimitGoesOnWhileItsQueueIsRead) {
+  const std::string topic = make_topic(1);
+  std::vector<Value> messages;
+  for (int i = 0; i < 4500; ++i) {
+    messages.push_back(message(topic, 0, std::string(1000, 'x')));
+  }
+  produce(messages);
+  const auto kafka = source({{"topics", topic},
+                             {"scan.bounded", "latest"},
+                             {"properties.queued.max.messages.kbytes", "64"}});
+  ReaderDriver driver(*kafka);
+  const std::int64_t begin = monotonic_ns();
+  driver.reader().add_splits(test::splits_of(*kafka));
+  ASSERT_TRUE(driver.read_all());
+  EXPECT_EQ(driver.rows, 4500);
+  // The broker stores megabytes, each beyond the limit: with a pause of a second behind each this
+  // takes five.
+  EXPECT_LT(monotonic_ns() - begin, 4'000'000'000);
+}
+
 TEST_F(KafkaTest, EmptyPartitionsOfABoundedSourceFinishAtOnce) {
   const std::string topic = make_topic(4);
   const auto kafka = source({{"topics", topic}, {"scan.bounded", "latest"}});
