@@ -38,16 +38,24 @@ LogicalTypePtr bulk_action_type() {
                           {text, text, text, text, text, LogicalType::of(TypeKind::kBigInt), text});
 }
 
-BulkAction bulk_action_of(const Batch& batch, std::int64_t row) {
-  const auto text = [&](std::size_t field) -> std::optional<std::string> {
+void read_bulk_action(const Batch& batch, std::int64_t row, BulkAction& action) {
+  const auto text = [&](std::size_t field) -> std::optional<std::string_view> {
     const Column& column = batch.column(field);
     if (column.is_null(row)) {
       return std::nullopt;
     }
-    return std::string(column.string_at(row));
+    return column.string_at(row);
   };
-  BulkAction action;
-  const std::string kind = text(kAction).value_or("null");
+  const auto assign = [&](std::optional<std::string>& to, std::size_t field) {
+    if (const std::optional<std::string_view> value = text(field); !value) {
+      to.reset();
+    } else if (to) {
+      to->assign(*value);
+    } else {
+      to.emplace(*value);
+    }
+  };
+  const std::string_view kind = text(kAction).value_or("null");
   if (kind == "index") {
     action.kind = ActionKind::kIndex;
   } else if (kind == "create") {
@@ -65,13 +73,16 @@ BulkAction bulk_action_of(const Batch& batch, std::int64_t row) {
         kind);
   }
   action.index = text(kIndexName).value_or("");
-  action.id = text(kId);
-  action.routing = text(kRouting);
+  assign(action.id, kId);
+  assign(action.routing, kRouting);
   action.source = text(kSource).value_or("");
   action.script = text(kScript).value_or("");
+  action.version.reset();
   if (!batch.column(kVersion).is_null(row)) {
     action.version = batch.column(kVersion).data<std::int64_t>()[row];
   }
+  action.retries = 0;
+  action.maybe_stored = false;
   if (action.index.empty()) {
     throw_error(ErrorKind::kUserCode, "Elasticsearch action {} has no index: set its name", kind);
   }
@@ -103,7 +114,6 @@ BulkAction bulk_action_of(const Batch& batch, std::int64_t row) {
                 "Elasticsearch {} has a version: external versions go with index and delete only",
                 action.describe());
   }
-  return action;
 }
 
 }  // namespace flott

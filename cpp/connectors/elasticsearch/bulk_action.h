@@ -14,7 +14,8 @@ enum class ActionKind : std::uint8_t { kIndex, kCreate, kUpdate, kUpsert, kDelet
 
 std::string_view to_string(ActionKind kind);
 
-/// One change of one document.
+/// One change of one document. Who fills one that was used before sets every member; assigning to
+/// the strings, rather than making new ones, uses their memory again.
 struct BulkAction {
   ActionKind kind = ActionKind::kIndex;
   std::string index;
@@ -33,7 +34,6 @@ struct BulkAction {
   int retries = 0;
   /// A request with it ended without an answer of its own: the server may have applied it.
   bool maybe_stored = false;
-  std::uint64_t sequence = 0;  ///< set by BulkBuffer
 
   bool partial() const { return kind == ActionKind::kUpdate || kind == ActionKind::kUpsert; }
   /// Bytes it takes in a request, roughly.
@@ -53,7 +53,8 @@ struct BulkAction {
 LogicalTypePtr bulk_action_type();
 
 class Batch;
-/// Row `row` of a batch of bulk_action_type(). Throws kUserCode naming the field that is wrong.
-BulkAction bulk_action_of(const Batch& batch, std::int64_t row);
+/// Fills `action` with row `row` of a batch of bulk_action_type(). Throws kUserCode naming the
+/// field that is wrong.
+void read_bulk_action(const Batch& batch, std::int64_t row, BulkAction& action);
 
 }  // namespace flott

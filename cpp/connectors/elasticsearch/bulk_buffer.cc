@@ -7,24 +7,16 @@
 
 namespace flott {
 
-std::string BulkBuffer::key_of(const BulkAction& action) const {
-  // Lengths first: no two documents share a key, whatever their names hold.
-  std::string key;
-  const std::string routing = action.routing.value_or("");
-  key += std::to_string(action.index.size()) + ":" + std::to_string(routing.size()) +
-         (action.routing ? "r" : "-") + (action.id ? "i" : "s");
-  key += action.index;
-  key += routing;
-  key += action.id ? *action.id : std::to_string(action.sequence);
-  return key;
-}
-
-void BulkBuffer::add(BulkAction action) {
-  action.sequence = next_sequence_++;
-  auto [entry, inserted] = documents_.try_emplace(key_of(action));
-  Document& document = entry->second;
-  if (!document.waiting.empty()) {
-    BulkAction& last = document.waiting.back();
+void BulkBuffer::add(BulkAction&& action) {
+  const auto [document, added] = documents_.find_or_add(std::move(action));
+  if (added) {
+    waiting_bytes_ += document->action.size_bytes();
+    ++waiting_actions_;
+    ready_.push_back(document);
+    return;
+  }
+  if (!document->out || !document->behind.empty()) {
+    BulkAction& last = document->behind.empty() ? document->action : document->behind.back();
     const std::size_t before = last.size_bytes();
     if (combine(last, action)) {
       waiting_bytes_ += last.size_bytes() - before;
@@ -34,10 +26,7 @@ void BulkBuffer::add(BulkAction action) {
   }
   waiting_bytes_ += action.size_bytes();
   ++waiting_actions_;
-  document.waiting.push_back(std::move(action));
-  if (!document.out && document.waiting.size() == 1) {
-    ready_.push_back(&*entry);
-  }
+  document->behind.push_back(std::move(action));
 }
 
 bool BulkBuffer::combine(BulkAction& last, BulkAction& action) {
@@ -45,14 +34,12 @@ bool BulkBuffer::combine(BulkAction& last, BulkAction& action) {
       action.kind == ActionKind::kCreate) {
     return false;
   }
-  const std::uint64_t sequence = last.sequence;
   if (!action.partial()) {
     if (last.version.has_value() != action.version.has_value()) {
       return false;
     }
     if (!last.version || *action.version >= *last.version) {
       last = std::move(action);
-      last.sequence = sequence;
     }
     return true;
   }
@@ -84,57 +71,56 @@ bool BulkBuffer::combine(BulkAction& last, BulkAction& action) {
   return true;
 }
 
-std::vector<BulkAction> BulkBuffer::take(std::int64_t max_actions,
-                                         std::int64_t max_bytes,
-                                         std::int64_t now_ns) {
-  std::vector<BulkAction> taken;
+std::vector<BulkDocument*> BulkBuffer::take(std::int64_t max_actions,
+                                            std::int64_t max_bytes,
+                                            std::int64_t now_ns) {
+  std::vector<BulkDocument*> taken;
   std::size_t bytes = 0;
-  const auto fits = [&](const BulkAction& action) {
+  const auto fits = [&](const BulkDocument& document) {
     if (taken.empty()) {
       return true;
     }
     return (max_actions < 0 || static_cast<std::int64_t>(taken.size()) < max_actions) &&
-           (max_bytes < 0 || static_cast<std::int64_t>(bytes + action.size_bytes()) <= max_bytes);
+           (max_bytes < 0 ||
+            static_cast<std::int64_t>(bytes + document.action.size_bytes()) <= max_bytes);
   };
-  while (!retries_.empty() && retries_.begin()->first <= now_ns && fits(retries_.begin()->second)) {
-    bytes += retries_.begin()->second.size_bytes();
-    taken.push_back(std::move(retries_.begin()->second));
+  while (!retries_.empty() && retries_.begin()->first <= now_ns &&
+         fits(*retries_.begin()->second)) {
+    bytes += retries_.begin()->second->action.size_bytes();
+    taken.push_back(retries_.begin()->second);
     retries_.erase(retries_.begin());
   }
-  while (!ready_.empty() && fits(ready_.front()->second.waiting.front())) {
-    Document& document = ready_.front()->second;
+  while (!ready_.empty() && fits(*ready_.front())) {
+    BulkDocument& document = *ready_.front();
     ready_.pop_front();
-    BulkAction action = std::move(document.waiting.front());
-    document.waiting.pop_front();
     document.out = true;
-    const std::size_t size = action.size_bytes();
+    const std::size_t size = document.action.size_bytes();
     --waiting_actions_;
     waiting_bytes_ -= size;
     ++out_;
     out_bytes_ += size;
     bytes += size;
-    taken.push_back(std::move(action));
+    taken.push_back(&document);
   }
   return taken;
 }
 
-void BulkBuffer::settle(const BulkAction& action) {
-  const auto entry = documents_.find(key_of(action));
-  STREAM_CHECK(entry != documents_.end() && entry->second.out,
-               "a settled action that was out, not {}",
-               action.describe());
+void BulkBuffer::settle(BulkDocument& document) {
+  STREAM_CHECK(document.out, "a settled action that was out, not {}", document.action.describe());
   --out_;
-  out_bytes_ -= action.size_bytes();
-  entry->second.out = false;
-  if (entry->second.waiting.empty()) {
-    documents_.erase(entry);
-  } else {
-    ready_.push_back(&*entry);
+  out_bytes_ -= document.action.size_bytes();
+  if (document.behind.empty()) {
+    documents_.remove(document);
+    return;
   }
+  document.out = false;
+  document.action = std::move(document.behind.front());
+  document.behind.pop_front();
+  ready_.push_back(&document);
 }
 
-void BulkBuffer::retry(BulkAction action, std::int64_t due_ns) {
-  retries_.emplace(due_ns, std::move(action));
+void BulkBuffer::retry(BulkDocument& document, std::int64_t due_ns) {
+  retries_.emplace(due_ns, &document);
 }
 
 }  // namespace flott

@@ -1,14 +1,13 @@
 #pragma once
 
 #include "connectors/elasticsearch/bulk_action.h"
+#include "connectors/elasticsearch/document_table.h"
 
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <limits>
 #include <map>
-#include <string>
-#include <unordered_map>
 #include <vector>
 
 namespace flott {
@@ -22,20 +21,24 @@ namespace flott {
 ///   an upsert after a delete becomes index scripted, and whatever cannot be combined without
 ///   changing the outcome, waits behind
 /// Actions without id are never combined.
+///
+/// A document that take() gave out stays where it is, and its action as it is, until settle(): it
+/// may be read meanwhile without the lock that guards the buffer.
 class BulkBuffer {
  public:
   static constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 
-  void add(BulkAction action);
+  /// `action` is left with memory to be used again.
+  void add(BulkAction&& action);
   /// Takes retries that are due, then waiting actions in the order their documents came, up to the
   /// limits (-1: none) but at least one. What is taken is out until settle() or retry().
-  std::vector<BulkAction> take(std::int64_t max_actions,
-                               std::int64_t max_bytes,
-                               std::int64_t now_ns);
-  /// The action's outcome is final: its document's next action may go.
-  void settle(const BulkAction& action);
-  /// Send the action again from `due_ns` on.
-  void retry(BulkAction action, std::int64_t due_ns);
+  std::vector<BulkDocument*> take(std::int64_t max_actions,
+                                  std::int64_t max_bytes,
+                                  std::int64_t now_ns);
+  /// The outcome of the action that is out is final: the document's next one may go.
+  void settle(BulkDocument& document);
+  /// Send the action that is out again from `due_ns` on.
+  void retry(BulkDocument& document, std::int64_t due_ns);
 
   bool empty() const { return waiting_actions_ == 0 && out_ == 0; }
   /// Waiting, retries not counted.
@@ -51,22 +54,12 @@ class BulkBuffer {
   std::int64_t deduplicated() const { return deduplicated_; }
 
  private:
-  struct Document {
-    std::deque<BulkAction> waiting;
-    bool out = false;
-  };
-  using Documents = std::unordered_map<std::string, Document>;
-
-  std::string key_of(const BulkAction& action) const;
   /// Combines `action` into `last`; false when it has to wait behind it.
   bool combine(BulkAction& last, BulkAction& action);
 
-  Documents documents_;
-  /// Documents with a waiting action and none out, in order. Elements of an unordered_map stay
-  /// where they are.
-  std::deque<Documents::value_type*> ready_;
-  std::multimap<std::int64_t, BulkAction> retries_;
-  std::uint64_t next_sequence_ = 0;
+  DocumentTable documents_;
+  std::deque<BulkDocument*> ready_;  ///< with a waiting action and none out, in order
+  std::multimap<std::int64_t, BulkDocument*> retries_;
   std::size_t waiting_actions_ = 0;
   std::size_t waiting_bytes_ = 0;
   std::size_t out_ = 0;

@@ -18,8 +18,9 @@ constexpr std::string_view kRetryOnConflict = R"(,"retry_on_conflict":3)";
 void append_one_line(std::string_view json, std::string& out) {
   const std::size_t begin = out.size();
   out += json;
-  for (std::size_t i = begin; i < out.size(); ++i) {
-    if (out[i] == '\n' || out[i] == '\r') {
+  for (const char line_break : {'\n', '\r'}) {
+    for (std::size_t i = out.find(line_break, begin); i != std::string::npos;
+         i = out.find(line_break, i + 1)) {
       out[i] = ' ';
     }
   }
@@ -91,33 +92,52 @@ void append_bulk_action(const BulkAction& action, std::string& body) {
   body.push_back('\n');
 }
 
-std::optional<BulkResponse> parse_bulk_response(std::string_view body) {
-  simdjson::dom::parser parser;
-  simdjson::dom::element root;
-  if (parser.parse(body.data(), body.size()).get(root) != simdjson::SUCCESS) {
-    return std::nullopt;
+class BulkResponseParser::Impl {
+ public:
+  const BulkResponse* parse(std::string& body) {
+    body.reserve(body.size() + simdjson::SIMDJSON_PADDING);  // else simdjson copies it
+    return read(body) ? &response_ : nullptr;
   }
-  simdjson::dom::array items;
-  if (root["items"].get(items) != simdjson::SUCCESS) {
-    return std::nullopt;
+
+ private:
+  bool read(const std::string& body) {
+    simdjson::dom::element root;
+    simdjson::dom::array items;
+    if (parser_.parse(body.data(), body.size(), false).get(root) != simdjson::SUCCESS ||
+        root["items"].get(items) != simdjson::SUCCESS) {
+      return false;
+    }
+    response_.took_ms = 0;
+    if (std::int64_t took = 0; root["took"].get(took) == simdjson::SUCCESS) {
+      response_.took_ms = took;
+    }
+    std::size_t count = 0;
+    for (const simdjson::dom::element item : items) {
+      if (count == response_.items.size()) {
+        response_.items.emplace_back();
+      }
+      if (!read_item(item, response_.items[count++])) {
+        return false;
+      }
+    }
+    response_.items.resize(count);
+    return true;
   }
-  BulkResponse response;
-  std::int64_t took = 0;
-  if (root["took"].get(took) == simdjson::SUCCESS) {
-    response.took_ms = took;
-  }
-  for (const simdjson::dom::element item : items) {
+
+  /// {"index": {"status": 201}}
+  static bool read_item(const simdjson::dom::element& item, BulkItemResult& result) {
     simdjson::dom::object action;
-    BulkItemResult result;
     if (item.get(action) != simdjson::SUCCESS || action.begin() == action.end()) {
-      return std::nullopt;
+      return false;
     }
     const simdjson::dom::element outcome = (*action.begin()).value;
     std::int64_t status = 0;
     if (outcome["status"].get(status) != simdjson::SUCCESS) {
-      return std::nullopt;
+      return false;
     }
     result.status = static_cast<int>(status);
+    result.error_type.clear();
+    result.reason.clear();
     simdjson::dom::element error;
     if (outcome["error"].get(error) == simdjson::SUCCESS) {
       std::string_view text;
@@ -132,9 +152,17 @@ std::optional<BulkResponse> parse_bulk_response(std::string_view body) {
         result.reason += text;
       }
     }
-    response.items.push_back(std::move(result));
+    return true;
   }
-  return response;
+
+  simdjson::dom::parser parser_;
+  BulkResponse response_;
+};
+
+BulkResponseParser::BulkResponseParser() : impl_(std::make_unique<Impl>()) {}
+BulkResponseParser::~BulkResponseParser() = default;
+const BulkResponse* BulkResponseParser::parse(std::string& body) {
+  return impl_->parse(body);
 }
 
 std::string error_reason(std::string_view body) {

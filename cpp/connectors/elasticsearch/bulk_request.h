@@ -3,7 +3,7 @@
 #include "connectors/elasticsearch/bulk_action.h"
 
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,8 +31,21 @@ struct BulkResponse {
   std::vector<BulkItemResult> items;  ///< in the order of the actions
 };
 
-/// Nothing when `body` is no answer to a bulk request.
-std::optional<BulkResponse> parse_bulk_response(std::string_view body);
+/// Reads answers to bulk requests; keeps its memory from one to the next. One thread.
+class BulkResponseParser {
+ public:
+  BulkResponseParser();
+  ~BulkResponseParser();
+  BulkResponseParser(const BulkResponseParser&) = delete;
+  BulkResponseParser& operator=(const BulkResponseParser&) = delete;
+
+  /// The answer, until the next call; null when `body` is none. May enlarge body's capacity.
+  const BulkResponse* parse(std::string& body);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
 
 /// `type: reason` of an error answer to a whole request, or the beginning of the text.
 std::string error_reason(std::string_view body);

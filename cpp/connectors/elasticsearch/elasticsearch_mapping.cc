@@ -226,7 +226,7 @@ ElasticsearchMapping::ElasticsearchMapping(std::shared_ptr<const ElasticsearchMa
     : config_(std::move(config)),
       encoder_(make_encoder("json", config_->json_options, config_->document_type)) {}
 
-void ElasticsearchMapping::map(const Batch& batch, std::vector<BulkAction>& actions) {
+std::size_t ElasticsearchMapping::map(const Batch& batch, std::vector<BulkAction>& actions) {
   std::vector<ColumnPtr> columns;
   for (const std::size_t field : config_->document_fields) {
     columns.push_back(batch.columns()[field]);
@@ -234,45 +234,65 @@ void ElasticsearchMapping::map(const Batch& batch, std::vector<BulkAction>& acti
   const BatchPtr documents =
       Batch::make(config_->document_type, std::move(columns), batch.num_rows());
   std::string null_field;
-  const auto render = [&](const FieldTemplate& text, std::int64_t row, const char* option) {
-    std::string out;
-    if (!text.render(batch, row, out, null_field)) {
-      throw_error(ErrorKind::kUserCode,
-                  "elasticsearch: field '{}' is null in a row whose option '{}' needs it: {}",
-                  null_field,
-                  option,
-                  batch.value_at(row).to_string());
+  const auto render =
+      [&](const FieldTemplate& text, std::int64_t row, const char* option, std::string& out) {
+        out.clear();
+        if (!text.render(batch, row, out, null_field)) {
+          throw_error(ErrorKind::kUserCode,
+                      "elasticsearch: field '{}' is null in a row whose option '{}' needs it: {}",
+                      null_field,
+                      option,
+                      batch.value_at(row).to_string());
+        }
+      };
+  const auto render_optional = [&](const FieldTemplate* text,
+                                   std::int64_t row,
+                                   const char* option,
+                                   std::optional<std::string>& out) {
+    if (text == nullptr) {
+      out.reset();
+      return;
     }
-    return out;
+    if (!out) {
+      out.emplace();
+    }
+    render(*text, row, option, *out);
   };
+  std::size_t made = 0;
   for (std::int64_t row = 0; row < batch.num_rows(); ++row) {
     const RowKind kind = batch.kind_at(row);
     if (kind == RowKind::kUpdateBefore) {
       continue;
     }
-    BulkAction action;
-    action.kind = kind == RowKind::kDelete ? ActionKind::kDelete : config_->action;
-    action.index = render(*config_->index, row, "mapping.index");
-    if (config_->id) {
-      action.id = render(*config_->id, row, "mapping.id");
-    } else if (kind == RowKind::kDelete) {
+    if (kind == RowKind::kDelete && !config_->id) {
       throw Error(ErrorKind::kUserCode,
                   "elasticsearch: a row of kind -D needs option 'mapping.id' to be deleted");
     }
-    if (config_->routing) {
-      action.routing = render(*config_->routing, row, "mapping.routing");
+    if (made == actions.size()) {
+      actions.emplace_back();
     }
+    BulkAction& action = actions[made];
+    action.kind = kind == RowKind::kDelete ? ActionKind::kDelete : config_->action;
+    render(*config_->index, row, "mapping.index", action.index);
+    render_optional(config_->id.get(), row, "mapping.id", action.id);
+    render_optional(config_->routing.get(), row, "mapping.routing", action.routing);
+    action.script.clear();
+    action.retries = 0;
+    action.maybe_stored = false;
+    action.version.reset();
     if (config_->version_field >= 0) {
       const Column& version = batch.column(static_cast<std::size_t>(config_->version_field));
       if (!version.is_null(row)) {
         action.version = version.data<std::int64_t>()[row];
       }
     }
+    action.source.clear();
     if (action.kind != ActionKind::kDelete) {
       encoder_->encode(*documents, row, action.source);
     }
-    actions.push_back(std::move(action));
+    ++made;
   }
+  return made;
 }
 
 }  // namespace flott

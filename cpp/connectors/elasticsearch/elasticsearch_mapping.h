@@ -55,9 +55,9 @@ struct ElasticsearchMappingConfig {
 class ElasticsearchMapping {
  public:
   explicit ElasticsearchMapping(std::shared_ptr<const ElasticsearchMappingConfig> config);
-  /// Appends the actions of a batch. Throws kUserCode naming the field when an index or id would
-  /// hold a null.
-  void map(const Batch& batch, std::vector<BulkAction>& actions);
+  /// Puts the actions of a batch at the beginning of `actions`, which grows as needed, and gives
+  /// their number. Throws kUserCode naming the field when an index or id would hold a null.
+  std::size_t map(const Batch& batch, std::vector<BulkAction>& actions);
 
  private:
   std::shared_ptr<const ElasticsearchMappingConfig> config_;

@@ -97,34 +97,34 @@ void ElasticsearchWriter::close() {
 }
 
 void ElasticsearchWriter::write(const BatchPtr& batch) {
-  incoming_.clear();
+  std::size_t count = 0;
   if (mapping_) {
-    mapping_->map(*batch, incoming_);
+    count = mapping_->map(*batch, incoming_);
   } else {
     for (std::int64_t row = 0; row < batch->num_rows(); ++row) {
       if (batch->kind_at(row) != RowKind::kUpdateBefore) {
-        incoming_.push_back(bulk_action_of(*batch, row));
+        if (count == incoming_.size()) {
+          incoming_.emplace_back();
+        }
+        read_bulk_action(*batch, row, incoming_[count++]);
       }
     }
   }
-  bool send = false;
+  bool wake = false;
   {
     const std::lock_guard lock(mutex_);
     throw_pending_error();
-    for (BulkAction& action : incoming_) {
-      buffer_.add(std::move(action));
+    for (std::size_t i = 0; i < count; ++i) {
+      buffer_.add(std::move(incoming_[i]));
     }
     deduplicated_.set(buffer_.deduplicated());
-    send = flush_all_ || over_limit() ||
-           (options_.max_actions >= 0 &&
-            static_cast<std::int64_t>(buffer_.waiting_actions()) >= options_.max_actions) ||
-           (options_.max_size_bytes >= 0 &&
-            static_cast<std::int64_t>(buffer_.waiting_bytes()) >= options_.max_size_bytes);
+    wake = can_send_ && (flush_all_ || over_limit() || full());
+    can_send_ = can_send_ && !wake;
   }
   if (options_.interval_ms > 0 && next_flush_ms_ == kMaxTimestamp) {
     next_flush_ms_ = context_.clock->now_ms() + options_.interval_ms;
   }
-  if (send) {
+  if (wake) {
     http_->wakeup();
   }
 }
@@ -137,6 +137,13 @@ bool ElasticsearchWriter::busy() const {
 bool ElasticsearchWriter::over_limit() const {
   return buffer_.waiting_bytes() + buffer_.out_bytes() >= busy_bytes_ ||
          buffer_.waiting_actions() + buffer_.out_actions() >= busy_actions_;
+}
+
+bool ElasticsearchWriter::full() const {
+  return (options_.max_actions >= 0 &&
+          static_cast<std::int64_t>(buffer_.waiting_actions()) >= options_.max_actions) ||
+         (options_.max_size_bytes >= 0 &&
+          static_cast<std::int64_t>(buffer_.waiting_bytes()) >= options_.max_size_bytes);
 }
 
 void ElasticsearchWriter::start_flush() {
@@ -196,7 +203,7 @@ void ElasticsearchWriter::run() {
 }
 
 void ElasticsearchWriter::run_once() {
-  std::vector<std::vector<BulkAction>> batches;
+  std::vector<std::vector<BulkDocument*>> batches;
   std::int64_t wait_ms = kLongestWaitMs;
   {
     const std::lock_guard lock(mutex_);
@@ -211,20 +218,21 @@ void ElasticsearchWriter::run_once() {
         split_.pop_back();
         continue;
       }
-      std::vector<BulkAction> actions = take_actions(now);
-      if (actions.empty()) {
+      std::vector<BulkDocument*> documents = take_documents(now);
+      if (documents.empty()) {
         break;
       }
-      batches.push_back(std::move(actions));
+      batches.push_back(std::move(documents));
     }
+    can_send_ = room();
     if (!error_ && room() && buffer_.next_retry_ns() != BulkBuffer::kNever) {
       // A millisecond more than what is left, so as not to wake up before.
       wait_ms = std::clamp<std::int64_t>(
           (buffer_.next_retry_ns() - now) / kNsPerMs + 1, 0, kLongestWaitMs);
     }
   }
-  for (std::vector<BulkAction>& actions : batches) {
-    send(std::move(actions));
+  for (std::vector<BulkDocument*>& documents : batches) {
+    send(std::move(documents));
   }
   std::vector<HttpResponse> responses = http_->poll(static_cast<int>(wait_ms));
   for (HttpResponse& response : responses) {
@@ -243,18 +251,13 @@ void ElasticsearchWriter::run_once() {
   }
 }
 
-std::vector<BulkAction> ElasticsearchWriter::take_actions(std::int64_t now_ns) {
+std::vector<BulkDocument*> ElasticsearchWriter::take_documents(std::int64_t now_ns) {
   const bool retry_due = buffer_.next_retry_ns() <= now_ns;
   if (buffer_.ready_actions() == 0) {
     flush_once_ = false;
   }
-  const bool full =
-      (options_.max_actions >= 0 &&
-       static_cast<std::int64_t>(buffer_.waiting_actions()) >= options_.max_actions) ||
-      (options_.max_size_bytes >= 0 &&
-       static_cast<std::int64_t>(buffer_.waiting_bytes()) >= options_.max_size_bytes);
   const bool wanted =
-      buffer_.ready_actions() > 0 && (flush_all_ || flush_once_ || full || over_limit());
+      buffer_.ready_actions() > 0 && (flush_all_ || flush_once_ || full() || over_limit());
   if (!retry_due && !wanted) {
     return {};
   }
@@ -271,13 +274,18 @@ void ElasticsearchWriter::send_ping() {
   http_->start(std::move(http));
 }
 
-void ElasticsearchWriter::send(std::vector<BulkAction> actions) {
+void ElasticsearchWriter::send(std::vector<BulkDocument*> documents) {
   Request request;
   HttpRequest http;
-  for (const BulkAction& action : actions) {
-    append_bulk_action(action, http.body);
+  std::size_t bytes = 0;
+  for (const BulkDocument* const document : documents) {
+    bytes += document->action.size_bytes();
   }
-  request.actions = std::move(actions);
+  http.body.reserve(bytes);
+  for (const BulkDocument* const document : documents) {
+    append_bulk_action(document->action, http.body);
+  }
+  request.documents = std::move(documents);
   request.started_ns = monotonic_ns();
   request.host = hosts_.pick(request.started_ns);
   request.bytes = http.body.size();
@@ -306,20 +314,20 @@ void ElasticsearchWriter::handle(HttpResponse response) {
     handle_failure(std::move(request), response);
     return;
   }
-  const std::optional<BulkResponse> answer = parse_bulk_response(response.body);
-  if (!answer || answer->items.size() != request.actions.size()) {
+  const BulkResponse* const answer = parser_.parse(response.body);
+  if (answer == nullptr || answer->items.size() != request.documents.size()) {
     fail(Error(
         ErrorKind::kExternal,
         fmt::format(
             "elasticsearch: {} answered a bulk request of {} actions with something else: \"{}\"; "
             "check options 'hosts' and 'connection.path-prefix'",
             hosts_.url(request.host),
-            request.actions.size(),
+            request.documents.size(),
             cut(response.body))));
     return;
   }
   bytes_send_.inc(static_cast<std::int64_t>(request.bytes));
-  handle_items(std::move(request), *answer);
+  handle_items(request, *answer);
 }
 
 void ElasticsearchWriter::handle_ping(const HttpResponse& response, std::size_t host) {
@@ -388,20 +396,20 @@ void ElasticsearchWriter::handle_failure(Request request, const HttpResponse& re
   if (response.failure != HttpFailure::kNone) {
     hosts_.mark_dead(request.host, monotonic_ns());
   } else if (response.status == 413) {
-    if (request.actions.size() == 1) {
-      refuse(request.actions.front(),
-             request.host,
-             413,
-             "too large",
-             "the request is larger than the server takes (http.max_content_length)");
+    if (request.documents.size() == 1) {
+      if (refuse(request.documents.front()->action,
+                 request.host,
+                 413,
+                 "too large",
+                 "the request is larger than the server takes (http.max_content_length)")) {
+        settle(request.documents);
+      }
       return;
     }
     const auto middle =
-        request.actions.begin() + static_cast<std::ptrdiff_t>(request.actions.size() / 2);
-    split_.emplace_back(std::make_move_iterator(middle),
-                        std::make_move_iterator(request.actions.end()));
-    split_.emplace_back(std::make_move_iterator(request.actions.begin()),
-                        std::make_move_iterator(middle));
+        request.documents.begin() + static_cast<std::ptrdiff_t>(request.documents.size() / 2);
+    split_.emplace_back(middle, request.documents.end());
+    split_.emplace_back(request.documents.begin(), middle);
     warn(fmt::format(
         "{} takes no request of {} bytes; sending it in halves (lower 'bulk-flush.max-size-bytes')",
         hosts_.url(request.host),
@@ -412,53 +420,62 @@ void ElasticsearchWriter::handle_failure(Request request, const HttpResponse& re
     return;
   }
   if (response.failure != HttpFailure::kNone || response.status >= 500) {
-    for (BulkAction& action : request.actions) {
-      action.maybe_stored = true;  // a gateway's 5xx says as little as a lost answer
+    for (BulkDocument* const document : request.documents) {
+      document->action.maybe_stored = true;  // a gateway's 5xx says as little as a lost answer
     }
   }
   const std::string cause =
       response.failure != HttpFailure::kNone
           ? response.failure_text
           : fmt::format("status {}: {}", response.status, error_reason(response.body));
-  retry_all(std::move(request.actions), request.host, cause);
+  retry_all(request.documents, request.host, cause);
 }
 
-void ElasticsearchWriter::handle_items(Request request, const BulkResponse& answer) {
-  std::vector<BulkAction> again;
+void ElasticsearchWriter::handle_items(const Request& request, const BulkResponse& answer) {
+  std::vector<BulkDocument*> settled;
+  std::vector<BulkDocument*> again;
   std::string cause;
-  for (std::size_t i = 0; i < request.actions.size(); ++i) {
-    BulkAction& action = request.actions[i];
+  std::int64_t stored = 0;
+  settled.reserve(request.documents.size());
+  for (std::size_t i = 0; i < request.documents.size(); ++i) {
+    BulkDocument* const document = request.documents[i];
     const BulkItemResult& result = answer.items[i];
-    switch (classify(action, result)) {
+    switch (classify(document->action, result)) {
       case ItemOutcome::kDone:
-        records_send_.inc();
-        settle(action);
+        ++stored;
+        settled.push_back(document);
         break;
       case ItemOutcome::kObsolete:
         version_conflicts_.inc();
-        records_send_.inc();
-        settle(action);
+        ++stored;
+        settled.push_back(document);
         break;
       case ItemOutcome::kRetry:
         cause =
             fmt::format("status {}: {}: {}", result.status, result.error_type, cut(result.reason));
-        again.push_back(std::move(action));
+        again.push_back(document);
         break;
       case ItemOutcome::kRefused:
-        refuse(action, request.host, result.status, result.error_type, result.reason);
+        if (refuse(
+                document->action, request.host, result.status, result.error_type, result.reason)) {
+          settled.push_back(document);
+        }
         break;
     }
   }
+  records_send_.inc(stored);
+  settle(settled);
   if (!again.empty()) {
-    retry_all(std::move(again), request.host, cause);
+    retry_all(again, request.host, cause);
   }
 }
 
-void ElasticsearchWriter::retry_all(std::vector<BulkAction> actions,
+void ElasticsearchWriter::retry_all(const std::vector<BulkDocument*>& documents,
                                     std::size_t host,
                                     const std::string& cause) {
   int retries = 0;
-  for (BulkAction& action : actions) {
+  for (BulkDocument* const document : documents) {
+    BulkAction& action = document->action;
     if (options_.max_retries >= 0 && action.retries >= options_.max_retries) {
       fail(Error(
           ErrorKind::kExternal,
@@ -487,17 +504,17 @@ void ElasticsearchWriter::retry_all(std::vector<BulkAction> actions,
       static_cast<std::int64_t>(static_cast<double>(delay_ms * kNsPerMs) * share(jitter_));
   warn(fmt::format("{}: {} actions are sent again in {} ms: {}",
                    hosts_.url(host),
-                   actions.size(),
+                   documents.size(),
                    delay_ns / kNsPerMs,
                    cause));
   const std::int64_t due = monotonic_ns() + delay_ns;
   const std::lock_guard lock(mutex_);
-  for (BulkAction& action : actions) {
-    buffer_.retry(std::move(action), due);
+  for (BulkDocument* const document : documents) {
+    buffer_.retry(*document, due);
   }
 }
 
-void ElasticsearchWriter::refuse(const BulkAction& action,
+bool ElasticsearchWriter::refuse(const BulkAction& action,
                                  std::size_t host,
                                  int status,
                                  const std::string& type,
@@ -515,7 +532,7 @@ void ElasticsearchWriter::refuse(const BulkAction& action,
                  "elasticsearch: " + message +
                      "; correct the document or the index's mapping, or set 'failure-handler' to "
                      "skip or dead-letter"));
-      return;
+      return false;
     case FailureHandling::kSkip:
       warn(message + "; skipped");
       break;
@@ -525,7 +542,7 @@ void ElasticsearchWriter::refuse(const BulkAction& action,
       warn(message + "; written to the dead-letter file");
       break;
   }
-  settle(action);
+  return true;
 }
 
 void ElasticsearchWriter::write_dead_letter(const BulkAction& action,
@@ -581,9 +598,11 @@ void ElasticsearchWriter::warn(const std::string& message) {
   }
 }
 
-void ElasticsearchWriter::settle(const BulkAction& action) {
+void ElasticsearchWriter::settle(const std::vector<BulkDocument*>& documents) {
   const std::lock_guard lock(mutex_);
-  buffer_.settle(action);
+  for (BulkDocument* const document : documents) {
+    buffer_.settle(*document);
+  }
 }
 
 void ElasticsearchWriter::fail(Error error) {

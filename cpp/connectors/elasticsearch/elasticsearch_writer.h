@@ -49,7 +49,7 @@ class ElasticsearchWriter final : public SinkWriter {
 
  private:
   struct Request {
-    std::vector<BulkAction> actions;
+    std::vector<BulkDocument*> documents;
     std::size_t host = 0;
     std::size_t bytes = 0;
     std::int64_t started_ns = 0;
@@ -59,17 +59,20 @@ class ElasticsearchWriter final : public SinkWriter {
   void run();
   void run_once();
   /// Under the mutex: the next request's actions, or none.
-  std::vector<BulkAction> take_actions(std::int64_t now_ns);
-  void send(std::vector<BulkAction> actions);
+  std::vector<BulkDocument*> take_documents(std::int64_t now_ns);
+  void send(std::vector<BulkDocument*> documents);
   void send_ping();
   void handle(HttpResponse response);
   void handle_ping(const HttpResponse& response, std::size_t host);
-  void handle_items(Request request, const BulkResponse& answer);
+  void handle_items(const Request& request, const BulkResponse& answer);
   void handle_failure(Request request, const HttpResponse& response);
   /// Fails the writer for what no retry can heal; false when one may.
   bool fail_if_hopeless(const HttpResponse& response, std::size_t host);
-  void retry_all(std::vector<BulkAction> actions, std::size_t host, const std::string& cause);
-  void refuse(const BulkAction& action,
+  void retry_all(const std::vector<BulkDocument*>& documents,
+                 std::size_t host,
+                 const std::string& cause);
+  /// To the failure handler; false when the writer fails of it.
+  bool refuse(const BulkAction& action,
               std::size_t host,
               int status,
               const std::string& type,
@@ -80,11 +83,13 @@ class ElasticsearchWriter final : public SinkWriter {
                          const std::string& reason);
   [[noreturn]] void throw_error_of_dead_letters() const;
   void warn(const std::string& message);
-  void settle(const BulkAction& action);
+  void settle(const std::vector<BulkDocument*>& documents);
   void fail(Error error);
 
   // Under the mutex.
   bool over_limit() const;
+  /// Enough waits for a request.
+  bool full() const;
   void throw_pending_error() const;
 
   const ElasticsearchOptions options_;
@@ -98,19 +103,21 @@ class ElasticsearchWriter final : public SinkWriter {
   BulkBuffer buffer_;
   bool flush_all_ = false;   ///< until flushed() found everything settled
   bool flush_once_ = false;  ///< until everything that is ready is sent
+  bool can_send_ = true;     ///< the I/O thread has room for another request and nobody woke it yet
   bool stopping_ = false;
   std::optional<Error> error_;
 
   // Task.
   Timestamp next_flush_ms_ = kMaxTimestamp;
-  std::vector<BulkAction> incoming_;
+  std::vector<BulkAction> incoming_;  ///< only ever grows: memory to be used again
 
   // I/O thread.
   std::unique_ptr<HttpClient> http_;
   HostPool hosts_;
   std::map<std::uint64_t, Request> requests_;
   /// Halves of a request that was too large.
-  std::vector<std::vector<BulkAction>> split_;
+  std::vector<std::vector<BulkDocument*>> split_;
+  BulkResponseParser parser_;
   std::uint64_t next_tag_ = 1;
   bool connected_once_ = false;
   std::minstd_rand jitter_;

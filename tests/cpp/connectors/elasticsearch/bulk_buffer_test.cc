@@ -47,9 +47,10 @@ BulkAction versioned(BulkAction a, std::int64_t version) {
   return a;
 }
 
-std::string text(const std::vector<BulkAction>& actions) {
+std::string text(const std::vector<BulkDocument*>& documents) {
   std::string out;
-  for (const BulkAction& a : actions) {
+  for (const BulkDocument* const document : documents) {
+    const BulkAction& a = document->action;
     out += (out.empty() ? "" : " ") + std::string(to_string(a.kind)) + ":" + a.id.value_or("-") +
            a.source + a.script + (a.version ? "@" + std::to_string(*a.version) : "");
   }
@@ -64,11 +65,11 @@ std::string sent(std::vector<BulkAction> added) {
   }
   std::string out;
   while (!buffer.empty()) {
-    const std::vector<BulkAction> taken = buffer.take(kNoLimit, kNoLimit, 0);
+    const std::vector<BulkDocument*> taken = buffer.take(kNoLimit, kNoLimit, 0);
     EXPECT_FALSE(taken.empty());
     out += (out.empty() ? "" : " | ") + text(taken);
-    for (const BulkAction& a : taken) {
-      buffer.settle(a);
+    for (BulkDocument* const document : taken) {
+      buffer.settle(*document);
     }
   }
   EXPECT_EQ(buffer.waiting_bytes(), 0U);
@@ -132,20 +133,20 @@ TEST(BulkBuffer, RoutingAndIndexArePartsOfTheDocument) {
 TEST(BulkBuffer, ADocumentThatIsOutIsNotSentAgainUntilItIsSettled) {
   BulkBuffer buffer;
   buffer.add(upsert("1", R"({"a":1})"));
-  std::vector<BulkAction> first = buffer.take(kNoLimit, kNoLimit, 0);
+  std::vector<BulkDocument*> first = buffer.take(kNoLimit, kNoLimit, 0);
   buffer.add(upsert("1", R"({"b":1})"));
   buffer.add(upsert("2", R"({"c":1})"));
   buffer.add(upsert("1", R"({"b":2})"));
   EXPECT_EQ(text(buffer.take(kNoLimit, kNoLimit, 0)), R"(upsert:2{"c":1})");
   EXPECT_EQ(buffer.deduplicated(), 1);
 
-  buffer.retry(first[0], 100);
+  buffer.retry(*first[0], 100);
   EXPECT_TRUE(buffer.take(kNoLimit, kNoLimit, 99).empty());
   EXPECT_EQ(buffer.next_retry_ns(), 100);
   first = buffer.take(kNoLimit, kNoLimit, 100);
   EXPECT_EQ(text(first), R"(upsert:1{"a":1})");
   EXPECT_EQ(buffer.next_retry_ns(), BulkBuffer::kNever);
-  buffer.settle(first[0]);
+  buffer.settle(*first[0]);
   EXPECT_EQ(text(buffer.take(kNoLimit, kNoLimit, 0)), R"(upsert:1{"b":2})");
   EXPECT_FALSE(buffer.empty());
 }
@@ -159,6 +160,33 @@ TEST(BulkBuffer, TakesUpToTheLimitsButAtLeastOne) {
   EXPECT_EQ(buffer.take(kNoLimit, 1, 0).size(), 1U);
   EXPECT_EQ(buffer.take(kNoLimit, 10'000, 0).size(), 2U);
   EXPECT_EQ(buffer.out_actions(), 5U);
+}
+
+TEST(BulkBuffer, KeepsThousandsOfDocumentsApart) {
+  constexpr int kDocuments = 5000;
+  BulkBuffer buffer;
+  BulkAction scratch;
+  for (int round = 0; round < 3; ++round) {  // from the second on in memory used before
+    for (int write = 0; write < 2; ++write) {
+      for (int i = 0; i < kDocuments; ++i) {
+        scratch = index(std::to_string(i), "{\"w\":" + std::to_string(write) + "}");
+        scratch.index = i % 2 == 0 ? "even" : "odd";
+        buffer.add(std::move(scratch));
+      }
+    }
+    EXPECT_EQ(buffer.waiting_actions(), static_cast<std::size_t>(kDocuments));
+    const std::vector<BulkDocument*> taken = buffer.take(kNoLimit, kNoLimit, 0);
+    ASSERT_EQ(taken.size(), static_cast<std::size_t>(kDocuments));
+    for (int i = 0; i < kDocuments; ++i) {
+      const BulkAction& action = taken[static_cast<std::size_t>(i)]->action;
+      EXPECT_EQ(action.id, std::to_string(i));
+      EXPECT_EQ(action.source, R"({"w":1})");
+      EXPECT_EQ(action.index, i % 2 == 0 ? "even" : "odd");
+      buffer.settle(*taken[static_cast<std::size_t>(i)]);
+    }
+    EXPECT_TRUE(buffer.empty());
+    EXPECT_EQ(buffer.deduplicated(), (round + 1) * kDocuments);
+  }
 }
 
 TEST(JsonMerge, MergesObjectsAsElasticsearch) {
@@ -220,9 +248,11 @@ TEST(BulkRequest, WritesEachActionAsItsLines) {
 }
 
 TEST(BulkRequest, ReadsTheStatusOfEveryItem) {
-  const auto response = parse_bulk_response(
+  BulkResponseParser parser;
+  const auto parse = [&](std::string body) { return parser.parse(body); };
+  const BulkResponse* const response = parse(
       R"({"took":3,"errors":true,"items":[{"index":{"status":201}},{"update":{"status":400,"error":{"type":"t","reason":"r","caused_by":{"reason":"c"}}}}]})");
-  ASSERT_TRUE(response);
+  ASSERT_NE(response, nullptr);
   EXPECT_EQ(response->took_ms, 3);
   ASSERT_EQ(response->items.size(), 2U);
   EXPECT_EQ(response->items[0].status, 201);
@@ -231,11 +261,22 @@ TEST(BulkRequest, ReadsTheStatusOfEveryItem) {
   for (const char* const bad : {"",
                                 "{}",
                                 "<html>",
+                                R"({"items":[{"index":{"status":201}})",
+                                R"({"items":[{"index":{"status":201}}]} x)",
                                 R"({"items":[1]})",
                                 R"({"items":[{"index":{}}]})",
                                 R"({"items":[{}]})"}) {
-    EXPECT_FALSE(parse_bulk_response(bad)) << bad;
+    EXPECT_EQ(parse(bad), nullptr) << bad;
   }
+  const BulkResponse* const next = parse(
+      R"({"items":[{"delete":{"status":404}},{"index":{"error":{"reason":"r"},"status":429}},{"index":{"status":200}}]})");
+  ASSERT_NE(next, nullptr) << "what an answer before left does not show";
+  EXPECT_EQ(next->took_ms, 0);
+  ASSERT_EQ(next->items.size(), 3U);
+  EXPECT_EQ(next->items[0].error_type + next->items[0].reason, "");
+  EXPECT_EQ(next->items[1].status, 429);
+  EXPECT_EQ(next->items[1].reason, "r");
+  EXPECT_EQ(next->items[2].reason, "");
   EXPECT_EQ(error_reason(R"({"error":{"type":"security_exception","reason":"no"},"status":401})"),
             "security_exception: no");
   EXPECT_EQ(error_reason(R"({"error":"plain"})"), "plain");

@@ -40,8 +40,22 @@ std::vector<BulkAction> mapped(const std::map<std::string, std::string>& options
                                const BatchPtr& batch) {
   ElasticsearchMapping mapping(
       std::make_shared<const ElasticsearchMappingConfig>(Options(options), counts()));
-  std::vector<BulkAction> actions;
-  mapping.map(*batch, actions);
+  // One more than needed, and used before: nothing of it may show.
+  std::vector<BulkAction> actions(2);
+  for (BulkAction& used : actions) {
+    used.kind = ActionKind::kDelete;
+    used.index = used.source = used.script = "used";
+    used.id = used.routing = "used";
+    used.version = 99;
+    used.retries = 3;
+    used.maybe_stored = true;
+  }
+  actions.resize(mapping.map(*batch, actions));
+  for (const BulkAction& action : actions) {
+    EXPECT_EQ(action.script, "");
+    EXPECT_EQ(action.retries, 0);
+    EXPECT_FALSE(action.maybe_stored);
+  }
   return actions;
 }
 
