@@ -47,6 +47,11 @@ class Unavailable(Exception):
     """Something this measurement needs is not on this machine."""
 
 
+def is_ours(engine: str) -> bool:
+    """True for Flott (also `flott-<variant>`) and for what a workload compares it with by hand."""
+    return engine.partition("-")[0] in ("flott", "python", "none", "raw")
+
+
 class Bench:
     """What workloads ask the parent for: interpreters, servers, topics."""
 
@@ -63,7 +68,7 @@ class Bench:
 
     def interpreter(self, engine: str) -> str:
         """The Python that runs this engine."""
-        if engine in ("flott", "python", "none", "raw"):
+        if is_ours(engine):
             return self._python
         venv = {"flink": "flink", "flink-thread": "flink", "bytewax": "bytewax", "quix": "quix"}[
             engine
@@ -113,6 +118,10 @@ class Bench:
     def elasticsearch(self) -> str:
         """URL of a real Elasticsearch, started at first use."""
         return os.environ.get("FLOTT_BENCH_ELASTICSEARCH") or self._server("elasticsearch").url
+
+    def server_pid(self, name: str) -> int | None:
+        """The process of a server started here: its processor time is worth knowing."""
+        return self._servers[name].pid if name in self._servers else None
 
     def new_name(self, prefix: str) -> str:
         """A name not used before."""
@@ -170,6 +179,32 @@ def run_once(bench: Bench, workload: Any, engine: str) -> dict[str, float]:
     return {**values, "wall_s": wall, "rss_mb": usage.ru_maxrss / 1024}
 
 
+def medians_of(found: list[dict[str, float]]) -> dict[str, float]:
+    """The median of each value."""
+    return {name: statistics.median(values[name] for values in found) for name in found[0]}
+
+
+def measure_interleaved(bench: Bench, workload: Any) -> dict[str, dict[str, float]]:
+    """Medians of all engines, which take turns: a server that warms up or a machine that is
+    disturbed meets each of them alike, and `derive` compares within one turn. Each turn begins with
+    another engine."""
+    warm_ups, runs = 1, 2 if bench.quick else 5
+    engines = list(workload.ENGINES)
+    rounds = []
+    for turn in range(warm_ups + runs):
+        first = turn % len(engines)
+        values = {
+            engine: run_once(bench, workload, engine)
+            for engine in engines[first:] + engines[:first]
+        }
+        workload.derive(values)
+        print(f"  turn {turn}: {values}", file=sys.stderr, flush=True)
+        rounds.append(values)
+    return {
+        engine: medians_of([values[engine] for values in rounds[warm_ups:]]) for engine in engines
+    }
+
+
 def measure(bench: Bench, workload: Any, engine: str) -> dict[str, float]:
     """Medians of the runs of one engine."""
     once = getattr(workload, "ONCE", False)
@@ -178,8 +213,7 @@ def measure(bench: Bench, workload: Any, engine: str) -> dict[str, float]:
         warm_ups, runs = 0, min(runs, 3)  # they need most of an hour otherwise; said in the results
     for _ in range(warm_ups):
         run_once(bench, workload, engine)
-    found = [run_once(bench, workload, engine) for _ in range(runs)]
-    return {name: statistics.median(values[name] for values in found) for name in found[0]}
+    return medians_of([run_once(bench, workload, engine) for _ in range(runs)])
 
 
 def machine() -> str:
@@ -289,10 +323,22 @@ def main() -> int:
             say(f"\n### {name}: {workload.TITLE}\n")
             medians: dict[str, dict[str, float]] = {}
             remarks = []
-            for engine in workload.ENGINES:
+            interleaved = getattr(workload, "INTERLEAVED", False)
+            if interleaved:
+                try:
+                    medians = measure_interleaved(bench, workload)
+                    measured.update(medians)
+                except Unavailable as error:
+                    remarks.append(f"skipped: {error}")
+                except Exception as error:
+                    remarks.append(f"failed: {error}")
+            for engine in () if interleaved else workload.ENGINES:
                 family = engine.partition("-")[0]
-                ours = engine in ("flott", "python", "none", "raw")
-                if not ours and options.peers != "all" and family not in options.peers.split(","):
+                if (
+                    not is_ours(engine)
+                    and options.peers != "all"
+                    and family not in options.peers.split(",")
+                ):
                     continue
                 try:
                     medians[engine] = measure(bench, workload, engine)
@@ -304,7 +350,7 @@ def main() -> int:
                 print(
                     f"  {engine}: {medians.get(engine, 'no result')}", file=sys.stderr, flush=True
                 )
-            if hasattr(workload, "derive"):
+            if hasattr(workload, "derive") and not interleaved:
                 workload.derive(medians)
             if medians:
                 say("| engine | promised | also |\n| --- | --- | --- |")
