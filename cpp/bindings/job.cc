@@ -9,13 +9,17 @@
 #include "bindings/node_params.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <future>
+#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -103,6 +107,24 @@ JobOptions parse_options(const NodeParams& params, const std::string& job_name) 
   return out;
 }
 
+/// Gives the calling thread, and those it starts, a working directory of their own. Where the system
+/// does not allow that, the program's stays as it is.
+void enter_directory(const std::string& directory) {
+  if (unshare(CLONE_FS) == 0 && chdir(directory.c_str()) == 0) {
+    return;
+  }
+  static std::once_flag told;
+  std::call_once(told, [&] {
+    log(LogLevel::kWarn,
+        "job",
+        "functions do not find archives by relative paths, because this system does not let a "
+        "thread have a working directory of its own ({}); their folder is '{}', and "
+        "os.environ['_PYTHON_WORKING_DIR'] names it",
+        std::strerror(errno),
+        directory);
+  });
+}
+
 void check_option_names(PyObject* options) {
   constexpr const char* kNames[] = {"batch_mode",
                                     "chaining",
@@ -117,6 +139,7 @@ void check_option_names(PyObject* options) {
                                     "retained_checkpoints",
                                     "retain_on_cancellation",
                                     "restore_path",
+                                    "working_directory",
                                     "job_parameters"};
   PyObject* key = nullptr;
   PyObject* value = nullptr;
@@ -155,7 +178,11 @@ std::shared_ptr<PythonJob> start_python_job(const GraphBuilder& builder,
   // Each task thread runs in its own copy of the caller's context, so that contextvars are seen and
   // changes stay within the task.
   auto variables = std::make_shared<Handle>(checked(PyContext_CopyCurrent()));
-  job_options.on_thread_start = [variables] {
+  const std::string working_directory = params.text("working_directory", "");
+  job_options.on_thread_start = [variables, working_directory] {
+    if (!working_directory.empty()) {
+      enter_directory(working_directory);
+    }
     const HostScope host;
     const Ref own = checked(PyContext_Copy(variables->get()));
     checked(PyContext_Enter(own.get()));

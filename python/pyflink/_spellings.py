@@ -157,6 +157,10 @@ SPELLINGS: list[tuple[str, str]] = [
         "async def async_invoke(self, value): return [x]",
     ),
     ("from pyflink.datastream.functions import RichAsyncFunction, ResultFuture", "AsyncFunction"),
+    (
+        "runtime_context.get_distributed_cache().get_file(name)",
+        "none: registered files reach Java functions only",
+    ),
     ("runtime_context.get_metric_group()", "runtime_context.get_metrics_group()"),
 ]
 """(what is written, what upstream's spelling is)."""

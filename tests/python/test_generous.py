@@ -494,6 +494,20 @@ def test_time_to_live_in_java_spelling():
     ]
 
 
+@spells("get_distributed_cache")
+def test_the_distributed_cache_in_java_spelling(env, tmp_path):
+    class Named(ProcessFunction):
+        def open(self, runtime_context):
+            self.path = runtime_context.get_distributed_cache().get_file("mine")
+
+        def process_element(self, value, ctx):
+            yield self.path
+
+    (tmp_path / "a.txt").write_text("")
+    env.register_cached_file(str(tmp_path / "a.txt"), "mine")
+    assert collected(env.from_collection([1]).process(Named())) == [str(tmp_path / "a.txt")]
+
+
 @spells("runtime_context.get_metric_group()")
 def test_metric_group_in_java_spelling(env):
     class Counting(ProcessFunction):

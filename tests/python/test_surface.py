@@ -46,8 +46,6 @@ KEYED_REFUSES = [
 ]
 
 NO_JAVA = "it gives or takes an object of upstream's Java side; there is none here"
-LATER = "comes with a later release; using it says what to do until then"
-FILES = "pyflink.datastream.connectors.file_system"
 KEYED = "pyflink.datastream.data_stream.KeyedStream"
 
 DIFFERENT = {
@@ -58,15 +56,6 @@ DIFFERENT = {
     "pyflink.datastream.connectors.base.Source.__init__": NO_JAVA,
     "pyflink.datastream.functions.SinkFunction.__init__": "a subclass in Python gives none",
     "pyflink.datastream.functions.SourceFunction.__init__": "a subclass in Python gives none",
-    "pyflink.datastream.formats.csv.CsvBulkWriters.*": LATER,
-    "pyflink.datastream.formats.csv.CsvReaderFormat.*": LATER,
-    "pyflink.datastream.formats.csv.CsvSchema.*": LATER,
-    "pyflink.datastream.formats.csv.CsvSchemaBuilder.*": LATER,
-    f"{FILES}.FileSink.BaseBuilder": "upstream's base of two builders; programs do not name it",
-    f"{FILES}.FileSink.BulkFormatBuilder": LATER,
-    f"{FILES}.StreamingFileSink.BaseBuilder": "as FileSink.BaseBuilder",
-    f"{FILES}.StreamingFileSink.DefaultBulkFormatBuilder": LATER,
-    f"{FILES}.StreamingFileSink.DefaultRowFormatBuilder": "FileSink's builder is used for both",
     f"{KEYED}.AccumulateType": "an enum that only upstream's own methods use",
     **dict.fromkeys(
         [f"{KEYED}.{name}" for name in KEYED_REFUSES],

@@ -4,106 +4,230 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <filesystem>
+#include <map>
 
 namespace flott {
 namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::size_t kWriteBytes = 64 * 1024;
+
 struct FileCloser {
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
 
+void check(bool ok, const fs::path& path) {
+  if (!ok) {
+    throw_error(ErrorKind::kExternal,
+                "cannot write the file '{}': {}",
+                path.string(),
+                std::strerror(errno));
+  }
+}
+
+/// The file being written in one bucket.
+struct PartFile {
+  std::unique_ptr<std::FILE, FileCloser> file;
+  fs::path hidden;
+  fs::path final_path;
+  std::int64_t bytes = 0;
+  Timestamp opened_at = 0;
+  Timestamp written_at = 0;
+};
+
 class TextLineWriter final : public SinkWriter {
  public:
-  TextLineWriter(fs::path directory, std::string prefix, int subtask, MetricGroup* metrics)
-      : directory_(std::move(directory)), prefix_(std::move(prefix)), subtask_(subtask) {
-    if (metrics != nullptr) {
-      records_ = &metrics->counter("numRecordsSend");
-      bytes_ = &metrics->counter("numBytesOut");
+  TextLineWriter(const TextLineSinkOptions& options,
+                 const LogicalTypePtr& type,
+                 const SinkWriterContext& context)
+      : options_(options),
+        directory_(local_path(options.directory)),
+        subtask_(context.subtask),
+        clock_(context.clock) {
+    if (options.format != "string") {
+      encoder_ = make_encoder(options.format, options.format_options, type);
+    }
+    if (context.metrics != nullptr) {
+      records_ = &context.metrics->counter("numRecordsSend");
+      bytes_ = &context.metrics->counter("numBytesOut");
     }
   }
 
-  void open() override {
-    std::error_code error;
-    fs::create_directories(directory_, error);
-    if (error) {
-      throw_error(ErrorKind::kExternal,
-                  "cannot make the directory '{}': {}",
-                  directory_.string(),
-                  error.message());
-    }
-    // Numbers go on after the files of an earlier run, so that none is replaced.
-    while (fs::exists(final_path())) {
-      ++number_;
-    }
-  }
+  void open() override { make_directory(directory_); }
 
   void write(const BatchPtr& batch) override {
-    if (!file_) {
-      file_.reset(std::fopen(part_path().c_str(), "wb"));
-      check(file_ != nullptr, part_path());
-    }
-    const Column& column = batch->column(0);
+    const Timestamp now = now_ms();
+    const std::string bucket = bucket_of(now);
+    PartFile* part = &part_of(bucket, now);
     text_.clear();
-    for (std::int64_t i = 0; i < batch->num_rows(); ++i) {
-      if (column.is_null(i)) {
-        text_ += "null";
-      } else {
-        text_ += column.string_at(i);
+    for (std::int64_t row = 0; row < batch->num_rows(); ++row) {
+      if (part->bytes + static_cast<std::int64_t>(text_.size()) > options_.max_bytes) {
+        write_text(*part);
+        complete(*part);
+        parts_.erase(bucket);
+        part = &part_of(bucket, now);
       }
-      text_.push_back('\n');
+      append(*batch, row);
+      if (text_.size() >= kWriteBytes) {
+        write_text(*part);
+      }
     }
-    check(std::fwrite(text_.data(), 1, text_.size(), file_.get()) == text_.size(), part_path());
+    write_text(*part);
+    part->written_at = now;
     records_->inc(batch->num_rows());
-    bytes_->inc(static_cast<std::int64_t>(text_.size()));
   }
 
   void start_flush() override {
-    if (!file_) {
+    for (auto& [bucket, part] : parts_) {
+      complete(part);
+    }
+    parts_.clear();
+  }
+  bool flushed() override { return true; }
+
+  Timestamp next_time() const override {
+    Timestamp next = kMaxTimestamp;
+    for (const auto& [bucket, part] : parts_) {
+      next = std::min(next, due(part));
+    }
+    // Looked at no more often than the interval says.
+    return next == kMaxTimestamp ? next : std::max(next, checked_at_ + check_interval());
+  }
+  void on_time() override {
+    const Timestamp now = now_ms();
+    checked_at_ = now;
+    for (auto it = parts_.begin(); it != parts_.end();) {
+      if (due(it->second) > now) {
+        ++it;
+        continue;
+      }
+      complete(it->second);
+      it = parts_.erase(it);
+    }
+  }
+
+  void close() override { parts_.clear(); }
+
+ private:
+  static void make_directory(const fs::path& directory) {
+    std::error_code error;
+    fs::create_directories(directory, error);
+    if (error) {
+      throw_error(ErrorKind::kExternal,
+                  "cannot make the directory '{}': {}",
+                  directory.string(),
+                  error.message());
+    }
+  }
+
+  Timestamp now_ms() const { return clock_ == nullptr ? 0 : clock_->now_ms(); }
+
+  static Timestamp later(Timestamp time, std::int64_t interval) {
+    return interval > kMaxTimestamp - time ? kMaxTimestamp : time + interval;
+  }
+  Timestamp due(const PartFile& part) const {
+    return std::min(later(part.opened_at, options_.rollover_interval_ms),
+                    later(part.written_at, options_.inactivity_interval_ms));
+  }
+  std::int64_t check_interval() const {
+    return std::min({options_.bucket_check_interval_ms,
+                     options_.rollover_interval_ms,
+                     options_.inactivity_interval_ms});
+  }
+
+  std::string bucket_of(Timestamp now) const {
+    if (options_.bucket_pattern.empty()) {
+      return {};
+    }
+    const std::time_t second = now / 1000;
+    std::tm fields{};
+    if (options_.utc_offsets.empty()) {
+      localtime_r(&second, &fields);
+    } else {
+      std::int64_t offset = options_.utc_offsets.front().second;
+      for (const auto& [from, seconds] : options_.utc_offsets) {
+        offset = from <= second ? seconds : offset;
+      }
+      const std::time_t shifted = second + offset;
+      gmtime_r(&shifted, &fields);
+    }
+    char name[256];
+    const std::size_t size =
+        std::strftime(name, sizeof name, options_.bucket_pattern.c_str(), &fields);
+    return {name, size};
+  }
+
+  PartFile& part_of(const std::string& bucket, Timestamp now) {
+    PartFile& part = parts_[bucket];
+    if (part.file) {
+      return part;
+    }
+    const fs::path folder = bucket.empty() ? directory_ : directory_ / bucket;
+    make_directory(folder);
+    // Numbers go on after the files of an earlier run, so that none is replaced.
+    std::int64_t& number = numbers_[bucket];
+    std::string name;
+    do {
+      name = fmt::format("{}-{}-{}{}", options_.prefix, subtask_, number++, options_.suffix);
+    } while (fs::exists(folder / name));
+    part.final_path = folder / name;
+    part.hidden = folder / fmt::format(".{}.part", name);
+    part.file.reset(std::fopen(part.hidden.c_str(), "wb"));
+    check(part.file != nullptr, part.hidden);
+    part.opened_at = part.written_at = now;
+    return part;
+  }
+
+  void append(const Batch& batch, std::int64_t row) {
+    if (encoder_) {
+      encoder_->encode(batch, row, text_);
       return;
     }
-    check(std::fflush(file_.get()) == 0 && ::fsync(fileno(file_.get())) == 0, part_path());
-    file_.reset();
+    const Column& column = batch.column(0);
+    if (column.is_null(row)) {
+      text_ += "null";
+    } else {
+      text_ += column.string_at(row);
+    }
+    text_.push_back('\n');
+  }
+
+  void write_text(PartFile& part) {
+    check(std::fwrite(text_.data(), 1, text_.size(), part.file.get()) == text_.size(), part.hidden);
+    part.bytes += static_cast<std::int64_t>(text_.size());
+    bytes_->inc(static_cast<std::int64_t>(text_.size()));
+    text_.clear();
+  }
+
+  static void complete(PartFile& part) {
+    check(std::fflush(part.file.get()) == 0 && ::fsync(fileno(part.file.get())) == 0, part.hidden);
+    part.file.reset();
     std::error_code error;
-    fs::rename(part_path(), final_path(), error);
+    fs::rename(part.hidden, part.final_path, error);
     if (error) {
       throw_error(ErrorKind::kExternal,
                   "cannot rename '{}' to '{}': {}",
-                  part_path().string(),
-                  final_path().string(),
+                  part.hidden.string(),
+                  part.final_path.string(),
                   error.message());
     }
-    ++number_;
-  }
-  bool flushed() override { return true; }
-  void close() override { file_.reset(); }
-
- private:
-  fs::path final_path() const {
-    return directory_ / fmt::format("{}-{}-{}", prefix_, subtask_, number_);
-  }
-  fs::path part_path() const {
-    return directory_ / fmt::format(".{}-{}-{}.part", prefix_, subtask_, number_);
-  }
-  static void check(bool ok, const fs::path& path) {
-    if (!ok) {
-      throw_error(ErrorKind::kExternal,
-                  "cannot write the file '{}': {}",
-                  path.string(),
-                  std::strerror(errno));
-    }
   }
 
-  fs::path directory_;
-  std::string prefix_;
-  int subtask_;
-  std::int64_t number_ = 0;
-  std::unique_ptr<std::FILE, FileCloser> file_;
+  const TextLineSinkOptions options_;
+  const fs::path directory_;
+  const int subtask_;
+  const Clock* const clock_;
+  std::unique_ptr<Encoder> encoder_;
+  std::map<std::string, PartFile> parts_;        ///< by bucket
+  std::map<std::string, std::int64_t> numbers_;  ///< of the next file, by bucket
+  Timestamp checked_at_ = 0;
   std::string text_;
   Counter unused_records_;
   Counter unused_bytes_;
@@ -114,20 +238,51 @@ class TextLineWriter final : public SinkWriter {
 }  // namespace
 
 TextLineSink::TextLineSink(std::string directory, std::string prefix)
-    : directory_(std::move(directory)),
-      prefix_(std::move(prefix)),
-      type_(LogicalType::of(TypeKind::kString)) {
-  local_path(directory_);
+    : type_(LogicalType::of(TypeKind::kString)) {
+  options_.directory = std::move(directory);
+  options_.prefix = std::move(prefix);
+  local_path(options_.directory);
+}
+
+TextLineSink::TextLineSink(TextLineSinkOptions options, LogicalTypePtr type)
+    : options_(std::move(options)), type_(std::move(type)) {
+  local_path(options_.directory);
+  if (options_.format == "string") {
+    type_ = LogicalType::of(TypeKind::kString);
+  } else {
+    make_encoder(options_.format, options_.format_options, type_);
+  }
 }
 
 std::unique_ptr<Sink> TextLineSink::from_options(const Options& options,
-                                                 const LogicalTypePtr& /*type*/) {
-  return std::make_unique<TextLineSink>(options.get("path"), options.get("file-prefix", "part"));
+                                                 const LogicalTypePtr& type) {
+  TextLineSinkOptions out;
+  out.directory = options.get("path");
+  out.prefix = options.get("file-prefix", out.prefix);
+  out.suffix = options.get("file-suffix", "");
+  out.bucket_pattern = options.get("bucket.pattern", "");
+  for (const std::string& item : options.get_list("bucket.utc-offsets")) {
+    const std::size_t colon = item.find(':');
+    if (colon == std::string::npos) {
+      throw_error(ErrorKind::kInvalidArgument,
+                  "option 'bucket.utc-offsets' is a list of second:offset, got '{}'",
+                  item);
+    }
+    out.utc_offsets.emplace_back(std::stoll(item.substr(0, colon)),
+                                 std::stoll(item.substr(colon + 1)));
+  }
+  out.max_bytes = options.get_int("rolling.max-bytes", out.max_bytes);
+  out.rollover_interval_ms = options.get_int("rolling.interval.ms", out.rollover_interval_ms);
+  out.inactivity_interval_ms = options.get_int("rolling.inactivity.ms", out.inactivity_interval_ms);
+  out.bucket_check_interval_ms =
+      options.get_int("bucket-check.interval.ms", out.bucket_check_interval_ms);
+  out.format = options.get("format", out.format);
+  out.format_options = options.sub("format").values();
+  return std::make_unique<TextLineSink>(std::move(out), type);
 }
 
 std::unique_ptr<SinkWriter> TextLineSink::create_writer(const SinkWriterContext& context) {
-  return std::make_unique<TextLineWriter>(
-      local_path(directory_), prefix_, context.subtask, context.metrics);
+  return std::make_unique<TextLineWriter>(options_, type_, context);
 }
 
 }  // namespace flott

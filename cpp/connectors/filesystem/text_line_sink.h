@@ -1,27 +1,56 @@
 #pragma once
 
+#include "base/time.h"
 #include "connectors/options.h"
 #include "connectors/sink.h"
+#include "formats/format.h"
+
+#include <limits>
+#include <utility>
+#include <vector>
 
 namespace flott {
 
-/// Writes a STRING column as lines into a directory: each subtask into files of its own,
-/// `<prefix>-<subtask>-<n>`. The file being written is hidden as `.<prefix>-<subtask>-<n>.part` and
-/// gets its name when it is complete: at each checkpoint that had records, and at the end of input.
-/// At least once: after a failure, lines since the last checkpoint are written again, into a new
-/// file.
+/// Writes lines into a directory: each subtask into files of its own,
+/// `<bucket>/<prefix>-<subtask>-<n><suffix>`. The file being written is hidden as
+/// `.<prefix>-<subtask>-<n><suffix>.part` and gets its name when it is complete: when it is rolled, at
+/// each checkpoint that had records, and at the end of input. At least once: after a failure, lines
+/// since the last checkpoint are written again, into a new file.
+struct TextLineSinkOptions {
+  std::string directory;
+  std::string prefix = "part";
+  std::string suffix;
+  /// A pattern for std::strftime of the wall clock when a record is written, or nothing: all files
+  /// lie in the directory itself.
+  std::string bucket_pattern;
+  /// (first second since 1970, offset from UTC in seconds), ascending, for the pattern's time zone;
+  /// empty: this machine's.
+  std::vector<std::pair<std::int64_t, std::int64_t>> utc_offsets;
+  /// A file is closed once it has more bytes, is older, or got nothing for so long.
+  std::int64_t max_bytes = std::numeric_limits<std::int64_t>::max();
+  std::int64_t rollover_interval_ms = std::numeric_limits<std::int64_t>::max();
+  std::int64_t inactivity_interval_ms = std::numeric_limits<std::int64_t>::max();
+  /// How often ages are looked at.
+  std::int64_t bucket_check_interval_ms = 60'000;
+  /// `string`: the one STRING column; otherwise rows, a line each.
+  std::string format = "string";
+  FormatOptions format_options;
+};
+
 class TextLineSink final : public Sink {
  public:
-  TextLineSink(std::string directory, std::string prefix = "part");
-  /// Options: `path`, `file-prefix` (part).
+  explicit TextLineSink(std::string directory, std::string prefix = "part");
+  TextLineSink(TextLineSinkOptions options, LogicalTypePtr type);
+  /// Options: `path`, `file-prefix` (part), `file-suffix`, `bucket.pattern`, `bucket.utc-offsets`
+  /// (`second:offset,...`), `rolling.max-bytes`, `rolling.interval.ms`, `rolling.inactivity.ms`,
+  /// `bucket-check.interval.ms`, `format` with its own options below `format.`.
   static std::unique_ptr<Sink> from_options(const Options& options, const LogicalTypePtr& type);
 
   LogicalTypePtr input_type() const override { return type_; }
   std::unique_ptr<SinkWriter> create_writer(const SinkWriterContext& context) override;
 
  private:
-  std::string directory_;
-  std::string prefix_;
+  TextLineSinkOptions options_;
   LogicalTypePtr type_;
 };
 

@@ -40,7 +40,14 @@ struct TextFile {
 
 class TextLineReader final : public SourceReader {
  public:
-  TextLineReader(LogicalTypePtr type, MetricGroup* metrics) : builder_(std::move(type)) {
+  struct Settings {
+    LogicalTypePtr type;
+    std::unique_ptr<Decoder> decoder;  ///< null: a line is the one column
+    bool bounded = true;
+    std::int64_t skip_lines = 0;  ///< at the beginning of each file
+  };
+  TextLineReader(Settings settings, MetricGroup* metrics)
+      : settings_(std::move(settings)), builder_(settings_.type) {
     bytes_in_ = metrics == nullptr ? &unused_ : &metrics->counter("numBytesIn");
   }
 
@@ -66,7 +73,7 @@ class TextLineReader final : public SourceReader {
       ++current_;
     }
     if (current_ == files_.size()) {
-      return PollResult::kFinished;
+      return settings_.bounded ? PollResult::kFinished : PollResult::kIdle;
     }
     TextFile& file = files_[current_];
     if (!open_) {
@@ -106,6 +113,7 @@ class TextLineReader final : public SourceReader {
     }
     pending_.clear();
     scanned_ = 0;
+    to_skip_ = file.offset == 0 ? settings_.skip_lines : 0;
   }
 
   void read_lines(TextFile& file, std::int64_t max_rows) {
@@ -118,7 +126,7 @@ class TextLineReader final : public SourceReader {
       if (newline != nullptr) {
         const std::size_t end =
             static_cast<std::size_t>(static_cast<const char*>(newline) - pending_.data());
-        append_line(std::string_view(pending_).substr(begin, end - begin));
+        append_line(file, std::string_view(pending_).substr(begin, end - begin));
         file.offset += static_cast<std::int64_t>(end + 1 - begin);
         begin = end + 1;
         scanned_ = begin;
@@ -131,7 +139,7 @@ class TextLineReader final : public SourceReader {
       }
       if (!fill(file)) {
         if (begin < pending_.size()) {
-          append_line(std::string_view(pending_).substr(begin));
+          append_line(file, std::string_view(pending_).substr(begin));
           file.offset += static_cast<std::int64_t>(pending_.size() - begin);
           begin = pending_.size();
         }
@@ -157,20 +165,38 @@ class TextLineReader final : public SourceReader {
     return got > 0;
   }
 
-  void append_line(std::string_view line) {
+  void append_line(const TextFile& file, std::string_view line) {
+    if (to_skip_ > 0) {
+      --to_skip_;
+      return;
+    }
     if (!line.empty() && line.back() == '\r') {
       line.remove_suffix(1);
+    }
+    if (settings_.decoder) {
+      try {
+        settings_.decoder->decode(line, kNoTimestamp, builder_);
+      } catch (const Error& error) {
+        throw_error(error.kind(),
+                    "cannot read the line at byte {} of the file '{}': {}",
+                    file.offset,
+                    file.path,
+                    error.what());
+      }
+      return;
     }
     builder_.column(0).append_string(line);
     builder_.end_row();
   }
 
+  Settings settings_;
   BatchBuilder builder_;
   std::vector<TextFile> files_;
   std::size_t current_ = 0;
   File open_;
   std::string pending_;      ///< bytes from the file's offset on
   std::size_t scanned_ = 0;  ///< of them known to have no line end after the current line's start
+  std::int64_t to_skip_ = 0;
   Counter unused_;
   Counter* bytes_in_;
 };
@@ -212,7 +238,7 @@ TextLineSource::TextLineSource(std::vector<std::string> paths)
 }
 
 std::unique_ptr<Source> TextLineSource::from_options(const Options& options,
-                                                     const LogicalTypePtr& /*type*/) {
+                                                     const LogicalTypePtr& type) {
   options.get("path");
   std::string charset = options.get("charset", "UTF-8");
   for (char& c : charset) {
@@ -223,7 +249,15 @@ std::unique_ptr<Source> TextLineSource::from_options(const Options& options,
                 "text files are read as UTF-8; the charset '{}' is not supported",
                 charset);
   }
-  return std::make_unique<TextLineSource>(options.get_list("path"));
+  auto source = std::make_unique<TextLineSource>(options.get_list("path"));
+  source->discovery_interval_ms_ = options.get_int("discovery.interval.ms", 0);
+  source->skip_lines_ = options.get_int("skip-lines", 0);
+  source->format_ = options.get("format", "string");
+  source->format_options_ = options.sub("format").values();
+  if (source->format_ != "string") {
+    source->type_ = make_decoder(source->format_, source->format_options_, type)->type();
+  }
+  return source;
 }
 
 std::vector<SourceSplit> TextLineSource::discover_splits(
@@ -241,7 +275,14 @@ std::vector<SourceSplit> TextLineSource::discover_splits(
 }
 
 std::unique_ptr<SourceReader> TextLineSource::create_reader(const SourceReaderContext& context) {
-  return std::make_unique<TextLineReader>(type_, context.metrics);
+  TextLineReader::Settings settings;
+  settings.type = type_;
+  settings.bounded = boundedness() == Boundedness::kBounded;
+  settings.skip_lines = skip_lines_;
+  if (format_ != "string") {
+    settings.decoder = make_decoder(format_, format_options_, type_);
+  }
+  return std::make_unique<TextLineReader>(std::move(settings), context.metrics);
 }
 
 }  // namespace flott

@@ -124,6 +124,28 @@ def _add_files(env: Any, key: str, value: Any) -> None:
         env.add_python_file(path.strip())
 
 
+def _add_requirements(env: Any, key: str, value: Any) -> None:
+    file, _, cache = _text(value).partition("#")
+    env.set_python_requirements(file, cache or None)
+
+
+def _add_archives(env: Any, key: str, value: Any) -> None:
+    for item in _text(value).split(","):
+        path, _, target = item.strip().partition("#")
+        env.add_python_archive(path, target or None)
+
+
+def _add_cached_files(env: Any, key: str, value: Any) -> None:
+    from pyflink.datastream._dependencies import parse_cached_files
+
+    for name, path in parse_cached_files(_text(value)).items():
+        env.register_cached_file(path, name)
+
+
+def _set_executable(env: Any, key: str, value: Any) -> None:
+    env.set_python_executable(_text(value))
+
+
 def _add_jars(env: Any, key: str, value: Any) -> None:
     from pyflink.common.configuration import Configuration
 
@@ -167,7 +189,11 @@ _SETTINGS: dict[str, Callable[[Any, str, Any], None]] = {
     "pipeline.time-characteristic": _set_time_characteristic,
     "pipeline.jars": _add_jars,
     "pipeline.classpaths": _add_jars,
+    "pipeline.cached-files": _add_cached_files,
     "python.files": _add_files,
+    "python.requirements": _add_requirements,
+    "python.archives": _add_archives,
+    "python.executable": _set_executable,
     "execution.runtime-mode": _set_runtime_mode,
     "execution.buffer-timeout": _environment("set_buffer_timeout", parse_duration_ms),
     "execution.buffer-timeout.interval": _environment("set_buffer_timeout", parse_duration_ms),

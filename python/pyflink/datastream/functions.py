@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pyflink import _native
+    from pyflink.datastream._dependencies import DistributedCache
     from pyflink.datastream.state import (
         AggregatingState,
         AggregatingStateDescriptor,
@@ -174,6 +175,12 @@ class StreamingRuntimeContext(RuntimeContext):
         return self._metrics
 
     get_metric_group = get_metrics_group
+
+    def get_distributed_cache(self) -> DistributedCache:
+        """Files registered by :meth:`StreamExecutionEnvironment.register_cached_file`."""
+        from pyflink.datastream._dependencies import CACHED_FILES, DistributedCache
+
+        return DistributedCache(self._handle.job_parameters.get(CACHED_FILES, ""))
 
     def _state(self, descriptor: Any, kind: str) -> Any:
         if getattr(descriptor, "_KIND", None) != kind:

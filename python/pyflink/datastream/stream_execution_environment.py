@@ -60,6 +60,8 @@ class StreamExecutionEnvironment:
         self._job_name = _DEFAULT_JOB_NAME
         self._settings: dict[str, Any] = {}
         self._cached_files: dict[str, str] = {}
+        self._requirements: tuple[str, str | None] | None = None
+        self._archives: list[tuple[str, str]] = []
 
     if not TYPE_CHECKING:
 
@@ -355,9 +357,9 @@ class StreamExecutionEnvironment:
         import os
         import sys
 
-        path = os.path.abspath(_without_scheme(file_path))  # noqa: PTH100
-        if not os.path.exists(path):  # noqa: PTH110
-            raise FileNotFoundError(f"add_python_file: there is no file {file_path!r}")
+        from pyflink.datastream._dependencies import existing
+
+        path = existing(file_path, "add_python_file")
         if path.endswith(".py"):
             path = os.path.dirname(path)  # noqa: PTH120
         if path not in sys.path:
@@ -366,29 +368,38 @@ class StreamExecutionEnvironment:
     def set_python_requirements(
         self, requirements_file_path: str, requirements_cache_dir: str | None = None
     ) -> None:
-        """Accepted.
+        """Installs packages for the functions, when a job starts.
 
-        Functions run in this process, with its packages. Installing others comes with a later
-        release.
+        They go into a folder of their own, which is kept for the next run, and come before the
+        packages of this environment.
+
+        :param requirements_file_path: a file as pip takes it.
+        :param requirements_cache_dir: a folder of downloaded packages; nothing is then downloaded.
+        :raises FileNotFoundError: when one is not there.
         """
-        from pyflink.datastream._logging import info
+        from pyflink.datastream._dependencies import existing
 
-        info(
-            f"{requirements_file_path} is not installed: functions run in this process, with its"
-            " packages"
+        self._requirements = (
+            existing(requirements_file_path, "set_python_requirements"),
+            None
+            if requirements_cache_dir is None
+            else existing(requirements_cache_dir, "set_python_requirements"),
         )
 
     def add_python_archive(self, archive_path: str, target_dir: str | None = None) -> None:
-        """Not yet.
+        """Unpacks an archive for the functions, when a job starts.
 
-        :raises NotSupportedError: always.
+        Functions find it in their working directory, below `target_dir`, or below the archive's
+        name when that is left out: ``open("target/file.txt")``. The working directory of the
+        program stays as it is.
+
+        :param archive_path: a zip, tar, tar.gz, tar.bz2 or tar.xz file.
+        :raises FileNotFoundError: when there is none.
         """
-        from pyflink._not_yet import not_yet
+        from pyflink.datastream._dependencies import existing
 
-        raise not_yet(
-            "add_python_archive",
-            "functions run in this process; read the files where they are, by absolute path",
-        )
+        path = existing(archive_path, "add_python_archive")
+        self._archives.append((path, target_dir or path.rstrip("/").rpartition("/")[2]))
 
     def set_python_executable(self, python_exec: str) -> None:
         """Accepted.
@@ -400,8 +411,16 @@ class StreamExecutionEnvironment:
         os.environ["python"] = python_exec  # noqa: SIM112
 
     def register_cached_file(self, file_path: str, name: str, executable: bool = False) -> None:
-        """Accepted: all subtasks see this machine's files."""
-        self._cached_files[name] = file_path
+        """Makes a file known to the functions by a name.
+
+        They read it at ``runtime_context.get_distributed_cache().get_file(name)``; on one machine
+        that is the file itself.
+
+        :raises FileNotFoundError: when there is none.
+        """
+        from pyflink.datastream._dependencies import existing
+
+        self._cached_files[name] = existing(file_path, "register_cached_file")
 
     # -- sources -----------------------------------------------------------------------------------
 
@@ -640,6 +659,10 @@ class StreamExecutionEnvironment:
                 options["checkpoint_directory"] = local_path(self._state_backend._checkpoint_path)
         if self._restore_path:
             options["restore_path"] = self._restore_path
+        if self._requirements or self._archives or self._cached_files:
+            from pyflink.datastream._dependencies import prepare
+
+            prepare(self, options)
         return options
 
     def execute(self, job_name: str | None = None) -> JobExecutionResult:
@@ -753,7 +776,3 @@ def default_parallelism() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on every system
         return os.cpu_count() or 1
-
-
-def _without_scheme(path: str) -> str:
-    return "/" + path[len("file:") :].lstrip("/") if path.startswith("file:") else path

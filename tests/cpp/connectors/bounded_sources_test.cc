@@ -207,6 +207,35 @@ TEST(TextLineSink, FilesAppearWhenTheyAreComplete) {
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path() + "/out"), {}), 2);
 }
 
+TEST(TextLineSink, RollsBySizeAndAgeIntoBuckets) {
+  const Folder folder;
+  const LogicalTypePtr type = LogicalType::of(TypeKind::kString);
+  TextLineSinkOptions options;
+  options.directory = folder.path() + "/out";
+  options.suffix = ".txt";
+  options.bucket_pattern = "%Y";
+  options.utc_offsets = {{0, 0}};
+  options.max_bytes = 3;
+  TextLineSink sink(options, type);
+  WriterDriver driver(sink, 0, 1);
+  BatchBuilder builder(type);
+  for (const char* line : {"a", "b", "c"}) {
+    builder.append(Value::string(line));
+  }
+  driver.writer().write(builder.finish());
+  ASSERT_TRUE(driver.flush());
+  std::map<std::string, std::string> files;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.path() + "/out")) {
+    if (entry.is_regular_file()) {
+      const std::string year = entry.path().parent_path().filename().string();
+      files[entry.path().filename().string()] = folder.read("out/" + year + "/" +
+                                                            entry.path().filename().string());
+    }
+  }
+  EXPECT_EQ(files,
+            (std::map<std::string, std::string>{{"part-0-0.txt", "a\nb\n"}, {"part-0-1.txt", "c\n"}}));
+}
+
 LogicalTypePtr generated_type() {
   return LogicalType::row({"id", "price", "name", "ok"},
                           {LogicalType::of(TypeKind::kBigInt),

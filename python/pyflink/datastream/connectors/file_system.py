@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pyflink.common.serialization import BulkWriterFactory, Encoder
-from pyflink.common.time import Duration
+from pyflink.common.time import Duration, millis_of
 from pyflink.common.typeinfo import Types
-from pyflink.datastream.connectors.base import Sink, Source, join_list
+from pyflink.datastream.connectors.base import Sink, Source, SupportsPreprocessing, join_list
+from pyflink.datastream.functions import SinkFunction
 
 # as typing's, without importing it: that costs as much as all of this package
 TYPE_CHECKING = False
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pyflink.common.typeinfo import TypeInformation
+    from pyflink.datastream._graph import Transformation
+    from pyflink.datastream.data_stream import DataStream
 
 __all__ = [
     "BucketAssigner",
@@ -34,9 +37,12 @@ __all__ = [
 class StreamFormat:
     """How the records of a file are read one after the other."""
 
-    def __init__(self, charset: str, type_info: TypeInformation) -> None:
+    def __init__(
+        self, charset: str, type_info: TypeInformation, options: dict[str, str] | None = None
+    ) -> None:
         self._charset = charset
         self._type_info = type_info
+        self._options = options or {}
 
     @staticmethod
     def text_line_format(charset_name: str = "UTF-8") -> StreamFormat:
@@ -114,21 +120,25 @@ class FileSourceBuilder:
         for path in paths:
             if not path or (not hasattr(path, "__fspath__") and not isinstance(path, str)):
                 raise TypeError(f"FileSource needs paths of files or folders, got {path!r}")
-        self._paths = [str(path) for path in paths]
+        self._paths = [_absolute(path) for path in paths]
+        self._interval_ms = 0
 
     def monitor_continuously(self, discovery_interval: Duration) -> FileSourceBuilder:
-        """Not yet.
+        """Looks for more files at this interval, for ever; each file is read once.
 
-        :raises NotSupportedError: always.
+        :raises ValueError: when it is not positive.
         """
-        from pyflink._not_yet import not_yet
-
-        raise not_yet(
-            "FileSource.monitor_continuously", "read the files there are, or write a SourceFunction"
-        )
+        interval = millis_of(discovery_interval, "discovery_interval")
+        if interval <= 0:
+            raise ValueError(
+                f"discovery_interval must be greater than zero, got {discovery_interval}"
+            )
+        self._interval_ms = interval
+        return self
 
     def process_static_file_set(self) -> FileSourceBuilder:
         """Reads the files that are there now (the default)."""
+        self._interval_ms = 0
         return self
 
     def set_file_enumerator(self, file_enumerator: FileEnumeratorProvider) -> FileSourceBuilder:
@@ -141,56 +151,160 @@ class FileSourceBuilder:
 
     def build(self) -> FileSource:
         """The source."""
-        options = {"path": join_list(self._paths), "charset": self._format._charset}
-        return FileSource("filesystem", options, self._format._type_info, True)
+        options = {
+            "path": join_list(self._paths),
+            "charset": self._format._charset,
+            "discovery.interval.ms": str(self._interval_ms),
+            **self._format._options,
+        }
+        return FileSource("filesystem", options, self._format._type_info, self._interval_ms == 0)
 
 
 class BucketAssigner:
     """Folders below the base path."""
 
-    def __init__(self, kind: str) -> None:
-        self._kind = kind
+    def __init__(self, options: dict[str, str]) -> None:
+        self._options = options
 
     @staticmethod
     def base_path_bucket_assigner() -> BucketAssigner:
         """All files in the base path."""
-        return BucketAssigner("base-path")
+        return BucketAssigner({})
 
     @staticmethod
     def date_time_bucket_assigner(
         format_str: str = "yyyy-MM-dd--HH", timezone_id: str | None = None
     ) -> BucketAssigner:
-        """Not yet.
+        """A folder for each hour, or whatever the pattern says, of the wall clock.
 
-        :raises NotSupportedError: always.
+        :param format_str: a pattern of Java's DateTimeFormatter, of numbers: y, M, d, H, m, s and
+            text.
+        :param timezone_id: such as ``Europe/Berlin``; this machine's when left out.
+        :raises ValueError: for letters that cannot be used, or an unknown time zone.
         """
-        from pyflink._not_yet import not_yet
+        options = {"bucket.pattern": _strftime_pattern(format_str)}
+        if timezone_id is not None:
+            options["bucket.utc-offsets"] = _utc_offsets(timezone_id)
+        return BucketAssigner(options)
 
-        raise not_yet("BucketAssigner.date_time_bucket_assigner", "use base_path_bucket_assigner()")
+
+_PATTERN_LETTERS = {
+    "yyyy": "%Y", "uuuu": "%Y", "yy": "%y", "MM": "%m", "dd": "%d", "DDD": "%j", "HH": "%H",
+    "hh": "%I", "mm": "%M", "ss": "%S", "MMM": "%b", "MMMM": "%B", "E": "%a", "EEE": "%a",
+    "EEEE": "%A", "a": "%p",
+}  # fmt: skip
+
+
+def _strftime_pattern(java: str) -> str:
+    out = ""
+    i = 0
+    while i < len(java):
+        c = java[i]
+        if c == "'":
+            end = java.find("'", i + 1)
+            if end < 0:
+                raise ValueError(f"the date pattern {java!r} has a quote that does not end")
+            out += (java[i + 1 : end] or "'").replace("%", "%%")
+            i = end + 1
+        elif c.isalpha() and c.isascii():
+            end = i
+            while end < len(java) and java[end] == c:
+                end += 1
+            letters = java[i:end]
+            if letters not in _PATTERN_LETTERS:
+                raise ValueError(
+                    f"the date pattern {java!r} uses {letters!r}; there are"
+                    f" {', '.join(_PATTERN_LETTERS)} and text in single quotes"
+                )
+            out += _PATTERN_LETTERS[letters]
+            i = end
+        else:
+            out += "%%" if c == "%" else c
+            i += 1
+    return out
+
+
+_YEARS_AHEAD = 5
+
+
+def _utc_offsets(timezone_id: str) -> str:
+    """Offsets of a time zone from now on, with the seconds they begin at."""
+    from datetime import datetime, timezone
+    from time import time
+    from zoneinfo import ZoneInfo
+
+    try:
+        zone = ZoneInfo(timezone_id)
+    except Exception:
+        raise ValueError(f"there is no time zone {timezone_id!r}") from None
+
+    def offset_at(second: int) -> int:
+        delta = datetime.fromtimestamp(second, timezone.utc).astimezone(zone).utcoffset()
+        return 0 if delta is None else int(delta.total_seconds())
+
+    day = 86400
+    begin = int(time()) - day
+    found = [(begin, offset_at(begin))]
+    for after in range(begin + day, begin + _YEARS_AHEAD * 365 * day, day):
+        if offset_at(after) == found[-1][1]:
+            continue
+        before = after - day
+        while after - before > 1:
+            middle = (before + after) // 2
+            if offset_at(middle) == found[-1][1]:
+                before = middle
+            else:
+                after = middle
+        found.append((after, offset_at(after)))
+    return ",".join(f"{second}:{offset}" for second, offset in found)
 
 
 class RollingPolicy:
-    """When a file is closed and the next begun.
+    """When a file is closed and the next begun: in any case with a checkpoint or the job's end."""
 
-    Accepted: a file ends with a checkpoint or the job.
-    """
-
-    def __init__(self, kind: str) -> None:
-        self._kind = kind
+    def __init__(self, options: dict[str, str]) -> None:
+        self._options = options
 
     @staticmethod
     def default_rolling_policy(
         part_size: int = 1024 * 1024 * 128,
         rollover_interval: int = 60 * 1000,
         inactivity_interval: int = 60 * 1000,
-    ) -> RollingPolicy:
-        """By size and time."""
-        return RollingPolicy("default")
+    ) -> DefaultRollingPolicy:
+        """By size and time.
+
+        :param part_size: bytes a file may have; the next record begins another.
+        :param rollover_interval: milliseconds a file may be open.
+        :param inactivity_interval: milliseconds without a record.
+        :raises ValueError: when one is not positive.
+        """
+        for name, value in (
+            ("part_size", part_size),
+            ("rollover_interval", rollover_interval),
+            ("inactivity_interval", inactivity_interval),
+        ):
+            if value is None or value <= 0:
+                raise ValueError(f"{name} must be greater than zero, got {value!r}")
+        return DefaultRollingPolicy(
+            {
+                "rolling.max-bytes": str(part_size),
+                "rolling.interval.ms": str(rollover_interval),
+                "rolling.inactivity.ms": str(inactivity_interval),
+            }
+        )
 
     @staticmethod
-    def on_checkpoint_rolling_policy() -> RollingPolicy:
+    def on_checkpoint_rolling_policy() -> OnCheckpointRollingPolicy:
         """At every checkpoint."""
-        return RollingPolicy("on-checkpoint")
+        return OnCheckpointRollingPolicy({})
+
+
+class DefaultRollingPolicy(RollingPolicy):
+    """By size and time."""
+
+
+class OnCheckpointRollingPolicy(RollingPolicy):
+    """At every checkpoint."""
 
 
 class OutputFileConfig:
@@ -291,8 +405,13 @@ class FileCompactor:
         return FileCompactor("identical")
 
 
-class FileSink(Sink):
-    """Writes text files: one line a record, one file a subtask and checkpoint."""
+class FileSink(Sink, SupportsPreprocessing):
+    """Writes files of lines: one file a subtask, bucket and checkpoint, or more by the policy.
+
+    Files are called ``<prefix>-<subtask>-<number><suffix>`` and lie in a folder for each hour, as
+    upstream, unless another bucket assigner is set. A file that is not complete is hidden. At least
+    once: after a failure, lines since the last checkpoint are written again.
+    """
 
     @staticmethod
     def for_row_format(base_path: str, encoder: Encoder) -> FileSink.RowFormatBuilder:
@@ -300,75 +419,218 @@ class FileSink(Sink):
 
         :raises TypeError: when `encoder` is no Encoder.
         """
-        if not isinstance(encoder, Encoder):
-            raise TypeError(
-                "for_row_format needs an Encoder such as Encoder.simple_string_encoder(), got"
-                f" {encoder!r}"
-            )
-        return FileSink.RowFormatBuilder(base_path)
+        return FileSink.RowFormatBuilder(base_path, _checked_encoder(encoder))
 
     @staticmethod
-    def for_bulk_format(base_path: str, writer_factory: BulkWriterFactory) -> Any:
-        """Not yet.
+    def for_bulk_format(
+        base_path: str, writer_factory: BulkWriterFactory
+    ) -> FileSink.BulkFormatBuilder:
+        """Rows in a format of its own, such as ``CsvBulkWriters.for_schema(schema)``.
 
-        :raises NotSupportedError: always.
+        :raises TypeError: when `writer_factory` is no BulkWriterFactory.
         """
-        from pyflink._not_yet import not_yet
-
-        raise not_yet(
-            "FileSink.for_bulk_format", "use for_row_format(path, Encoder.simple_string_encoder())"
-        )
+        return FileSink.BulkFormatBuilder(base_path, _checked_factory(writer_factory))
 
     def get_transformer(self) -> None:
-        """None."""
+        """None: rows need no change before this sink."""
         return
 
-    class RowFormatBuilder:
-        """Builds a :class:`FileSink`."""
+    class BaseBuilder:
+        """What both builders have."""
 
-        def __init__(self, base_path: str) -> None:
-            self._base_path = str(base_path)
-            self._prefix = "part"
+        _sink: Any
 
-        def with_bucket_check_interval(self, interval: int) -> FileSink.RowFormatBuilder:
-            """Accepted."""
+        def __init__(self, base_path: str, options: dict[str, str]) -> None:
+            self._options = {
+                "path": _absolute(base_path),
+                "file-prefix": "part",
+                **options,
+            }
+            self._bucket = BucketAssigner.date_time_bucket_assigner()
+            self._policy: RollingPolicy = RollingPolicy.default_rolling_policy()
+
+        def with_bucket_check_interval(self, interval: int) -> Any:
+            """How often the age of files is looked at, in milliseconds."""
+            if interval <= 0:
+                raise ValueError(f"interval must be greater than zero, got {interval!r}")
+            self._options["bucket-check.interval.ms"] = str(interval)
             return self
 
-        def with_bucket_assigner(
-            self, bucket_assigner: BucketAssigner
-        ) -> FileSink.RowFormatBuilder:
-            """Accepted: all files are in the base path."""
+        def with_bucket_assigner(self, bucket_assigner: BucketAssigner) -> Any:
+            """The folders."""
+            if not isinstance(bucket_assigner, BucketAssigner):
+                raise TypeError(
+                    "with_bucket_assigner needs a BucketAssigner such as"
+                    f" BucketAssigner.base_path_bucket_assigner(), got {bucket_assigner!r}"
+                )
+            self._bucket = bucket_assigner
             return self
 
-        def with_output_file_config(
-            self, output_file_config: OutputFileConfig
-        ) -> FileSink.RowFormatBuilder:
+        def with_output_file_config(self, output_file_config: OutputFileConfig) -> Any:
             """Names of the files."""
-            if output_file_config.part_suffix:
-                from pyflink._not_yet import not_yet
-
-                raise not_yet("OutputFileConfig.with_part_suffix", "use with_part_prefix")
-            self._prefix = output_file_config.part_prefix
+            self._options["file-prefix"] = output_file_config.part_prefix
+            self._options["file-suffix"] = output_file_config.part_suffix
             return self
 
-        def with_rolling_policy(self, rolling_policy: RollingPolicy) -> FileSink.RowFormatBuilder:
-            """Accepted."""
-            return self
-
-        def enable_compact(
-            self, strategy: FileCompactStrategy, compactor: FileCompactor
-        ) -> FileSink.RowFormatBuilder:
+        def enable_compact(self, strategy: FileCompactStrategy, compactor: FileCompactor) -> Any:
             """Accepted: files are not merged."""
             return self
 
-        def disable_compact(self) -> FileSink.RowFormatBuilder:
+        def disable_compact(self) -> Any:
             """Undoes :meth:`enable_compact`."""
             return self
 
-        def build(self) -> FileSink:
+        def with_rolling_policy(self, rolling_policy: Any) -> Any:
+            """When a file is closed."""
+            if not isinstance(rolling_policy, RollingPolicy):
+                raise TypeError(
+                    "with_rolling_policy needs a RollingPolicy such as"
+                    f" RollingPolicy.default_rolling_policy(), got {rolling_policy!r}"
+                )
+            self._policy = rolling_policy
+            return self
+
+        def build(self) -> Any:
             """The sink."""
-            return FileSink("filesystem", {"path": self._base_path, "file-prefix": self._prefix})
+            options = {**self._options, **self._bucket._options, **self._policy._options}
+            return FileSink("filesystem", options)
+
+    class RowFormatBuilder(BaseBuilder):
+        """Builds a :class:`FileSink` of lines."""
+
+        def with_rolling_policy(self, rolling_policy: RollingPolicy) -> FileSink.RowFormatBuilder:
+            """When a file is closed; by default after 128 MiB or a minute."""
+            super().with_rolling_policy(rolling_policy)
+            return self
+
+    class BulkFormatBuilder(BaseBuilder):
+        """Builds a :class:`FileSink` of rows in a format of their own."""
+
+        def __init__(self, base_path: str, options: dict[str, str]) -> None:
+            super().__init__(base_path, options)
+            self._policy = RollingPolicy.on_checkpoint_rolling_policy()
+
+        def with_rolling_policy(
+            self, rolling_policy: OnCheckpointRollingPolicy
+        ) -> FileSink.BulkFormatBuilder:
+            """With checkpoints only, as upstream.
+
+            :raises ValueError: for another policy.
+            """
+            if not isinstance(rolling_policy, OnCheckpointRollingPolicy):
+                raise ValueError(
+                    "bulk formats support RollingPolicy.on_checkpoint_rolling_policy() only, got"
+                    f" {rolling_policy!r}"
+                )
+            super().with_rolling_policy(rolling_policy)
+            return self
 
 
-class StreamingFileSink(FileSink):
+def _absolute(path: Any) -> str:
+    """Against the working directory of the program; that of functions may be another."""
+    text = str(path)
+    return text if "://" in text or text.startswith(("/", "file:")) else f"{_here()}/{text}"
+
+
+def _here() -> str:
+    import os
+
+    return os.getcwd()  # noqa: PTH109
+
+
+def _checked_encoder(encoder: Any) -> dict[str, str]:
+    if not isinstance(encoder, Encoder):
+        raise TypeError(
+            "for_row_format needs an Encoder such as Encoder.simple_string_encoder(), got"
+            f" {encoder!r}"
+        )
+    return {}
+
+
+def _checked_factory(factory: Any) -> dict[str, str]:
+    options = getattr(factory, "_options", None)
+    if not isinstance(factory, BulkWriterFactory) or options is None:
+        raise TypeError(
+            "for_bulk_format needs a BulkWriterFactory such as CsvBulkWriters.for_schema(schema),"
+            f" got {factory!r}"
+        )
+    return dict(options)
+
+
+class StreamingFileSink(SinkFunction):
     """Upstream's older name of :class:`FileSink`, for ``add_sink``."""
+
+    def __init__(self, sink: FileSink) -> None:
+        super().__init__()
+        self._sink = sink
+
+    def _attach(self, stream: DataStream) -> list[Transformation]:
+        return self._sink._attach(stream)
+
+    class BaseBuilder:
+        """What both builders have."""
+
+        def __init__(self, builder: Any) -> None:
+            self._builder = builder
+
+        def with_bucket_check_interval(self, interval: int) -> Any:
+            """How often the age of files is looked at, in milliseconds."""
+            self._builder.with_bucket_check_interval(interval)
+            return self
+
+        def with_bucket_assigner(self, bucket_assigner: BucketAssigner) -> Any:
+            """The folders."""
+            self._builder.with_bucket_assigner(bucket_assigner)
+            return self
+
+        def with_rolling_policy(self, policy: Any) -> Any:
+            """When a file is closed."""
+            self._builder.with_rolling_policy(policy)
+            return self
+
+        def with_output_file_config(self, output_file_config: OutputFileConfig) -> Any:
+            """Names of the files."""
+            self._builder.with_output_file_config(output_file_config)
+            return self
+
+        def build(self) -> StreamingFileSink:
+            """The sink."""
+            return StreamingFileSink(self._builder.build())
+
+    class DefaultRowFormatBuilder(BaseBuilder):
+        """Builds a :class:`StreamingFileSink` of lines."""
+
+        def with_rolling_policy(
+            self, policy: RollingPolicy
+        ) -> StreamingFileSink.DefaultRowFormatBuilder:
+            """When a file is closed; by default after 128 MiB or a minute."""
+            super().with_rolling_policy(policy)
+            return self
+
+    @staticmethod
+    def for_row_format(
+        base_path: str, encoder: Encoder
+    ) -> StreamingFileSink.DefaultRowFormatBuilder:
+        """Records one after the other."""
+        return StreamingFileSink.DefaultRowFormatBuilder(
+            FileSink.for_row_format(base_path, encoder)
+        )
+
+    class DefaultBulkFormatBuilder(BaseBuilder):
+        """Builds a :class:`StreamingFileSink` of rows in a format of their own."""
+
+        def with_rolling_policy(
+            self, policy: OnCheckpointRollingPolicy
+        ) -> StreamingFileSink.DefaultBulkFormatBuilder:
+            """With checkpoints only, as upstream."""
+            super().with_rolling_policy(policy)
+            return self
+
+    @staticmethod
+    def for_bulk_format(
+        base_path: str, writer_factory: BulkWriterFactory
+    ) -> StreamingFileSink.DefaultBulkFormatBuilder:
+        """Rows in a format of their own."""
+        return StreamingFileSink.DefaultBulkFormatBuilder(
+            FileSink.for_bulk_format(base_path, writer_factory)
+        )

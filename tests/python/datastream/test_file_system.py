@@ -1,0 +1,275 @@
+"""Text and CSV files: sources, sinks, buckets, rolling."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import threading
+import time
+
+import pytest
+
+from pyflink.common import Duration, Encoder, Row, Types, WatermarkStrategy
+from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.datastream.connectors.file_system import (
+    BucketAssigner,
+    FileSink,
+    FileSource,
+    OutputFileConfig,
+    RollingPolicy,
+    StreamFormat,
+    StreamingFileSink,
+)
+from pyflink.datastream.formats.csv import CsvBulkWriters, CsvReaderFormat, CsvSchema
+
+NONE = WatermarkStrategy.no_watermarks()
+
+
+@pytest.fixture
+def env():
+    environment = StreamExecutionEnvironment.get_execution_environment()
+    environment.set_parallelism(1)
+    return environment
+
+
+def collected(stream):
+    with stream.execute_and_collect() as results:
+        return list(results)
+
+
+def written(env, folder, lines, build):
+    stream = env.from_collection(lines, Types.STRING())
+    builder = FileSink.for_row_format(str(folder), Encoder.simple_string_encoder())
+    stream.sink_to(build(builder).build())
+    env.execute()
+    return {str(p.relative_to(folder)): p.read_text() for p in folder.rglob("*") if p.is_file()}
+
+
+def in_base(builder):
+    return builder.with_bucket_assigner(BucketAssigner.base_path_bucket_assigner())
+
+
+def test_files_lie_in_a_folder_for_each_hour(env, tmp_path):
+    before = datetime.datetime.now()
+    files = written(env, tmp_path, ["a", "b"], lambda builder: builder)
+    after = datetime.datetime.now()
+    (name,) = files
+    assert name in {f"{t:%Y-%m-%d--%H}/part-0-0" for t in (before, after)}
+    assert files[name] == "a\nb\n"
+
+
+def test_buckets_by_pattern_and_time_zone(env, tmp_path):
+    zone = datetime.timezone(datetime.timedelta(hours=14))
+    assigner = BucketAssigner.date_time_bucket_assigner("'day='yyyyMMdd", "Pacific/Kiritimati")
+    before = datetime.datetime.now(zone)
+    files = written(env, tmp_path, ["a"], lambda b: b.with_bucket_assigner(assigner))
+    after = datetime.datetime.now(zone)
+    assert set(files) <= {f"day={t:%Y%m%d}/part-0-0" for t in (before, after)}
+
+
+def test_offsets_of_a_time_zone_follow_its_summers():
+    offsets = (
+        BucketAssigner.date_time_bucket_assigner("HH", "Europe/Berlin")
+        ._options["bucket.utc-offsets"]
+        .split(",")
+    )
+    pairs = [tuple(map(int, item.split(":"))) for item in offsets]
+    assert {offset for _, offset in pairs} == {3600, 7200}
+    assert all(
+        datetime.datetime.fromtimestamp(second, datetime.timezone.utc).minute == 0
+        for second, _ in pairs[1:]
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("yyyy-ww",), "uses 'ww'"),
+        (("yyyy'open",), "a quote that does not end"),
+        (("yyyy", "Nowhere/City"), "no time zone 'Nowhere/City'"),
+    ],
+)
+def test_wrong_patterns_say_what_there_is(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        BucketAssigner.date_time_bucket_assigner(*arguments)
+
+
+def test_names_of_files(env, tmp_path):
+    config = OutputFileConfig.builder().with_part_prefix("log").with_part_suffix(".txt").build()
+    build = lambda b: in_base(b).with_output_file_config(config)  # noqa: E731
+    assert written(env, tmp_path, ["a"], build) == {"log-0-0.txt": "a\n"}
+    # a second run replaces nothing
+    assert written(env, tmp_path, ["b"], build) == {"log-0-0.txt": "a\n", "log-0-1.txt": "b\n"}
+
+
+def test_a_file_ends_when_it_is_large_enough(env, tmp_path):
+    policy = RollingPolicy.default_rolling_policy(part_size=5)
+    files = written(
+        env, tmp_path, ["aa", "bb", "cc", "dd"], lambda b: in_base(b).with_rolling_policy(policy)
+    )
+    assert files == {"part-0-0": "aa\nbb\n", "part-0-1": "cc\ndd\n"}
+
+
+def test_a_file_ends_when_it_is_old_enough(env, tmp_path):
+    policy = RollingPolicy.default_rolling_policy(rollover_interval=20)
+    release = threading.Event()
+
+    from pyflink.datastream import SourceFunction
+
+    class TwoLines(SourceFunction):
+        def run(self, ctx):
+            ctx.collect("first")
+            release.wait(30)
+            ctx.collect("second")
+
+        def __deepcopy__(self, memo):
+            return self
+
+    stream = env.add_source(TwoLines(), type_info=Types.STRING())
+    builder = FileSink.for_row_format(str(tmp_path), Encoder.simple_string_encoder())
+    stream.sink_to(in_base(builder).with_rolling_policy(policy).build())
+    client = env.execute_async()
+    first = tmp_path / "part-0-0"
+    end = time.monotonic() + 30
+    while not first.exists() and time.monotonic() < end:
+        release.wait(0.01)
+    assert first.read_text() == "first\n"
+    release.set()
+    client.get_job_execution_result().result()
+    assert (tmp_path / "part-0-1").read_text() == "second\n"
+
+
+def test_the_older_sink(env, tmp_path):
+    sink = (
+        StreamingFileSink.for_row_format(str(tmp_path), Encoder.simple_string_encoder())
+        .with_bucket_assigner(BucketAssigner.base_path_bucket_assigner())
+        .with_bucket_check_interval(100)
+        .with_rolling_policy(RollingPolicy.on_checkpoint_rolling_policy())
+        .build()
+    )
+    env.from_collection(["a"], Types.STRING()).add_sink(sink)
+    env.execute()
+    assert (tmp_path / "part-0-0").read_text() == "a\n"
+
+
+@pytest.mark.parametrize(
+    ("use", "error", "message"),
+    [
+        (lambda b: b.with_rolling_policy("daily"), TypeError, "needs a RollingPolicy"),
+        (lambda b: b.with_bucket_assigner("hour"), TypeError, "needs a BucketAssigner"),
+        (lambda b: b.with_bucket_check_interval(0), ValueError, "greater than zero"),
+        (lambda b: RollingPolicy.default_rolling_policy(0), ValueError, "part_size"),
+        (lambda b: FileSink.for_row_format("x", str), TypeError, "needs an Encoder"),
+        (lambda b: FileSink.for_bulk_format("x", str), TypeError, "needs a BulkWriterFactory"),
+    ],
+)
+def test_wrong_use(use, error, message):
+    builder = FileSink.for_row_format("x", Encoder.simple_string_encoder())
+    with pytest.raises(error, match=message):
+        use(builder)
+
+
+# -- csv -------------------------------------------------------------------------------------------
+
+
+def schema():
+    return (
+        CsvSchema.builder()
+        .add_number_column("id", Types.INT())
+        .add_string_column("name")
+        .add_boolean_column("ok")
+        .add_array_column("tags", "#")
+        .set_column_separator("|")
+    )
+
+
+ROWS = [
+    Row(id=1, name="one", ok=True, tags=["a", "b"]),
+    Row(id=2, name="with | in it", ok=False, tags=[]),
+]
+
+
+def test_csv_there_and_back(env, tmp_path):
+    built = schema().build()
+    assert len(built) == built.size() == 4
+    assert str(built) == '[CsvSchema: columns=["id","name","ok","tags"]]'
+    out = tmp_path / "out"
+    stream = env.from_collection(ROWS, built._type())
+    sink = (
+        FileSink.for_bulk_format(str(out), CsvBulkWriters.for_schema(built))
+        .with_bucket_assigner(BucketAssigner.base_path_bucket_assigner())
+        .build()
+    )
+    stream.sink_to(sink)
+    env.execute()
+    assert (out / "part-0-0").read_text() == '1|"one"|true|"a#b"\n2|"with | in it"|false|\n'
+    source = FileSource.for_record_stream_format(CsvReaderFormat.for_schema(built), str(out))
+    rows = collected(env.from_source(source.build(), NONE, "csv"))
+    assert rows == ROWS
+
+
+def test_headers_and_comments_are_skipped(env, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("id|name|ok|tags\n0|skipped|true|\n# a comment\n7|seven|true|x\n")
+    built = schema().set_use_header().set_skip_first_data_row().set_allow_comments().build()
+    source = FileSource.for_record_stream_format(CsvReaderFormat.for_schema(built), str(path))
+    rows = collected(env.from_source(source.build(), NONE, "csv"))
+    assert rows == [Row(id=7, name="seven", ok=True, tags=["x"])]
+
+
+def test_timestamps_come_from_the_rows_of_a_csv_file(env, tmp_path):
+    from pyflink.datastream import ProcessFunction
+
+    class Stamped(ProcessFunction):
+        def process_element(self, value, ctx):
+            yield ctx.timestamp()
+
+    path = tmp_path / "a.csv"
+    path.write_text("5\n9\n")
+    built = CsvSchema.builder().add_number_column("time").build()
+    source = FileSource.for_record_stream_format(CsvReaderFormat.for_schema(built), str(path))
+    strategy = WatermarkStrategy.for_monotonous_timestamps().with_timestamp_assigner(
+        lambda row, _: row.time
+    )
+    stream = env.from_source(source.build(), strategy, "csv").process(Stamped())
+    assert collected(stream) == [5, 9]
+
+
+def test_a_line_that_is_no_row_is_named(env, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("1\nx\n")
+    built = CsvSchema.builder().add_number_column("id", Types.INT()).build()
+    source = FileSource.for_record_stream_format(CsvReaderFormat.for_schema(built), str(path))
+    with pytest.raises(Exception, match=rf"at byte 2 of the file '{re.escape(str(path))}'"):
+        collected(env.from_source(source.build(), NONE, "csv"))
+
+
+# -- sources ---------------------------------------------------------------------------------------
+
+
+def test_a_folder_that_is_watched_gives_later_files_too(env, tmp_path):
+    (tmp_path / "one.txt").write_text("one\n")
+    source = (
+        FileSource.for_record_stream_format(StreamFormat.text_line_format(), str(tmp_path))
+        .monitor_continuously(Duration.of_millis(10))
+        .build()
+    )
+    with env.from_source(source, NONE, "watched").execute_and_collect() as lines:
+        assert next(lines) == "one"
+        (tmp_path / ".two.txt").write_text("two\n")
+        (tmp_path / ".two.txt").rename(tmp_path / "two.txt")
+        assert next(lines) == "two"
+
+
+def test_a_watched_folder_cannot_be_a_batch(env, tmp_path):
+    from pyflink.datastream import RuntimeExecutionMode
+
+    builder = FileSource.for_record_stream_format(
+        StreamFormat.text_line_format(), str(tmp_path)
+    ).monitor_continuously(Duration.of_seconds(1))
+    env.set_runtime_mode(RuntimeExecutionMode.BATCH)
+    env.from_source(builder.build(), NONE, "watched").print()
+    with pytest.raises(ValueError, match="UNBOUNDED source"):
+        env.execute()
+    with pytest.raises(ValueError, match="greater than zero"):
+        builder.monitor_continuously(Duration.of_seconds(0))
