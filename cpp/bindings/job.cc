@@ -178,7 +178,8 @@ std::shared_ptr<PythonJob> start_python_job(const GraphBuilder& builder,
   // Each task thread runs in its own copy of the caller's context, so that contextvars are seen and
   // changes stay within the task.
   auto variables = std::make_shared<Handle>(checked(PyContext_CopyCurrent()));
-  const std::string working_directory = params.text("working_directory", "");
+  const std::string working_directory =
+      NodeParams(options, "the job").text("working_directory", "");
   job_options.on_thread_start = [variables, working_directory] {
     if (!working_directory.empty()) {
       enter_directory(working_directory);
