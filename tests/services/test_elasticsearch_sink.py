@@ -1,4 +1,4 @@
-"""The Elasticsearch sink against real Elasticsearch 7.17 and OpenSearch 2.19 servers."""
+"""The Elasticsearch sink against real Elasticsearch 7.17 and 8.15 and OpenSearch 2.19 servers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.services.servers import ElasticsearchServer, SearchServer
 _numbers = itertools.count()
 
 
-@pytest.fixture(params=["elasticsearch", "opensearch"])
+@pytest.fixture(params=["elasticsearch", "elasticsearch_8", "opensearch"])
 def server(request: pytest.FixtureRequest) -> SearchServer:
     return request.getfixturevalue(request.param)
 
@@ -46,6 +46,25 @@ def test_dynamic_index_takes_named_rows_too(server: SearchServer, index: str) ->
     write(builder(server, ElasticsearchEmitter.dynamic_index("org", "url")), rows, COUNT)
     assert server.documents(f"{index}-a")["/x"]["hits"] == 1
     assert server.documents(f"{index}-b")["/y"]["hits"] == 2
+
+
+def test_rows_are_the_same_documents_whoever_makes_them(server: SearchServer, index: str) -> None:
+    rows = [count('örg\n"1"', "/\U0001f600", 2**53 + 1), count("org2", "/y", -1, "")]
+    write(builder(server, ElasticsearchEmitter.static_index(index, "org")), rows, COUNT)
+    untyped = ElasticsearchEmitter.static_index(f"{index}-python", "org")
+    write(builder(server, untyped), [row.as_dict() for row in rows])
+    assert server.documents(index) == server.documents(f"{index}-python")
+    assert server.documents(index)["org2"] == rows[1].as_dict()
+
+
+def test_one_id_that_is_too_long_refuses_no_other_document(
+    server: SearchServer, index: str
+) -> None:
+    rows = [count("x" * 600 if n == 13 else f"org{n}", "/v1", n) for n in range(40)]
+    sink = builder(server, ElasticsearchEmitter.static_index(index, "org"))
+    metrics = write(sink.set_failure_handler("skip"), rows, COUNT)
+    assert len(server.documents(index)) == 39
+    assert metric(metrics, "numRecordsSendErrors") == 1
 
 
 def test_a_python_emitter_does_every_action(server: SearchServer, index: str) -> None:

@@ -26,14 +26,18 @@ BULK = """{"index": {"_index": "%(index)s", "_id": "a"}}
 """
 
 
-@pytest.fixture(params=["elasticsearch", "elasticsearch_tls", "opensearch"])
+@pytest.fixture(params=["elasticsearch", "elasticsearch_8", "elasticsearch_tls", "opensearch"])
 def server(request: pytest.FixtureRequest) -> SearchServer:
     return request.getfixturevalue(request.param)
 
 
 def test_version_is_the_promised_one(
-    elasticsearch: ElasticsearchServer, opensearch: OpenSearchServer
+    elasticsearch: ElasticsearchServer,
+    elasticsearch_8: ElasticsearchServer,
+    opensearch: OpenSearchServer,
 ) -> None:
+    (node,) = elasticsearch_8.request("GET", "/_nodes/_local")["nodes"].values()
+    assert node["version"].startswith("8.")
     assert elasticsearch.request("GET", "/")["version"]["number"].startswith("7.17.")
     version = opensearch.request("GET", "/")["version"]
     assert version["distribution"] == "opensearch"

@@ -165,7 +165,7 @@ const BulkResponse* BulkResponseParser::parse(std::string& body) {
   return impl_->parse(body);
 }
 
-std::string error_reason(std::string_view body) {
+RequestError parse_request_error(std::string_view body) {
   simdjson::dom::parser parser;
   simdjson::dom::element root;
   std::string_view type;
@@ -173,13 +173,18 @@ std::string error_reason(std::string_view body) {
   if (parser.parse(body.data(), body.size()).get(root) == simdjson::SUCCESS) {
     if (root["error"]["type"].get(type) == simdjson::SUCCESS &&
         root["error"]["reason"].get(reason) == simdjson::SUCCESS) {
-      return std::string(type) + ": " + std::string(reason);
+      return {std::string(type), std::string(reason)};
     }
     if (root["error"].get(reason) == simdjson::SUCCESS) {
-      return std::string(reason);
+      return {"", std::string(reason)};
     }
   }
-  return excerpt(trim(body));
+  return {"", excerpt(trim(body))};
+}
+
+std::string error_reason(std::string_view body) {
+  const RequestError error = parse_request_error(body);
+  return error.type.empty() ? error.reason : error.type + ": " + error.reason;
 }
 
 ItemOutcome classify(const BulkAction& action, const BulkItemResult& result) {

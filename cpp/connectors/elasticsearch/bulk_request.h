@@ -47,7 +47,13 @@ class BulkResponseParser {
   std::unique_ptr<Impl> impl_;
 };
 
-/// `type: reason` of an error answer to a whole request, or the beginning of the text.
+/// Error answer to a whole request.
+struct RequestError {
+  std::string type;    ///< Elasticsearch's; empty when somebody else answered
+  std::string reason;  ///< or the beginning of the text
+};
+RequestError parse_request_error(std::string_view body);
+/// `type: reason`, or the beginning of the text.
 std::string error_reason(std::string_view body);
 
 enum class ItemOutcome : std::uint8_t {

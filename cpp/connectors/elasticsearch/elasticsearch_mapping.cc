@@ -214,6 +214,7 @@ ElasticsearchMappingConfig::ElasticsearchMappingConfig(const Options& mapping_op
     }
   }
   document_type = LogicalType::row(names, types);
+  ignore_row_kinds = mapping_options.get_bool("ignore-row-kinds", false);
   json_options["encode.ignore-null-fields"] =
       mapping_options.get_bool("ignore-null-fields", false) ? "true" : "false";
   json_options["timestamp-format.standard"] =
@@ -244,6 +245,12 @@ std::size_t ElasticsearchMapping::map(const Batch& batch, std::vector<BulkAction
                       option,
                       batch.value_at(row).to_string());
         }
+        if (out.empty()) {
+          throw_error(ErrorKind::kUserCode,
+                      "elasticsearch: option '{}' makes an empty text of a row: {}",
+                      option,
+                      batch.value_at(row).to_string());
+        }
       };
   const auto render_optional = [&](const FieldTemplate* text,
                                    std::int64_t row,
@@ -260,7 +267,7 @@ std::size_t ElasticsearchMapping::map(const Batch& batch, std::vector<BulkAction
   };
   std::size_t made = 0;
   for (std::int64_t row = 0; row < batch.num_rows(); ++row) {
-    const RowKind kind = batch.kind_at(row);
+    const RowKind kind = config_->ignore_row_kinds ? RowKind::kInsert : batch.kind_at(row);
     if (kind == RowKind::kUpdateBefore) {
       continue;
     }

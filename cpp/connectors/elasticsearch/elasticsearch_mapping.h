@@ -46,17 +46,19 @@ struct ElasticsearchMappingConfig {
   std::unique_ptr<FieldTemplate> routing;  ///< may be null
   ActionKind action = ActionKind::kUpsert;
   int version_field = -1;
+  bool ignore_row_kinds = false;
   FormatOptions json_options;
 };
 
 /// Typed rows -> actions without leaving C++: the native counterpart of an emitter written in
-/// Python. Row kinds count: -D deletes, -U is nothing (its +U follows), the others do the
-/// configured action. One per writer.
+/// Python. Row kinds count unless they are ignored: -D deletes, -U is nothing (its +U follows), the
+/// others do the configured action. One per writer.
 class ElasticsearchMapping {
  public:
   explicit ElasticsearchMapping(std::shared_ptr<const ElasticsearchMappingConfig> config);
   /// Puts the actions of a batch at the beginning of `actions`, which grows as needed, and gives
-  /// their number. Throws kUserCode naming the field when an index or id would hold a null.
+  /// their number. Throws kUserCode naming the field when an index or id would hold a null, or the
+  /// row when one would be empty.
   std::size_t map(const Batch& batch, std::vector<BulkAction>& actions);
 
  private:

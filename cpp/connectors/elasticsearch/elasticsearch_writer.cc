@@ -311,7 +311,7 @@ void ElasticsearchWriter::handle(HttpResponse response) {
   }
   current_send_time_.set((monotonic_ns() - request.started_ns) / kNsPerMs);
   if (response.failure != HttpFailure::kNone || response.status != 200) {
-    handle_failure(std::move(request), response);
+    handle_failure(request, response);
     return;
   }
   const BulkResponse* const answer = parser_.parse(response.body);
@@ -392,29 +392,26 @@ bool ElasticsearchWriter::fail_if_hopeless(const HttpResponse& response, std::si
   return true;
 }
 
-void ElasticsearchWriter::handle_failure(Request request, const HttpResponse& response) {
+void ElasticsearchWriter::handle_failure(const Request& request, const HttpResponse& response) {
   if (response.failure != HttpFailure::kNone) {
     hosts_.mark_dead(request.host, monotonic_ns());
   } else if (response.status == 413) {
-    if (request.documents.size() == 1) {
-      if (refuse(request.documents.front()->action,
-                 request.host,
-                 413,
-                 "too large",
-                 "the request is larger than the server takes (http.max_content_length)")) {
-        settle(request.documents);
-      }
-      return;
-    }
-    const auto middle =
-        request.documents.begin() + static_cast<std::ptrdiff_t>(request.documents.size() / 2);
-    split_.emplace_back(middle, request.documents.end());
-    split_.emplace_back(request.documents.begin(), middle);
     warn(fmt::format(
         "{} takes no request of {} bytes; sending it in halves (lower 'bulk-flush.max-size-bytes')",
         hosts_.url(request.host),
         request.bytes));
+    split_or_refuse(
+        request,
+        413,
+        {"too large", "the request is larger than the server takes (http.max_content_length)"});
     return;
+  } else if (response.status == 400) {
+    // Elasticsearch checks some things, such as the length of ids, for the request as a whole. A
+    // proxy's 400 has no type and fails the writer below.
+    if (const RequestError error = parse_request_error(response.body); !error.type.empty()) {
+      split_or_refuse(request, 400, error);
+      return;
+    }
   }
   if (fail_if_hopeless(response, request.host)) {
     return;
@@ -429,6 +426,21 @@ void ElasticsearchWriter::handle_failure(Request request, const HttpResponse& re
           ? response.failure_text
           : fmt::format("status {}: {}", response.status, error_reason(response.body));
   retry_all(request.documents, request.host, cause);
+}
+
+void ElasticsearchWriter::split_or_refuse(const Request& request,
+                                          int status,
+                                          const RequestError& error) {
+  const std::vector<BulkDocument*>& all = request.documents;
+  if (all.size() == 1) {
+    if (refuse(all.front()->action, request.host, status, error.type, error.reason)) {
+      settle(all);
+    }
+    return;
+  }
+  const auto middle = all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2);
+  split_.emplace_back(middle, all.end());
+  split_.emplace_back(all.begin(), middle);
 }
 
 void ElasticsearchWriter::handle_items(const Request& request, const BulkResponse& answer) {

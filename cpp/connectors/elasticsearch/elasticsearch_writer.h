@@ -65,7 +65,10 @@ class ElasticsearchWriter final : public SinkWriter {
   void handle(HttpResponse response);
   void handle_ping(const HttpResponse& response, std::size_t host);
   void handle_items(const Request& request, const BulkResponse& answer);
-  void handle_failure(Request request, const HttpResponse& response);
+  void handle_failure(const Request& request, const HttpResponse& response);
+  /// The server refused the whole request because of its size or of one action: sends its halves,
+  /// and so on, until the failure handler gets the action alone.
+  void split_or_refuse(const Request& request, int status, const RequestError& error);
   /// Fails the writer for what no retry can heal; false when one may.
   bool fail_if_hopeless(const HttpResponse& response, std::size_t host);
   void retry_all(const std::vector<BulkDocument*>& documents,
@@ -115,7 +118,7 @@ class ElasticsearchWriter final : public SinkWriter {
   std::unique_ptr<HttpClient> http_;
   HostPool hosts_;
   std::map<std::uint64_t, Request> requests_;
-  /// Halves of a request that was too large.
+  /// Halves of requests that were refused as a whole.
   std::vector<std::vector<BulkDocument*>> split_;
   BulkResponseParser parser_;
   std::uint64_t next_tag_ = 1;

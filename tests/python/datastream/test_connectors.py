@@ -131,6 +131,44 @@ def test_an_elasticsearch_sink_lowers_to_the_connectors_options():
     assert action == {"action": "index", "index": "foo", "id": "x", "doc": {"name": "x", "n": 1}}
 
 
+def elastic_nodes(emitter, kind):
+    env = StreamExecutionEnvironment.get_execution_environment()
+    sink = Elasticsearch7SinkBuilder().set_hosts(["localhost:9200"]).set_emitter(emitter).build()
+    return env.from_collection([], kind).sink_to(sink)._transformations
+
+
+def test_typed_rows_become_documents_without_calling_python():
+    kind = Types.ROW_NAMED(
+        ["id", "n", "ok", "day"], [Types.STRING(), Types.LONG(), Types.BOOLEAN(), Types.STRING()]
+    )
+    (sink,) = elastic_nodes(ElasticsearchEmitter.static_index("a{b", "id"), kind)
+    assert sink.params["options"] == {
+        "hosts": "localhost:9200",
+        "mapping.index": "a{{b",
+        "mapping.id": "{id}",
+        "mapping.action": "index",
+        "mapping.ignore-row-kinds": "true",
+    }
+    (sink,) = elastic_nodes(ElasticsearchEmitter.dynamic_index("day"), kind)
+    assert sink.params["options"]["mapping.index"] == "{day}"
+    assert "mapping.id" not in sink.params["options"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [
+        (None, "id"),
+        (Types.ROW_NAMED(["id", "x"], [Types.STRING(), Types.DOUBLE()]), "id"),  # NaN
+        (Types.ROW_NAMED(["id", "x"], [Types.STRING(), Types.BOOLEAN()]), "x"),  # True, true
+        (Types.ROW_NAMED(["id"], [Types.STRING()]), "name"),
+    ],
+)
+def test_python_makes_documents_that_the_engine_may_write_differently(kind, key):
+    nodes = elastic_nodes(ElasticsearchEmitter.static_index("a", key), kind)
+    assert [node.kind for node in nodes] == ["elasticsearch_emitter", "sink"]
+    assert nodes[1].params["options"] == {"hosts": "localhost:9200"}
+
+
 def test_an_elasticsearch_sink_names_what_is_missing():
     with pytest.raises(ValueError, match="hosts are required"):
         Elasticsearch7SinkBuilder().set_emitter(lambda e: None).build()

@@ -63,6 +63,10 @@ class Sink:
         """Operators before the sink, which are appended to `added`."""
         return stream
 
+    def _options_for(self, stream: DataStream) -> dict[str, str]:
+        """The engine's options, for this stream."""
+        return dict(self._options)
+
     def _attach(self, stream: DataStream) -> list[Transformation]:
         from pyflink.datastream.data_stream import KeyedStream
 
@@ -70,7 +74,7 @@ class Sink:
             stream = stream._values()
         added: list[Transformation] = []
         prepared = self._prepare(stream, added)
-        params = {"connector": self._connector, "options": dict(self._options)}
+        params = {"connector": self._connector, "options": self._options_for(stream)}
         added.append(prepared._add("sink", self._name, prepared._type_info, params))
         return added
 

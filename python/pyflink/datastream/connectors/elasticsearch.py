@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from pyflink.common.typeinfo import PickledBytesTypeInfo
+from pyflink.common.typeinfo import PickledBytesTypeInfo, RowTypeInfo
 from pyflink.datastream._graph import Edge
 from pyflink.datastream.connectors.base import DeliveryGuarantee, Sink, join_list, text
 from pyflink.datastream.data_stream import DataStream
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from pyflink.common.typeinfo import TypeInformation
     from pyflink.datastream._graph import Transformation
 
 __all__ = [
@@ -132,6 +133,30 @@ class _IndexDocument:
         self._index_field = index_field
         self._key_field = key_field
 
+    def mapping_of(self, type_info: TypeInformation) -> dict[str, str] | None:
+        """Options that make the engine write the same documents of rows of this type by itself, or
+        None: whatever Python and the engine may write differently stays with Python."""
+        if not isinstance(type_info, RowTypeInfo):
+            return None
+        types = dict(zip(type_info.get_field_names(), type_info.get_field_types(), strict=True))
+        named = [f for f in (self._index_field, self._key_field) if f is not None]
+        if any(str(types.get(field)) not in _SAME_AS_TEXT for field in named):
+            return None
+        if any(str(field_type) not in _SAME_IN_JSON for field_type in types.values()):
+            return None
+        if self._index is not None:
+            index = self._index.replace("{", "{{").replace("}", "}}")
+        else:
+            index = f"{{{self._index_field}}}"
+        options = {
+            "mapping.index": index,
+            "mapping.action": "index",
+            "mapping.ignore-row-kinds": "true",
+        }
+        if self._key_field is not None:
+            options["mapping.id"] = f"{{{self._key_field}}}"
+        return options
+
     def __call__(self, element: Any) -> dict[str, Any]:
         document = element if isinstance(element, dict) else _document(element)
         index = self._index if self._index is not None else self._field(document, self._index_field)
@@ -149,6 +174,11 @@ class _IndexDocument:
                 f" {document!r}"
             )
         return value
+
+
+# By what the types print, which is Java's names.
+_SAME_AS_TEXT = ("String", "Byte", "Short", "Integer", "Long")
+_SAME_IN_JSON = (*_SAME_AS_TEXT, "Boolean")
 
 
 def _document(element: Any) -> dict[str, Any]:
@@ -169,8 +199,17 @@ class ElasticsearchSink(Sink):
         super().__init__("elasticsearch", {**options, **emitter._options})
         self._emitter = emitter
 
+    def _mapping_of(self, stream: DataStream) -> dict[str, str] | None:
+        function = self._emitter._function
+        return (
+            function.mapping_of(stream._type_info) if isinstance(function, _IndexDocument) else None
+        )
+
+    def _options_for(self, stream: DataStream) -> dict[str, str]:
+        return {**self._options, **(self._mapping_of(stream) or {})}
+
     def _prepare(self, stream: DataStream, added: list[Transformation]) -> DataStream:
-        if self._emitter._function is None:
+        if self._emitter._function is None or self._mapping_of(stream) is not None:
             return stream
         params = {"function": self._emitter._function}
         node = stream._add(

@@ -237,6 +237,16 @@ class FakeElasticsearch {
       lock.unlock();
       return reply(connection, 413, "");
     }
+    for (const Item& item : items) {
+      if (std::get<2>(item.key).size() > 512) {
+        done();
+        lock.unlock();
+        return reply(connection,
+                     400,
+                     R"({"error":{"type":"action_request_validation_exception",)"
+                     R"("reason":"id is too long"},"status":400})");
+      }
+    }
     switch (answer) {
       case Answer::kTooMany:
       case Answer::kUnavailable:

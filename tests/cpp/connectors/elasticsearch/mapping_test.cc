@@ -21,14 +21,16 @@ LogicalTypePtr counts() {
                            LogicalType::array(text)});
 }
 
-BatchPtr one_row(RowKind kind = RowKind::kInsert, bool null_url = false) {
+BatchPtr one_row(RowKind kind = RowKind::kInsert,
+                 bool null_url = false,
+                 const char* url = "/v1_test") {
   BatchBuilder builder(counts());
   builder.column(0).append_string("org1");
   builder.column(1).append_int(20228);
   if (null_url) {
     builder.column(2).append_null();
   } else {
-    builder.column(2).append_string("/v1_test");
+    builder.column(2).append_string(url);
   }
   builder.column(3).append_int(7);
   builder.column(4).append_null();
@@ -105,6 +107,13 @@ TEST(ElasticsearchMapping, FollowsRowKinds) {
       mapped({{"index", "i"}, {"id", "{url}"}}, one_row(RowKind::kDelete));
   EXPECT_EQ(actions[0].kind, ActionKind::kDelete);
   EXPECT_EQ(actions[0].source, "");
+  for (const RowKind kind : {RowKind::kUpdateBefore, RowKind::kDelete}) {
+    EXPECT_EQ(
+        mapped({{"index", "i"}, {"action", "index"}, {"ignore-row-kinds", "true"}}, one_row(kind))
+            .at(0)
+            .kind,
+        ActionKind::kIndex);
+  }
 }
 
 TEST(ElasticsearchMapping, NamesWhatIsWrong) {
@@ -119,6 +128,8 @@ TEST(ElasticsearchMapping, NamesWhatIsWrong) {
   EXPECT_THAT(error_of({{"index", "i"}, {"exclude-fields", "x"}}), HasSubstr("names 'x'"));
   EXPECT_THAT(error_of({{"index", "i"}, {"id", "{url}"}}, one_row(RowKind::kInsert, true)),
               HasSubstr("field 'url' is null"));
+  EXPECT_THAT(error_of({{"index", "i"}, {"id", "{url}"}}, one_row(RowKind::kInsert, false, "")),
+              HasSubstr("'mapping.id' makes an empty text of a row"));
 }
 
 TEST(ElasticsearchSink, ChecksItsOptions) {

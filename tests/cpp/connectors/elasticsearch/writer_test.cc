@@ -291,6 +291,25 @@ TEST_F(WriterTest, HalvesRequestsThatAreTooLarge) {
   EXPECT_EQ(metric("numRecordsSendErrors"), 1);
 }
 
+TEST_F(WriterTest, FindsTheActionForWhichTheServerRefusesAWholeRequest) {
+  FakeElasticsearch server;
+  make({server.url()}, {{"failure-handler", "skip"}});
+  std::vector<Row> rows;
+  for (int i = 0; i < 20; ++i) {
+    rows.push_back({"index", std::to_string(i), "{}"});
+  }
+  rows.insert(rows.begin() + 7, {"index", std::string(600, 'x'), "{}"});
+  writer_->write(batch_of(rows));
+  flush();
+  EXPECT_EQ(server.documents().size(), 20U);
+  EXPECT_EQ(metric("numRecordsSendErrors"), 1);
+  TearDown();
+
+  make({server.url()});
+  writer_->write(batch_of(rows));
+  EXPECT_THAT(error_of([&] { flush(); }), HasSubstr("in index 'i' (status 400, action_request_"));
+}
+
 TEST_F(WriterTest, FailsWithTheItemTheServerRefuses) {
   FakeElasticsearch server;
   make({server.url()});
