@@ -4,6 +4,7 @@
 #include "bindings/functions/simple_functions.h"
 #include "bindings/functions/watermark_generator.h"
 #include "bindings/functions/window_functions.h"
+#include "operators/field_timestamp_assigner.h"
 #include "operators/watermark_generators.h"
 
 #include <utility>
@@ -277,7 +278,11 @@ WatermarkSpec parse_watermarks(PyObject* spec_or_null, const FunctionSpec& base)
       reader.unknown();
     }
   }
-  if (PyObject* assigner = PyTuple_GET_ITEM(spec_or_null, 1); assigner != Py_None) {
+  PyObject* const assigner = PyTuple_GET_ITEM(spec_or_null, 1);
+  if (PyLong_Check(assigner)) {
+    const auto field = static_cast<int>(int_of(assigner, "the field of the timestamp"));
+    out.strategy.make_assigner = [=] { return make_field_timestamp_assigner(field); };
+  } else if (assigner != Py_None) {
     auto spec = std::make_shared<FunctionSpec>();
     spec->function = Handle::borrow(assigner);
     spec->operator_name = base.operator_name;

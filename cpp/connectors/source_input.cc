@@ -133,7 +133,11 @@ BatchPtr SourceInput::assign_timestamps(const BatchPtr& batch) {
   if (!assigner_) {
     return batch;
   }
-  std::vector<Timestamp> timestamps(static_cast<std::size_t>(batch->num_rows()));
+  std::vector<Timestamp> timestamps;
+  if (assigner_->extract_timestamps(*batch, timestamps)) {
+    return batch->with_timestamps(std::move(timestamps));
+  }
+  timestamps.resize(static_cast<std::size_t>(batch->num_rows()));
   for (std::int64_t row = 0; row < batch->num_rows(); ++row) {
     timestamps[static_cast<std::size_t>(row)] =
         assigner_->extract_timestamp(batch->value_at(row), batch->timestamp_at(row));

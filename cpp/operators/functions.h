@@ -93,6 +93,10 @@ class PartitionFunction : public UserFunction {
 class TimestampAssigner : public UserFunction {
  public:
   virtual Timestamp extract_timestamp(const Value& value, Timestamp record_timestamp) = 0;
+  /// The timestamps of all rows at once; false: this one is asked row by row.
+  virtual bool extract_timestamps(const Batch& /*batch*/, std::vector<Timestamp>& /*out*/) {
+    return false;
+  }
 };
 
 /// Watermark generation; one instance per split (sources) or subtask.

@@ -371,7 +371,9 @@ def timestamp_assigner(function: Any) -> Any:
             timestamp: int = function(value, record_timestamp)
             return timestamp
 
-    return CallableTimestampAssigner()
+    assigner = CallableTimestampAssigner()
+    assigner._called = function
+    return assigner
 
 
 def job_status_future(read: Callable[[], JobStatus]) -> Any:

@@ -70,8 +70,7 @@ rd_kafka_resp_err_t KafkaWriter::on_new(rd_kafka_t* client,
                                         void* opaque,
                                         char* /*text*/,
                                         std::size_t /*size*/) {
-  return rd_kafka_interceptor_add_on_acknowledgement(
-      client, "flott", &on_acknowledgement, opaque);
+  return rd_kafka_interceptor_add_on_acknowledgement(client, "flott", &on_acknowledgement, opaque);
 }
 
 /// On librdkafka's threads, once a record, also for those that failed.

@@ -20,9 +20,10 @@ namespace flott::kafka {
 ///
 /// write() hands copies to librdkafka, which batches and sends on its own threads. While earlier
 /// records are unacknowledged, a few more are gathered in `backlog_` and follow as one group with
-/// the last acknowledgement (gathers()). What does not fit into librdkafka's queue waits there, too,
-/// and makes the writer busy. Only failed deliveries are reported (a report a record would cost more
-/// than the sending); whether all is settled is librdkafka's own count of what it still holds.
+/// the last acknowledgement (gathers()). What does not fit into librdkafka's queue waits there,
+/// too, and makes the writer busy. Only failed deliveries are reported (a report a record would
+/// cost more than the sending); whether all is settled is librdkafka's own count of what it still
+/// holds.
 ///
 /// One thread serves librdkafka's events and wakes the task; it, librdkafka's threads (which count
 /// acknowledgements) and the task share `failure_` under `mutex_` and the atomics.

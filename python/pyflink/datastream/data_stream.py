@@ -754,7 +754,10 @@ def _attach_sink(stream: DataStream, sink: Any, what: str) -> DataStreamSink:
     )
 
 
-def _watermarks(strategy: Any, what: str) -> tuple[Any, Any, int]:
+def _watermarks(
+    strategy: Any, what: str, type_info: TypeInformation | None = None
+) -> tuple[Any, Any, int]:
+    """The engine's form of a strategy; of a typed native source's when `type_info` is given."""
     from pyflink.common.watermark_strategy import WatermarkStrategy
 
     if not isinstance(strategy, WatermarkStrategy):
@@ -762,7 +765,13 @@ def _watermarks(strategy: Any, what: str) -> tuple[Any, Any, int]:
             f"{what}() needs a WatermarkStrategy, for instance"
             f" WatermarkStrategy.for_monotonous_timestamps(), got {strategy!r}"
         )
-    return strategy._native_spec()
+    generator, assigner, idle_timeout_ms = strategy._native_spec()
+    if type_info is not None and assigner is not None:
+        from pyflink.datastream._key_field import timestamp_field
+
+        field = timestamp_field(assigner, type_info)
+        assigner = assigner if field < 0 else field
+    return (generator, assigner, idle_timeout_ms)
 
 
 class _PairWithKey(MapFunction):

@@ -481,7 +481,7 @@ class StreamExecutionEnvironment:
         params = {
             "connector": connector,
             "options": options,
-            "watermarks": _watermarks(watermark_strategy, "from_source"),
+            "watermarks": _watermarks(watermark_strategy, "from_source", declared),
         }
         return self._source(
             "source",

@@ -1,6 +1,7 @@
 #include "connectors/source_input.h"
 
 #include "harness/lambda_functions.h"
+#include "operators/field_timestamp_assigner.h"
 #include "operators/watermark_generators.h"
 #include "runtime_support.h"
 #include "types/host.h"
@@ -179,6 +180,27 @@ TEST_F(SourceInputTest, WatermarksAreTheMinimumOverSplits) {
   EXPECT_EQ(read_at(1'300), "300");
   EXPECT_EQ(read_at(1'400), "watermark 199");
   EXPECT_EQ(read_at(1'600), "");
+}
+
+TEST_F(SourceInputTest, AFieldIsTheTimestampOfWholeBatches) {
+  WatermarkStrategy strategy = periodic();
+  strategy.make_assigner = [] { return make_field_timestamp_assigner(1); };
+  make(std::move(strategy));
+  add(1);
+  const auto type = LogicalType::row(
+      {"a", "time"}, {LogicalType::of(TypeKind::kString), LogicalType::of(TypeKind::kBigInt)});
+  BatchBuilder builder(type);
+  builder.append(Value::row({Value::string("x"), Value::integer(7)}), 1);
+  builder.append(Value::row({Value::string("y"), Value::integer(5)}), 2);
+  reader->polls.push_back({PollResult::kMore, 0, builder.finish()});
+  TaskInput::Item item;
+  ASSERT_EQ(input->next(item), TaskInput::Status::kElement);
+  EXPECT_EQ(std::get<BatchPtr>(item.element)->timestamps(), (std::vector<Timestamp>{7, 5}));
+  EXPECT_EQ(read_at(1'200), "watermark 6");
+
+  builder.append(Value::row({Value::string("z"), Value::null()}), 3);
+  reader->polls.push_back({PollResult::kMore, 0, builder.finish()});
+  EXPECT_THROW(input->next(item), Error);
 }
 
 TEST_F(SourceInputTest, ASplitWithoutRecordsHoldsBackUntilItIsIdle) {

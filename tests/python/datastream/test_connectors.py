@@ -5,7 +5,8 @@ import pytest
 from pyflink._mock_kafka import MockKafka
 from pyflink._not_yet import NOT_YET, NotSupportedError
 from pyflink.common import SerializationSchema, SimpleStringSchema, Types, WatermarkStrategy
-from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.common.watermark_strategy import TimestampAssigner
+from pyflink.datastream import ProcessFunction, StreamExecutionEnvironment
 from pyflink.datastream.connectors import DeliveryGuarantee
 from pyflink.datastream.connectors.elasticsearch import (
     Elasticsearch7SinkBuilder,
@@ -238,6 +239,67 @@ def test_kafka_records_can_be_serialized_in_python():
         stream = env.from_source(source, WatermarkStrategy.no_watermarks(), "orders")
         with stream.execute_and_collect() as texts:
             assert [json.loads(text) for text in texts] == orders
+
+
+class ByField(TimestampAssigner):
+    def extract_timestamp(self, value, record_timestamp):
+        return value.at
+
+
+class ByCall(TimestampAssigner):
+    def extract_timestamp(self, value, record_timestamp):
+        assert isinstance(record_timestamp, int)
+        return value.at
+
+
+class TimestampOf(ProcessFunction):
+    def process_element(self, value, ctx):
+        yield value.id, ctx.timestamp()
+
+
+@pytest.mark.parametrize("assigner", [ByField(), ByCall()])
+def test_a_timestamp_that_is_a_field_is_what_a_call_returns(assigner):
+    typed = Types.ROW_NAMED(["id", "at"], [Types.STRING(), Types.LONG()])
+    with MockKafka() as kafka:
+        kafka.create_topic("events", 1)
+        env = StreamExecutionEnvironment.get_execution_environment()
+        env.set_parallelism(1)
+        records = (
+            KafkaRecordSerializationSchema.builder()
+            .set_topic("events")
+            .set_value_serialization_schema(SimpleStringSchema())
+            .build()
+        )
+        sink = KafkaSink.builder().set_bootstrap_servers(kafka.bootstrap_servers)
+        good = ['{"id": "a", "at": 7000}', '{"id": "b", "at": -5}']
+        texts = env.from_collection(good, Types.STRING())
+        texts.sink_to(sink.set_record_serializer(records).build())
+        env.execute()
+
+        def stamped():
+            source = (
+                KafkaSource.builder()
+                .set_bootstrap_servers(kafka.bootstrap_servers)
+                .set_topics("events")
+                .set_bounded(KafkaOffsetsInitializer.latest())
+                .set_value_only_deserializer(
+                    JsonRowDeserializationSchema.builder().type_info(typed).build()
+                )
+                .build()
+            )
+            strategy = WatermarkStrategy.for_monotonous_timestamps().with_timestamp_assigner(
+                assigner
+            )
+            stream = env.from_source(source, strategy, "events").process(TimestampOf())
+            with stream.execute_and_collect() as results:
+                return list(results)
+
+        assert stamped() == [("a", 7000), ("b", -5)]
+        missing = env.from_collection(['{"id": "c", "at": null}'], Types.STRING())
+        missing.sink_to(sink.set_record_serializer(records).build())
+        env.execute()
+        with pytest.raises(Exception, match="must return milliseconds since 1970 as an int"):
+            stamped()
 
 
 def test_formats_and_python_serializers_of_one_kafka_record_do_not_mix():
