@@ -16,10 +16,18 @@ void MetricGroup::gauge(const std::string& name, std::function<double()> read) {
   gauges_[name] = std::move(read);
 }
 
-void MetricGroup::clear_gauges() {
-  std::map<std::string, std::function<double()>> dropped;
-  const std::lock_guard lock(mutex_);
-  dropped.swap(gauges_);
+void MetricGroup::settle_gauges() {
+  std::map<std::string, std::function<double()>> gauges;
+  {
+    const std::lock_guard lock(mutex_);
+    gauges.swap(gauges_);
+  }
+  // Outside the lock: a gauge of the host language takes the host's lock.
+  for (const auto& [name, read] : gauges) {
+    const double last = read();
+    const std::lock_guard lock(mutex_);
+    settled_[name] = last;
+  }
 }
 
 std::map<std::string, double> MetricGroup::snapshot() const {
@@ -30,6 +38,7 @@ std::map<std::string, double> MetricGroup::snapshot() const {
     for (const auto& [name, counter] : counters_) {
       out[name] = static_cast<double>(counter->get());
     }
+    out.insert(settled_.begin(), settled_.end());
     gauges = gauges_;
   }
   // Outside the lock: a gauge of the host language takes the host's lock.

@@ -32,8 +32,8 @@ class MetricGroup {
   Counter& counter(const std::string& name);
   /// A value read when asked for, from any thread.
   void gauge(const std::string& name, std::function<double()> read);
-  /// Forgets the gauges: what they read is about to go away.
-  void clear_gauges();
+  /// Reads the gauges a last time and keeps their values: what they read is about to go away.
+  void settle_gauges();
   /// Name and value of everything.
   std::map<std::string, double> snapshot() const;
 
@@ -41,6 +41,7 @@ class MetricGroup {
   mutable std::mutex mutex_;
   std::map<std::string, std::unique_ptr<Counter>> counters_;
   std::map<std::string, std::function<double()>> gauges_;
+  std::map<std::string, double> settled_;  ///< last values of gauges that are gone
 };
 
 }  // namespace flott

@@ -701,6 +701,8 @@ void OperatorChain::flush() {
 std::exception_ptr OperatorChain::close() {
   std::exception_ptr first;
   for (std::size_t i = links_.size() - opened_; i < links_.size(); ++i) {
+    // What a gauge reads may live in the operator.
+    links_[i]->context.metrics().settle_gauges();
     try {
       links_[i]->op->close();
     } catch (...) {
@@ -709,8 +711,6 @@ std::exception_ptr OperatorChain::close() {
         first = std::current_exception();
       }
     }
-    // What a gauge reads may live in the operator.
-    links_[i]->context.metrics().clear_gauges();
   }
   opened_ = 0;
   return first;

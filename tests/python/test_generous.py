@@ -447,7 +447,7 @@ def test_state_by_python_classes_and_from_the_common_package(env):
 
     assert ValueStateDescriptor is state.ValueStateDescriptor
     assert MapStateDescriptor is state.MapStateDescriptor
-    assert ListStateDescriptor("l", str).type_info == Types.STRING()
+    assert ListStateDescriptor("l", str).type_info == Types.LIST(Types.STRING())
 
     class Counting(KeyedProcessFunction):
         def open(self, runtime_context):

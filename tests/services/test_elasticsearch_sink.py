@@ -57,29 +57,6 @@ def test_rows_are_the_same_documents_whoever_makes_them(server: SearchServer, in
     assert server.documents(index)["org2"] == rows[1].as_dict()
 
 
-def test_python_values_become_the_json_that_json_makes(
-    elasticsearch: ElasticsearchServer, index: str
-) -> None:
-    elasticsearch.request("PUT", f"/{index}", {"mappings": {"enabled": False}})
-
-    class Text(str):
-        pass
-
-    values: list[Any] = [
-        {
-            "t": 'q"\\\n\x01\u2028\U0001f600',
-            "n": [2**62, -1, True, None],
-            "f": [0.1, 1e300, -0.0, 5.0],
-        },
-        {"big": 2**80, "tuple": (1, (2,)), "empty": [{}, [], ""], "deep": {"a": {"b": [{"c": 1}]}}},
-        {"text": Text("sub"), "key": {1: "one"}},
-    ]
-    emit = ElasticsearchEmitter.of(lambda i: {"index": index, "id": i, "doc": values[i]})
-    write(builder(elasticsearch, emit), list(range(len(values))))
-    expected = {str(i): json.loads(json.dumps(value)) for i, value in enumerate(values)}
-    assert elasticsearch.documents(index) == expected
-
-
 def test_one_id_that_is_too_long_refuses_no_other_document(
     server: SearchServer, index: str
 ) -> None:

@@ -3,7 +3,6 @@
 #include "bindings/errors.h"
 #include "bindings/functions/function_object.h"
 #include "bindings/io/connector_nodes.h"
-#include "bindings/io/document_json.h"
 #include "connectors/kafka_record.h"
 #include "formats/format.h"
 
@@ -288,13 +287,8 @@ class ElasticsearchEmitter final : public RowMaker {
       return Value::string(text_of(value, "a document"));
     }
     Ref document = Ref::borrow(value);
-    if (!PyDict_CheckExact(value)) {
-      if (const Ref as_dict = attribute_or_null(value, "as_dict"); as_dict) {
-        document = call(as_dict.get(), Py_True);
-      }
-    }
-    if (std::string quick; append_document_json(document.get(), quick)) {
-      return Value::string(quick);
+    if (const Ref as_dict = attribute_or_null(value, "as_dict"); as_dict) {
+      document = call(as_dict.get(), Py_True);
     }
     const Ref encoded = call(encode_.get(), document.get());
     return Value::string(text_of(encoded.get(), "a document"));

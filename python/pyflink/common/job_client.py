@@ -49,8 +49,15 @@ class JobClient:
         return CompletableFuture(self._wait_for_result, self.is_done, self._job.cancel)
 
     def get_accumulators(self) -> CompletableFuture:
-        """Future of the accumulators; always empty."""
+        """Future of the accumulators; always empty, as upstream's for jobs in Python."""
         return CompletableFuture.completed({})
+
+    def get_metrics(self) -> CompletableFuture:
+        """Future of all metrics at this moment; see :meth:`JobExecutionResult.get_metrics`.
+
+        Upstream has no such method.
+        """
+        return CompletableFuture(self._job.metrics)
 
     def stop_with_savepoint(
         self, advance_to_end_of_event_time: bool, savepoint_directory: str | None = None

@@ -18,11 +18,16 @@ class JobExecutionResult:
     """Outcome of a job that finished."""
 
     def __init__(
-        self, job_id: JobID, net_runtime: int, accumulators: dict[str, Any] | None = None
+        self,
+        job_id: JobID,
+        net_runtime: int,
+        accumulators: dict[str, Any] | None = None,
+        metrics: dict[str, float] | None = None,
     ) -> None:
         self._job_id = job_id
         self._net_runtime = net_runtime
         self._accumulators = accumulators or {}
+        self._metrics = metrics or {}
 
     def get_job_id(self) -> JobID:
         """The job's id."""
@@ -39,6 +44,23 @@ class JobExecutionResult:
     def get_all_accumulator_results(self) -> dict[str, Any]:
         """All accumulators by name."""
         return dict(self._accumulators)
+
+    def get_metrics(self) -> dict[str, float]:
+        """Last values of all metrics, the functions' own included; upstream has no such method.
+
+        Names are ``task.subtask.operator.metric``; groups of the metric are part of it. A meter has
+        its count under its name and ``.rate``; a distribution has ``.count``, ``.sum``, ``.min``
+        and ``.max``.
+        """
+        return dict(self._metrics)
+
+    def get_metric_sum(self, name: str) -> float:
+        """A metric's values in all operators and subtasks together; 0 when there is none.
+
+        :param name: the metric with its groups: ``group.counter``.
+        """
+        ending = f".{name}"
+        return sum(value for key, value in self._metrics.items() if key.endswith(ending))
 
     def wait(self, timeout_ms: int | None = None) -> JobExecutionResult:
         """Returns at once: the job is over. Lets scripts written for ``execute().wait()`` run."""
@@ -65,5 +87,5 @@ def result_of(job: _native.Job) -> JobExecutionResult:
         raise RuntimeError(f"Job {job.name!r} ({job.id}) was cancelled.")
     result = job.result()
     return JobExecutionResult(
-        JobID(job.id), int(result.get("net_runtime_ms", 0)), result.get("accumulators")
+        JobID(job.id), int(result.get("net_runtime_ms", 0)), None, job.metrics()
     )

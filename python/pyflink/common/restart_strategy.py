@@ -34,6 +34,17 @@ class RestartStrategyConfiguration:
         return self.get_description()
 
 
+def _iso(millis: int) -> str:
+    """A duration as Java prints it: ``PT1H2M3.004S``."""
+    seconds, rest = divmod(millis, 1000)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    text = (f"{hours}H" if hours else "") + (f"{minutes}M" if minutes else "")
+    if seconds or rest or not text:
+        text += f"{seconds}" + (f".{rest:03}".rstrip("0") if rest else "") + "S"
+    return f"PT{text}"
+
+
 def _interval(value: Any, what: str) -> int:
     if not (isinstance(value, int) or hasattr(value, "total_seconds")):
         raise TypeError(
@@ -72,9 +83,8 @@ class _FixedDelay(RestartStrategyConfiguration):
         return _delta(self._delay_ms)
 
     def get_description(self) -> str:
-        return (
-            f"Restart with fixed delay ({self._delay_ms} ms). #{self._attempts} restart attempts."
-        )
+        delay = _iso(self._delay_ms)
+        return f"Restart with fixed delay ({delay}). #{self._attempts} restart attempts."
 
 
 class _FailureRate(RestartStrategyConfiguration):
@@ -101,7 +111,7 @@ class _FailureRate(RestartStrategyConfiguration):
     def get_description(self) -> str:
         return (
             f"Failure rate restart with maximum of {self._rate} failures within interval "
-            f"{self._interval_ms} ms and fixed delay {self._delay_ms} ms."
+            f"{_iso(self._interval_ms)} and fixed delay {_iso(self._delay_ms)}."
         )
 
 

@@ -5,6 +5,8 @@ Every method adds to the program; nothing runs before ``execute()``.
 
 from __future__ import annotations
 
+from enum import Enum
+
 from pyflink.common.typeinfo import (
     PickledBytesTypeInfo,
     RowTypeInfo,
@@ -540,12 +542,16 @@ class DataStream:
 
         :raises TypeError: when `watermark_strategy` is none.
         """
-        return self._apply(
+        watermarks = _watermarks(watermark_strategy, "assign_timestamps_and_watermarks")
+        node = self._add(
             "timestamps",
             "Timestamps/Watermarks",
             self._type_info,
-            {"watermarks": _watermarks(watermark_strategy, "assign_timestamps_and_watermarks")},
+            {"watermarks": watermarks},
+            # as upstream: only an assigner in Python is an operator with a parallelism of its own
+            inherits_parallelism=watermarks[1] is None,
         )
+        return DataStream(self._env, [Edge(node)], self._type_info)
 
     def get_side_output(self, output_tag: OutputTag) -> DataStream:
         """What the function behind this stream yields as ``output_tag, value``.
@@ -821,6 +827,15 @@ def _fixed_partitioning(self: Any, *args: Any, **kwargs: Any) -> Any:
 class KeyedStream(DataStream):
     """A stream whose records are grouped by key."""
 
+    class AccumulateType(Enum):
+        """The aggregations of a field; upstream's methods use it."""
+
+        MIN = 1
+        MAX = 2
+        MIN_BY = 3
+        MAX_BY = 4
+        SUM = 5
+
     def __init__(
         self,
         origin_stream: DataStream,
@@ -1012,6 +1027,10 @@ class CachedDataStream(DataStream):
         """Forgets what was kept: nothing."""
 
 
+def _type_names(*functions: Any) -> str:
+    return ", ".join(type(f).__name__ for f in functions if f is not None)
+
+
 class _Windows:
     """What windows with and without keys share."""
 
@@ -1149,7 +1168,7 @@ class _Windows:
 
     def _build(
         self,
-        name: str,
+        functions: str,
         output_type: TypeInformation,
         function: Any = None,
         function_kind: str = "none",
@@ -1163,7 +1182,7 @@ class _Windows:
         element_type = self._stream._type_info._logical()
         node = self._stream._add(
             "window",
-            name,
+            type(self._assigner).__name__,
             output_type,
             {
                 "assigner": self._assigner._native_spec(),
@@ -1179,6 +1198,8 @@ class _Windows:
             },
             single=self._ALL,
         )
+        kind = "AllWindow" if self._ALL else "Window"
+        node.description = f"{kind}({self._assigner}, {type(trigger).__name__}, {functions})"
         if self._late_tag is not None:
             node.add_tag(self._late_tag)
             node.params["late_tag"] = node.tags[self._late_tag.tag_id][0]
@@ -1209,7 +1230,13 @@ class _Windows:
             result = self._stream._type_info
         else:
             result = declared_type(output_type, "output_type of reduce")
-        return self._build("Window Reduce", result, window_function, kind, reduce=reduce_function)
+        return self._build(
+            _type_names(reduce_function, window_function),
+            result,
+            window_function,
+            kind,
+            reduce=reduce_function,
+        )
 
     def aggregate(
         self,
@@ -1237,7 +1264,7 @@ class _Windows:
             )
         kind = "none" if window_function is None else self._window_function(window_function)
         return self._build(
-            "Window Aggregate",
+            _type_names(aggregate_function, window_function),
             declared_type(output_type, "output_type of aggregate"),
             window_function,
             kind,
@@ -1256,7 +1283,7 @@ class _Windows:
         """
         kind = self._window_function(window_function, "apply")
         return self._build(
-            "Window Apply",
+            _type_names(window_function),
             declared_type(output_type, "output_type of apply"),
             window_function,
             kind,
@@ -1274,7 +1301,7 @@ class _Windows:
         """
         kind = self._window_function(process_window_function, "process")
         return self._build(
-            "Window Process",
+            _type_names(process_window_function),
             declared_type(output_type, "output_type of process"),
             process_window_function,
             kind,

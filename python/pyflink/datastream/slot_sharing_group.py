@@ -86,9 +86,13 @@ class MemorySize:
         return self._bytes <= other._bytes
 
     def __repr__(self) -> str:
-        return f"{self._bytes} bytes"
+        return f"MemorySize({self})"
 
-    __str__ = __repr__
+    def __str__(self) -> str:
+        for unit, shift in (("tb", 40), ("gb", 30), ("mb", 20), ("kb", 10)):
+            if self._bytes and self._bytes % (1 << shift) == 0:
+                return f"{self._bytes >> shift} {unit}"
+        return f"{self._bytes} bytes"
 
 
 class SlotSharingGroup:

@@ -238,7 +238,8 @@ class StateDescriptor(ABC):
                 f"{type(self).__name__}: the name must be a non-empty string, got {name!r}"
             )
         self.name = name
-        self.type_info = _state_type(type_info, f"{type(self).__name__} {name!r}")
+        self._value_type = _state_type(type_info, f"{type(self).__name__} {name!r}")
+        self.type_info = self._value_type
         self._ttl_config: StateTtlConfig | None = None
         self._cached_native: NativeDescriptor | None = None
 
@@ -279,7 +280,7 @@ class StateDescriptor(ABC):
         from pyflink import _native
 
         return _native.StateDescriptor(
-            self._KIND, self.name, self.type_info._logical(), ttl=self._ttl(), **self._extra()
+            self._KIND, self.name, self._value_type._logical(), ttl=self._ttl(), **self._extra()
         )
 
     def _extra(self) -> dict[str, Any]:
@@ -311,6 +312,7 @@ class ListStateDescriptor(StateDescriptor):
 
     def __init__(self, name: str, elem_type_info: TypeInformation) -> None:
         super().__init__(name, elem_type_info)
+        self.type_info = Types.LIST(self._value_type)
 
 
 class MapStateDescriptor(StateDescriptor):
@@ -322,10 +324,11 @@ class MapStateDescriptor(StateDescriptor):
         self, name: str, key_type_info: TypeInformation, value_type_info: TypeInformation
     ) -> None:
         super().__init__(name, value_type_info)
-        self.key_type_info = _state_type(key_type_info, f"MapStateDescriptor {name!r}")
+        self._key_type = _state_type(key_type_info, f"MapStateDescriptor {name!r}")
+        self.type_info = Types.MAP(self._key_type, self._value_type)
 
     def _extra(self) -> dict[str, Any]:
-        return {"key_type": self.key_type_info._logical()}
+        return {"key_type": self._key_type._logical()}
 
 
 class ReducingStateDescriptor(StateDescriptor):
@@ -448,8 +451,8 @@ class StateTtlConfig:
     def __repr__(self) -> str:
         return (
             f"StateTtlConfig<update_type={self._update_type},"
-            f" state_visibility={self._state_visibility}, ttl_time_characteristic"
-            f" ={self._ttl_time_characteristic}, ttl={self._ttl}>"
+            f" state_visibility={self._state_visibility},ttl_time_characteristic"
+            f" ={self._ttl_time_characteristic},ttl={self._ttl}>"
         )
 
     class Builder:

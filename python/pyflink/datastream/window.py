@@ -1064,6 +1064,9 @@ class GlobalWindows(WindowAssigner):
         """The assigner."""
         return GlobalWindows()
 
+    def __repr__(self) -> str:
+        return "GlobalWindows()"
+
     def assign_windows(
         self, element: Any, timestamp: int, context: WindowAssigner.WindowAssignerContext
     ) -> Collection[GlobalWindow]:
@@ -1106,6 +1109,9 @@ class _CountWindows(WindowAssigner):
         state.update(count + 1)
         return count
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._window_size}, {self._window_slide})"
+
     def get_window_serializer(self) -> TypeSerializer:
         """Writes the id."""
         return CountWindowSerializer()
@@ -1124,6 +1130,9 @@ class CountTumblingWindowAssigner(_CountWindows):
 
     def __init__(self, window_size: int) -> None:
         super().__init__(window_size, window_size)
+
+    def __repr__(self) -> str:
+        return f"CountTumblingWindowAssigner({self._window_size})"
 
     @staticmethod
     def of(window_size: int) -> CountTumblingWindowAssigner:

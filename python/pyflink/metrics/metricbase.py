@@ -155,9 +155,7 @@ class _NativeMetricGroup(MetricGroup):
         self._handle.gauge(self._prefix + name, obj)
 
     def meter(self, name: str, time_span_in_seconds: int = 60) -> Meter:
-        return _NativeMeter(
-            self.counter(name), self.gauge, self._prefix + name, time_span_in_seconds
-        )
+        return _NativeMeter(self.counter(name), self.gauge, name, time_span_in_seconds)
 
     def distribution(self, name: str) -> Distribution:
         return _NativeDistribution(self.gauge, name)

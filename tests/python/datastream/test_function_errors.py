@@ -292,38 +292,42 @@ FAILING = {
     ),
     "window reduce": (
         lambda e: windows(e).reduce(FailingReduce()),
-        "operator 'Window Reduce'",
+        "operator 'TumblingEventTimeWindows'",
         True,
     ),
     "aggregate create_accumulator": (
         lambda e: windows(e).aggregate(FailingAggregate("create_accumulator")),
-        "operator 'Window Aggregate'",
+        "operator 'TumblingEventTimeWindows'",
         True,
     ),
     "aggregate add": (
         lambda e: windows(e).aggregate(FailingAggregate("add")),
-        "operator 'Window Aggregate'",
+        "operator 'TumblingEventTimeWindows'",
         True,
     ),
     "aggregate get_result": (
         lambda e: windows(e).aggregate(FailingAggregate("get_result")),
-        "operator 'Window Aggregate'",
+        "operator 'TumblingEventTimeWindows'",
         False,
     ),
     "process window": (
         lambda e: windows(e).process(FailingWindow()),
-        "operator 'Window Process'",
+        "operator 'TumblingEventTimeWindows'",
         False,
     ),
-    "apply window": (lambda e: windows(e).apply(FailingApply()), "'Window Apply'", False),
+    "apply window": (
+        lambda e: windows(e).apply(FailingApply()),
+        "'TumblingEventTimeWindows'",
+        False,
+    ),
     "process all windows": (
         lambda e: timed(e).window_all(SECOND).process(FailingAllWindow()),
-        "operator 'Window Process'",
+        "operator 'TumblingEventTimeWindows'",
         False,
     ),
     "apply all windows": (
         lambda e: timed(e).window_all(SECOND).apply(FailingAllApply()),
-        "operator 'Window Apply'",
+        "operator 'TumblingEventTimeWindows'",
         False,
     ),
     "trigger": (
@@ -334,7 +338,7 @@ FAILING = {
             .trigger(FailingTrigger())
             .reduce(lambda a, b: a)
         ),
-        "operator 'Window Reduce'",
+        "operator 'GlobalWindows'",
         True,
     ),
     "timestamp assigner": (

@@ -20,8 +20,9 @@ __all__ = ["DeliveryGuarantee", "Sink", "Source", "StreamTransformer", "Supports
 class DeliveryGuarantee(Enum):
     """How often a record arrives when a job restarts."""
 
-    EXACTLY_ONCE = 0
-    AT_LEAST_ONCE = 1
+    # these values are upstream's
+    EXACTLY_ONCE = (0,)
+    AT_LEAST_ONCE = (1,)
     NONE = 2
 
 

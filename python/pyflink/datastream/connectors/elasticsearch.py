@@ -30,9 +30,9 @@ __all__ = [
 class FlushBackoffType(Enum):
     """How long to wait before a retry."""
 
-    CONSTANT = 0
-    EXPONENTIAL = 1
-    NONE = 2
+    CONSTANT = (0,)
+    EXPONENTIAL = (1,)
+    NONE = (2,)
 
 
 class ElasticsearchEmitter:

@@ -626,7 +626,7 @@ class Semantic(Enum):
 
     EXACTLY_ONCE = (0,)
     AT_LEAST_ONCE = (1,)
-    NONE = (2,)
+    NONE = 2
 
 
 class FlinkKafkaConsumer(Source):
