@@ -2,9 +2,16 @@
 
 #include "base/error.h"
 
+#include <chrono>
+#include <thread>
 #include <utility>
 
 namespace flott {
+namespace {
+
+constexpr std::int64_t kCheckpointPatienceNs = 10'000'000'000;
+
+}  // namespace
 
 StepExecutor::StepExecutor(const StreamGraph& graph,
                            JobOptions options,
@@ -115,7 +122,19 @@ CheckpointData StepExecutor::checkpoint() {
     deployment_.tasks[static_cast<std::size_t>(task)].task->trigger_checkpoint(trigger.barrier);
   }
   run_until_idle();
-  STREAM_CHECK(checkpoint_complete_, "every task acknowledges a checkpoint before the job is idle");
+  // What is in flight elsewhere (asynchronous functions) comes back in real time.
+  const std::int64_t give_up_ns = monotonic_ns() + kCheckpointPatienceNs;
+  while (!checkpoint_complete_) {
+    if (monotonic_ns() > give_up_ns) {
+      throw_error(ErrorKind::kExternal,
+                  "job '{}': a checkpoint was not complete after {} s; an operator still waits for "
+                  "work in flight, which must end, or for the clock, which stands still meanwhile",
+                  options_.name,
+                  kCheckpointPatienceNs / 1'000'000'000);
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    run_until_idle();
+  }
   const CheckpointData data = coordinator_->take();
   for (std::size_t i = 0; i < deployment_.tasks.size(); ++i) {
     if (!task_ended_[i]) {

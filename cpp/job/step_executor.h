@@ -35,7 +35,8 @@ class StepExecutor {
   /// Moves the clock, then runs until idle.
   void advance(Timestamp by_ms);
   bool finished() const { return ended_ == deployment_.tasks.size(); }
-  /// A checkpoint right here: begins one and steps until every task has acknowledged.
+  /// A checkpoint right here: begins one and steps until every task has acknowledged. Waits, in
+  /// real time, for what is in flight on other threads.
   CheckpointData checkpoint();
   /// "operator 'X', subtask 1/2, record 'abc'" of the failure that run_until_idle() threw.
   const std::string& error_location() const { return error_location_; }

@@ -276,6 +276,31 @@ class _Harness:
         self._output.clear()
         return values
 
+    def await_output(self, count: int = 1, timeout: float = 10.0) -> list[Any]:
+        """Waits until that many values came out that were not taken, and takes all there are.
+
+        For asynchronous functions, whose results come when they are ready; others need no waiting.
+
+        :param count: how many values, at least.
+        :param timeout: seconds of real time.
+        :returns: the values, as :meth:`take_output_values`.
+        :raises TimeoutError: when fewer came in that time.
+        """
+        import time
+
+        job = self._running()
+        give_up = time.monotonic() + timeout
+        while len(self.extract_output_values()) < count:
+            if time.monotonic() > give_up:
+                raise TimeoutError(
+                    f"{len(self.extract_output_values())} of {count} values came out within"
+                    f" {timeout:g} s; timers need set_processing_time(...) or a watermark, not"
+                    " waiting"
+                )
+            time.sleep(0.001)
+            job.run_until_idle()
+        return self.take_output_values()
+
     def get_side_output(self, tag: OutputTag) -> list[StreamRecord]:
         """The records of a side output.
 

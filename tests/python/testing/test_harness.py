@@ -1,11 +1,14 @@
 """Harnesses drive the real operators, one element at a time."""
 
+import asyncio
+
 import pytest
 
 from pyflink.common import Row, Time, Types
-from pyflink.datastream import OutputTag
+from pyflink.datastream import AsyncDataStream, OutputTag
 from pyflink.datastream.functions import (
     AggregateFunction,
+    AsyncFunction,
     BroadcastProcessFunction,
     CoFlatMapFunction,
     CoMapFunction,
@@ -573,6 +576,47 @@ def test_keyed_broadcast_state():
     harness.process_element("x", key="b")
     assert harness.extract_output_values() == [("a", 2)]
     assert harness.states("count") == {"a": 2, "b": 1}
+
+
+# -- asynchronous functions
+
+
+class Lookup(AsyncFunction):
+    async def async_invoke(self, value):
+        if value < 0:
+            await asyncio.Event().wait()
+        await asyncio.sleep(0)
+        return [value * 10]
+
+    def timeout(self, value):
+        return ["no answer"]
+
+
+def looked_up(timeout_ms=10_000):
+    return OneInputStreamOperatorTestHarness(
+        lambda s: AsyncDataStream.ordered_wait(s, Lookup(), Time.milliseconds(timeout_ms), 10)
+    )
+
+
+def test_asynchronous_results_are_waited_for():
+    harness = looked_up()
+    harness.process_elements(1, 2, 3)
+    assert harness.await_output(3) == [10, 20, 30]
+    with pytest.raises(TimeoutError, match=r"0 of 1 values came out within 0.01 s"):
+        harness.await_output(1, timeout=0.01)
+
+
+def test_asynchronous_time_outs_follow_real_time():
+    harness = looked_up(timeout_ms=20)
+    harness.process_element(-1)
+    assert harness.await_output() == ["no answer"]
+
+
+def test_a_snapshot_waits_for_what_is_in_flight():
+    harness = looked_up()
+    harness.process_elements(1, 2)
+    harness.snapshot()
+    assert harness.await_output(2) == [10, 20]
 
 
 # -- wrong use
