@@ -4,6 +4,7 @@
 #include "connectors/datagen/datagen_source.h"
 #include "connectors/filesystem/text_line_sink.h"
 #include "connectors/filesystem/text_line_source.h"
+#include "connectors/hybrid/hybrid_source.h"
 #include "connectors/print/print_sink.h"
 #include "connectors/sequence/number_sequence_source.h"
 
@@ -26,6 +27,7 @@ void add_core_connectors(ConnectorRegistry& registry) {
   registry.add_source("sequence", &NumberSequenceSource::from_options);
   registry.add_source("datagen", &DataGeneratorSource::from_options);
   registry.add_source("filesystem", &TextLineSource::from_options);
+  registry.add_source("hybrid", &HybridSource::from_options);
   registry.add_sink("filesystem", &TextLineSink::from_options);
   registry.add_sink("print", &PrintSink::from_options);
 }

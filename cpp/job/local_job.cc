@@ -330,11 +330,15 @@ void LocalJob::discover(std::size_t index, bool initial) {
   SourceState& state = sources_[index];
   const auto cancelled = [this] { return stopping(); };
   try {
-    assign_splits(deployment_,
-                  source,
-                  initial ? state.assigner.first(stored_source(restored_, source.uid), cancelled)
-                          : state.assigner.later(cancelled),
-                  state.assigner.bounded());
+    SplitAssigner::Shares shares =
+        initial ? state.assigner.first(stored_source(restored_, source.uid), cancelled)
+                : state.assigner.later(cancelled);
+    // Asked after the discovery: a source may find out that it was the last one (HybridSource).
+    const bool last = state.assigner.bounded();
+    if (last && shares.empty()) {
+      shares.resize(source.tasks.size());
+    }
+    assign_splits(deployment_, source, std::move(shares), last);
   } catch (...) {
     if (stopping()) {
       return;

@@ -61,10 +61,9 @@ StepExecutor::StepExecutor(const StreamGraph& graph,
   task_ended_.resize(deployment_.tasks.size());
   for (const DeployedSource& source : deployment_.sources) {
     SplitAssigner assigner(*source.source, source.tasks.size());
-    assign_splits(deployment_,
-                  source,
-                  assigner.first(stored_source(restored_, source.uid), [] { return false; }),
-                  assigner.bounded());
+    SplitAssigner::Shares shares =
+        assigner.first(stored_source(restored_, source.uid), [] { return false; });
+    assign_splits(deployment_, source, std::move(shares), assigner.bounded());
   }
   for (Deployment::DeployedTask& deployed : deployment_.tasks) {
     deployed.task->start();

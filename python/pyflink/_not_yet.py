@@ -166,9 +166,6 @@ NOT_YET: dict[str, dict[str, str]] = {
     "pyflink.datastream.connectors.jdbc": dict.fromkeys(
         ["JdbcSink", "JdbcConnectionOptions", "JdbcExecutionOptions"], _EXTRA
     ),
-    "pyflink.datastream.connectors.hybrid_source": dict.fromkeys(
-        ["HybridSource", "HybridSourceBuilder"], _EXTRA
-    ),
 }
 
 

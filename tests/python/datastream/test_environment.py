@@ -155,3 +155,27 @@ def test_a_strategy_keeps_its_assigner_with_idleness():
     assert generator == ("monotonous",)
     assert isinstance(assigner, Zero)
     assert idle == 1000
+
+
+def test_windows_are_called_by_their_assigner_in_the_plan(env):
+    stream = env.from_collection([(1, "a")], Types.TUPLE([Types.INT(), Types.STRING()]))
+    windows = stream.key_by(lambda x: x[0]).window(TumblingEventTimeWindows.of(Time.seconds(1)))
+    windows.reduce(lambda a, b: a).print()
+    node = ast.literal_eval(env.get_execution_plan())["nodes"][2]
+    assert node["type"] == "TumblingEventTimeWindows"
+    assert node["contents"] == (
+        "Window(TumblingEventTimeWindows(1000, 0), EventTimeTrigger, function)"
+    )
+
+
+def test_watermarks_without_an_assigner_run_beside_their_input(env):
+    stream = env.from_collection([1])
+    plain = WatermarkStrategy.for_monotonous_timestamps()
+    stream.assign_timestamps_and_watermarks(plain).print()
+    assigning = WatermarkStrategy.for_monotonous_timestamps().with_timestamp_assigner(
+        lambda value, _: value
+    )
+    stream.assign_timestamps_and_watermarks(assigning).print()
+    nodes = ast.literal_eval(env.get_execution_plan())["nodes"]
+    found = [n["parallelism"] for n in nodes if n["type"] == "Timestamps/Watermarks"]
+    assert found == [1, 2]
