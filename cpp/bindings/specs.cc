@@ -7,6 +7,8 @@
 #include "operators/field_timestamp_assigner.h"
 #include "operators/watermark_generators.h"
 
+#include <map>
+#include <mutex>
 #include <utility>
 
 namespace flott::bindings {
@@ -247,14 +249,37 @@ EvictorSpec parse_evictor(PyObject* spec_or_null) {
   reader.unknown();
 }
 
+/// The group of that name in one job; the job is known by its parameters, which its nodes share.
+std::shared_ptr<WatermarkAlignment> alignment_of(
+    const std::shared_ptr<const JobParameters>& job,
+    const std::string& group,
+    std::int64_t max_drift_ms,
+    std::int64_t update_interval_ms) {
+  struct Group {
+    std::weak_ptr<const JobParameters> job;
+    std::weak_ptr<WatermarkAlignment> alignment;
+  };
+  static std::mutex mutex;
+  static auto* const groups = new std::map<std::pair<const void*, std::string>, Group>;
+  const std::lock_guard lock(mutex);
+  std::erase_if(*groups, [](const auto& entry) { return entry.second.alignment.expired(); });
+  Group& found = (*groups)[{job.get(), group}];
+  std::shared_ptr<WatermarkAlignment> alignment = found.alignment.lock();
+  if (!alignment || found.job.lock() != job) {
+    alignment = std::make_shared<WatermarkAlignment>(max_drift_ms, update_interval_ms);
+    found = {job, alignment};
+  }
+  return alignment;
+}
+
 WatermarkSpec parse_watermarks(PyObject* spec_or_null, const FunctionSpec& base) {
   WatermarkSpec out;
   if (spec_or_null == nullptr) {
     return out;
   }
-  if (!PyTuple_Check(spec_or_null) || PyTuple_GET_SIZE(spec_or_null) != 3) {
+  if (!PyTuple_Check(spec_or_null) || (PyTuple_GET_SIZE(spec_or_null) != 3 && PyTuple_GET_SIZE(spec_or_null) != 4)) {
     throw_error(ErrorKind::kInvalidArgument,
-                "watermarks must be (generator, assigner, idle_timeout_ms), not {}",
+                "watermarks must be (generator, assigner, idle_timeout_ms[, alignment]), not {}",
                 short_repr(spec_or_null));
   }
   if (PyObject* generator = PyTuple_GET_ITEM(spec_or_null, 0); generator != Py_None) {
@@ -296,6 +321,11 @@ WatermarkSpec parse_watermarks(PyObject* spec_or_null, const FunctionSpec& base)
   }
   if (PyObject* idle = PyTuple_GET_ITEM(spec_or_null, 2); idle != Py_None) {
     out.strategy.idle_timeout_ms = int_of(idle, "the idle time-out (ms)");
+  }
+  if (PyTuple_GET_SIZE(spec_or_null) == 4) {
+    const SpecReader reader(PyTuple_GET_ITEM(spec_or_null, 3), "watermark alignment");
+    out.strategy.alignment =
+        alignment_of(base.job_parameters, reader.name(), reader.integer(1), reader.integer(2));
   }
   return out;
 }

@@ -51,6 +51,9 @@ void SourceInput::open() {
   if (strategy_.make_generator && !batch_mode_ && interval_ms_ > 0) {
     next_periodic_ = clock_.now_ms() + interval_ms_;
   }
+  if (strategy_.alignment) {
+    member_ = strategy_.alignment->join();
+  }
   reader_->open();
 }
 
@@ -92,6 +95,9 @@ TaskInput::Status SourceInput::next(Item& out) {
     return Status::kElement;
   }
   const Timestamp now = clock_.now_ms();
+  if (waits_for_others(now)) {
+    return Status::kIdle;
+  }
   note_asked(now);
   if (now >= next_periodic_) {
     on_periodic(now);
@@ -121,12 +127,32 @@ TaskInput::Status SourceInput::next(Item& out) {
   poll_again_ = result == PollResult::kMore;
   if (result == PollResult::kFinished && no_more_splits_) {
     ended_ = true;
+    if (strategy_.alignment) {
+      strategy_.alignment->leave(member_);
+    }
     if (combined_ < kMaxWatermark) {
       ready_.push_back({0, Watermark{kMaxWatermark}});
     }
     ready_.push_back({0, EndOfInput{}});
   }
   return take(out) ? Status::kElement : Status::kIdle;
+}
+
+bool SourceInput::waits_for_others(Timestamp now) {
+  if (!strategy_.alignment) {
+    return false;
+  }
+  if (now < next_alignment_) {
+    return ahead_;
+  }
+  next_alignment_ = now + strategy_.alignment->update_interval_ms();
+  if (status_ == WatermarkStatus::kIdle && !ahead_) {
+    strategy_.alignment->leave(member_);
+  } else {
+    strategy_.alignment->report(member_, combined_);
+  }
+  ahead_ = combined_ != kMinWatermark && strategy_.alignment->is_ahead(combined_);
+  return ahead_;
 }
 
 BatchPtr SourceInput::assign_timestamps(const BatchPtr& batch) {
@@ -287,6 +313,9 @@ void SourceInput::finish_splits() {
 }
 
 Timestamp SourceInput::next_time() const {
+  if (ahead_ && barriers_.empty() && ready_.empty()) {
+    return std::min(next_periodic_, next_alignment_);
+  }
   // A letter that came while the last step ran is answered at once.
   return poll_again_ || !barriers_.empty() || !ready_.empty() ? kMinTimestamp : next_periodic_;
 }
@@ -304,6 +333,9 @@ void SourceInput::notify_checkpoint_complete(CheckpointId id) {
 }
 
 void SourceInput::close() {
+  if (strategy_.alignment) {
+    strategy_.alignment->leave(member_);
+  }
   if (reader_uses_host_) {
     reader_->close();
     return;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "connectors/source.h"
+#include "connectors/watermark_alignment.h"
 #include "operators/functions.h"
 #include "runtime/task_input.h"
 
@@ -20,6 +21,8 @@ struct WatermarkStrategy {
   std::function<std::unique_ptr<TimestampAssigner>()> make_assigner;
   /// Milliseconds without a record after which a split is idle; 0 = never.
   std::int64_t idle_timeout_ms = 0;
+  /// Shared by the sources that stay together; may be null.
+  std::shared_ptr<WatermarkAlignment> alignment;
 };
 
 /// The input of a source task: owns the loop around a SourceReader. Timestamps and watermarks per
@@ -74,6 +77,8 @@ class SourceInput final : public TaskInput {
   /// Keeps asked_ms_, before each round of polls.
   void note_asked(Timestamp now);
   void on_periodic(Timestamp now);
+  /// Whether the sources this one stays together with are too far behind; looks once an interval.
+  bool waits_for_others(Timestamp now);
   /// True when there is one more.
   bool mark_idle_splits();
   void update_combined();
@@ -102,6 +107,9 @@ class SourceInput final : public TaskInput {
   /// Polls with rows until every split had its turn after such a pause; readers go round. No split
   /// becomes idle before.
   std::size_t catch_up_polls_ = 0;
+  int member_ = -1;                           ///< of the alignment
+  Timestamp next_alignment_ = kMinTimestamp;  ///< when to look again
+  bool ahead_ = false;                        ///< of the others, when last looked
   bool assigned_ = false;  ///< the first add_splits came; before it nothing is known about idleness
   bool no_more_splits_ = false;
   bool poll_again_ = false;  ///< the reader had more when it was last asked

@@ -47,7 +47,7 @@ Specs are tuples, first item the name:
     ("purging", spec) | ("never",) | ("python", Trigger)
   evictor: ("count", n, after) | ("time", ms, after) | ("python", Evictor)
   WatermarkSpec: (generator, assigner, idle_timeout_ms); generator: None | ("monotonous",) | ("bounded", ms) | ("python", supplier callable);
-    assigner: None | TimestampAssigner object
+    assigner: None | TimestampAssigner object; a fourth item is (alignment group, max_drift_ms, update_interval_ms)
 """
 
 from collections.abc import Callable, Iterator, Sequence

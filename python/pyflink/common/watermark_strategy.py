@@ -88,9 +88,15 @@ class WatermarkStrategy:
         max_allowed_watermark_drift: Duration,
         update_interval: Duration | None = None,
     ) -> WatermarkStrategy:
-        """Accepted.
+        """Keeps sources of one job together in event time.
 
-        Sources of one job read in step by backpressure; splits are not yet paused for each other.
+        A subtask whose watermark is more than the drift ahead of the slowest one's in the group
+        reads nothing until that has caught up.
+
+        :param watermark_group: sources with this name stay together.
+        :param max_allowed_watermark_drift: how far ahead one may be.
+        :param update_interval: how often watermarks are compared; a second when left out.
+        :raises ValueError: when the interval is not positive.
         """
         other = self._copy()
         other._alignment = (
@@ -98,6 +104,8 @@ class WatermarkStrategy:
             millis_of(max_allowed_watermark_drift, "max_allowed_watermark_drift"),
             1000 if update_interval is None else millis_of(update_interval, "update_interval"),
         )
+        if other._alignment[2] <= 0:
+            raise ValueError(f"update_interval must be greater than zero, got {update_interval}")
         return other
 
     @staticmethod
@@ -134,8 +142,9 @@ class WatermarkStrategy:
         """No watermarks at all: processing time only."""
         return WatermarkStrategy()
 
-    def _native_spec(self) -> tuple[Any, Any, int]:
-        return (self._generator, self._timestamp_assigner, self._idle_timeout_ms)
+    def _native_spec(self) -> tuple[Any, ...]:
+        spec = (self._generator, self._timestamp_assigner, self._idle_timeout_ms)
+        return spec if self._alignment is None else (*spec, self._alignment)
 
 
 class AssignerWithPeriodicWatermarksWrapper:

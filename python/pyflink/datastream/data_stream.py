@@ -762,7 +762,7 @@ def _attach_sink(stream: DataStream, sink: Any, what: str) -> DataStreamSink:
 
 def _watermarks(
     strategy: Any, what: str, type_info: TypeInformation | None = None
-) -> tuple[Any, Any, int]:
+) -> tuple[Any, ...]:
     """The engine's form of a strategy; of a typed native source's when `type_info` is given."""
     from pyflink.common.watermark_strategy import WatermarkStrategy
 
@@ -771,13 +771,13 @@ def _watermarks(
             f"{what}() needs a WatermarkStrategy, for instance"
             f" WatermarkStrategy.for_monotonous_timestamps(), got {strategy!r}"
         )
-    generator, assigner, idle_timeout_ms = strategy._native_spec()
+    generator, assigner, *rest = strategy._native_spec()
     if type_info is not None and assigner is not None:
         from pyflink.datastream._key_field import timestamp_field
 
         field = timestamp_field(assigner, type_info)
         assigner = assigner if field < 0 else field
-    return (generator, assigner, idle_timeout_ms)
+    return (generator, assigner, *rest)
 
 
 class _PairWithKey(MapFunction):
