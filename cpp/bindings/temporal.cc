@@ -5,6 +5,9 @@
 
 #include <datetime.h>
 
+// The macros of datetime.h cast as C does.
+#pragma GCC diagnostic ignored "-Wold-style-cast"
+
 namespace flott::bindings {
 namespace {
 
