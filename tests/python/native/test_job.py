@@ -221,7 +221,9 @@ def test_a_record_that_takes_long_is_called_a_step() -> None:
 def test_ctrl_c_while_a_checkpoint_is_waited_for() -> None:
     script = INTERRUPT.replace("FUNCTION", "wait").replace("TIMES", "1")
     script = script.replace("    started = threading", CHECKPOINT_WAIT, 1)
-    script = script.replace("job.wait()", "began = time.monotonic(); job.trigger_checkpoint()")
+    # After the first record: a barrier in front of it would have nothing to wait for.
+    trigger = "started.wait(); began = time.monotonic(); job.trigger_checkpoint()"
+    script = script.replace("job.wait()", trigger)
     script = script.replace("pipeline.start()", "pipeline.start(checkpoint_interval_ms=3600_000)")
     done = run_script(script)
     assert done.stdout == "interrupted CANCELED True\n", done.stderr
