@@ -36,6 +36,7 @@ WORKLOADS = (
     "python_chain",
     "kafka_json_window",
     "kafka_native_sum",
+    "kafka_native_rolling",
     "kafka_latency",
     "elasticsearch_sink",
     "soak",

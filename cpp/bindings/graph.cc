@@ -316,8 +316,8 @@ void add_key_by(Draft& draft) {
   const auto field = static_cast<int>(draft.params.integer("field", -1));
   const LogicalTypePtr key_type = draft.params.type("key_type");
   if (draft.params.boolean("constant", false)) {
-    draft.node.make_operator = [](int) {
-      return make_key_by_operator(make_constant_key_selector());
+    draft.node.make_operator = [native = draft.input_is_native()](int) {
+      return make_key_by_operator(make_constant_key_selector(native));
     };
     return;
   }
@@ -401,6 +401,34 @@ void add_timestamps(Draft& draft) {
 
 // --- windows
 
+/// A FieldAggregates function that runs without Python, as far as its records allow.
+struct NativeAggregate {
+  std::vector<FieldAggregate> fields;  ///< empty: none
+  LogicalTypePtr result_type;
+  LogicalTypePtr accumulator_type;
+};
+
+NativeAggregate native_aggregate_of(const Draft& draft, const LogicalTypePtr& element_type) {
+  NativeAggregate out;
+  PyObject* spec = draft.params.find("fields");
+  const LogicalTypePtr result_type = draft.params.type("fields_type");
+  if (spec == nullptr || result_type == nullptr || element_type == nullptr ||
+      !element_type->is_composite() || !element_type->is_native()) {
+    return out;
+  }
+  std::vector<FieldAggregate> fields = parse_field_aggregates(spec);
+  const auto taken = [&](const FieldAggregate& a) {
+    return a.field < 0 ||
+           takes_field_type(a.how, *element_type->children()[static_cast<std::size_t>(a.field)]);
+  };
+  if (std::all_of(fields.begin(), fields.end(), taken)) {
+    out.accumulator_type = field_accumulator_type(*element_type, fields);
+    out.result_type = result_type;
+    out.fields = std::move(fields);
+  }
+  return out;
+}
+
 void add_window(Draft& draft) {
   const AssignerSpec assigner = parse_assigner(draft.params.get("assigner"));
   const TriggerSpec trigger = parse_trigger(draft.params.get("trigger"));
@@ -435,7 +463,10 @@ void add_window(Draft& draft) {
   const auto late_tag = static_cast<SideOutputId>(draft.params.integer("late_tag", -1));
   const auto tags = draft.params.tags();
   const LogicalTypePtr element_type = draft.params.type("element_type");
-  const LogicalTypePtr accumulator_type = draft.params.type("accumulator_type");
+  const NativeAggregate native = native_aggregate_of(draft, element_type);
+  const bool aggregates_natively = aggregate != nullptr && !native.fields.empty();
+  const LogicalTypePtr accumulator_type =
+      aggregates_natively ? native.accumulator_type : draft.params.type("accumulator_type");
   const bool has_function = function != nullptr;
   const bool needs_scope = assigner.is_python || assigner.needs_scope || trigger.is_python;
   const auto object_type = LogicalType::object();
@@ -456,9 +487,16 @@ void add_window(Draft& draft) {
   const FunctionSpecPtr aggregate_spec =
       incremental(aggregate, has_function ? nullptr : draft.request.output_type);
 
-  draft.host_operator([=](int) {
+  const bool records_are_native = draft.input_is_native();
+  const bool needs_host = !aggregates_natively || !records_are_native || has_function ||
+                          needs_scope || assigner.is_python || trigger.is_python ||
+                          evictor.is_python;
+
+  auto make = [=](int) {
     auto scope = std::make_shared<OperatorScope>();
     WindowOperatorOptions options;
+    options.takes_batches = !needs_host;
+    options.takes_host_values = !records_are_native;
     options.assigner = assigner.make(scope);
     options.trigger = trigger.make(scope);
     if (evictor.make) {
@@ -469,7 +507,9 @@ void add_window(Draft& draft) {
       options.reduce = parts.function;
       options.reduce_life_cycle = parts.life_cycle;
     }
-    if (aggregate_spec != nullptr) {
+    if (aggregates_natively) {
+      options.aggregate = make_field_aggregates(element_type, native.fields, native.result_type);
+    } else if (aggregate_spec != nullptr) {
       AggregateParts parts = make_aggregate_function(*aggregate_spec, accumulator_type);
       options.aggregate = parts.function;
       options.reduce_life_cycle = parts.life_cycle;
@@ -483,7 +523,13 @@ void add_window(Draft& draft) {
     options.accumulator_type = accumulator_type != nullptr ? accumulator_type : object_type;
     std::unique_ptr<Operator> made = make_window_operator(std::move(options));
     return needs_scope ? with_operator_scope(std::move(made), std::move(scope)) : std::move(made);
-  });
+  };
+  if (needs_host) {
+    draft.host_operator(std::move(make));
+    return;
+  }
+  draft.node.granularity = Granularity::kBatch;
+  draft.node.make_operator = std::move(make);
 }
 
 // --- conversions and sinks

@@ -330,4 +330,27 @@ WatermarkSpec parse_watermarks(PyObject* spec_or_null, const FunctionSpec& base)
   return out;
 }
 
+std::vector<FieldAggregate> parse_field_aggregates(PyObject* spec) {
+  using How = FieldAggregate::How;
+  std::vector<FieldAggregate> out;
+  const Ref items = checked(PySequence_Fast(spec, "'fields' must be a sequence"));
+  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items.get()); ++i) {
+    const SpecReader reader(PySequence_Fast_GET_ITEM(items.get(), i), "field aggregate");
+    FieldAggregate aggregate;
+    bool known = false;
+    for (const How how : {How::kFirst, How::kCount, How::kSum, How::kMin, How::kMax, How::kAvg}) {
+      if (reader.name() == name_of(how)) {
+        aggregate.how = how;
+        known = true;
+      }
+    }
+    if (!known) {
+      reader.unknown();
+    }
+    aggregate.field = static_cast<int>(reader.integer(1));
+    out.push_back(aggregate);
+  }
+  return out;
+}
+
 }  // namespace flott::bindings

@@ -2,11 +2,13 @@
 
 #include "bindings/functions/function_object.h"
 #include "graph/stream_graph.h"
+#include "operators/field_aggregates.h"
 #include "windows/assigner.h"
 #include "windows/trigger.h"
 
 #include <functional>
 #include <memory>
+#include <vector>
 
 namespace flott::bindings {
 
@@ -39,5 +41,8 @@ struct WatermarkSpec {
   bool uses_host = false;
 };
 WatermarkSpec parse_watermarks(PyObject* spec_or_null, const FunctionSpec& base);
+
+/// (how, field) of each aggregate that FieldAggregates lowers to.
+std::vector<FieldAggregate> parse_field_aggregates(PyObject* spec);
 
 }  // namespace flott::bindings

@@ -82,6 +82,8 @@ class KeySelector : public UserFunction {
   virtual Value key_of(const Value& value) = 0;
   /// Key columns when the key is just a field of a typed row (native path), else -1.
   virtual int field_index() const { return -1; }
+  /// Native records are keyed a batch at a time.
+  virtual bool takes_batches() const { return field_index() >= 0 && !uses_host(); }
 };
 
 /// partition_custom.

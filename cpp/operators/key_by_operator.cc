@@ -25,7 +25,12 @@ class FieldKeySelector final : public KeySelector {
 
 class ConstantKeySelector final : public KeySelector {
  public:
+  explicit ConstantKeySelector(bool takes_batches) : takes_batches_(takes_batches) {}
   Value key_of(const Value& /*value*/) override { return {}; }
+  bool takes_batches() const override { return takes_batches_; }
+
+ private:
+  bool takes_batches_;
 };
 
 /// Appends the keys of a column; the grammar of types/key.h for the two kinds that matter most,
@@ -80,8 +85,7 @@ class KeyByOperator final : public Operator {
 
   /// Keys that are a field of native records are taken from the column, a batch at a time.
   Granularity granularity() const override {
-    return selector_->field_index() >= 0 && !selector_->uses_host() ? Granularity::kBatch
-                                                                    : Granularity::kRow;
+    return selector_->takes_batches() ? Granularity::kBatch : Granularity::kRow;
   }
   bool uses_host() const override { return selector_->uses_host(); }
 
@@ -133,8 +137,8 @@ std::unique_ptr<KeySelector> make_field_key_selector(int index) {
   return std::make_unique<FieldKeySelector>(index);
 }
 
-std::unique_ptr<KeySelector> make_constant_key_selector() {
-  return std::make_unique<ConstantKeySelector>();
+std::unique_ptr<KeySelector> make_constant_key_selector(bool takes_batches) {
+  return std::make_unique<ConstantKeySelector>(takes_batches);
 }
 
 }  // namespace flott

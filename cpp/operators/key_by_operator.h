@@ -15,6 +15,7 @@ std::unique_ptr<Operator> make_key_by_operator(std::unique_ptr<KeySelector> sele
 /// The selector of the native path: field `index` of each row.
 std::unique_ptr<KeySelector> make_field_key_selector(int index);
 /// Every record has the same, null key: window_all and other operators over a whole stream.
-std::unique_ptr<KeySelector> make_constant_key_selector();
+/// `takes_batches`: the records are native, so that nobody sees them come a batch at a time.
+std::unique_ptr<KeySelector> make_constant_key_selector(bool takes_batches = false);
 
 }  // namespace flott

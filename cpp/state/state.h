@@ -45,6 +45,21 @@ class AggregateFunction {
   virtual Value merge(const Value& a, const Value& b) = 0;
 };
 
+/// An aggregate whose accumulators are native values of its own that it changes in place: no copy
+/// of a value or an accumulator a record. It never keeps a value it was given.
+class InPlaceAggregateFunction : public AggregateFunction {
+ public:
+  /// add() to an accumulator that only the caller holds.
+  virtual void add_in_place(const Value& value, Value& accumulator) = 0;
+  /// Likewise row `row` of a batch of the type it was made for.
+  virtual void add_row(const Batch& batch, std::int64_t row, Value& accumulator) = 0;
+  Value add(const Value& value, const Value& accumulator) final {
+    Value own = accumulator;
+    add_in_place(value, own);
+    return own;
+  }
+};
+
 enum class StateKind : std::uint8_t { kValue, kList, kMap, kReducing, kAggregating };
 
 /// State is declared by name; kind, types, functions and TTL say what it is.
@@ -103,6 +118,12 @@ class AppendingState : public State {
  public:
   virtual Value get() = 0;  ///< null when nothing was added
   virtual void add(const Value& value) = 0;
+  /// Adds row `row` of a batch; returns whether anything had been added before.
+  virtual bool add_row(const Batch& batch, std::int64_t row) {
+    const bool had = !accumulator().is_null();
+    add(Value::batch_row(batch, static_cast<std::uint32_t>(row)));
+    return had;
+  }
   /// The raw accumulator, for merging windows.
   virtual Value accumulator() = 0;
   virtual void set_accumulator(Value accumulator) = 0;

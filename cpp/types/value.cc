@@ -153,6 +153,18 @@ std::vector<Value> isolated_all(const std::vector<Value>& values) {
 
 }  // namespace
 
+std::vector<Value>& Value::own_items() {
+  STREAM_DCHECK(kind_ == ValueKind::kArray || kind_ == ValueKind::kRow,
+                "value has no items: {}",
+                to_string());
+  if (node()->refs.load(std::memory_order_acquire) != 1) {
+    *this = kind_ == ValueKind::kArray ? array(as_array())
+                                       : row(as_row().fields, as_row().type, as_row().kind);
+  }
+  return kind_ == ValueKind::kArray ? static_cast<ArrayNode*>(node())->items
+                                    : static_cast<RowNode*>(node())->fields;
+}
+
 Value Value::isolated() const {
   switch (kind_) {
     case ValueKind::kObject:

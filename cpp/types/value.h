@@ -164,6 +164,9 @@ class Value {
 
   /// A batch row becomes a kRow that does not pin the batch; host objects are shared as they are.
   Value detached() const;
+  /// The items of a kArray or fields of a kRow, for the only holder to change in place: copied
+  /// first while others hold them too.
+  std::vector<Value>& own_items();
   /// A value that does not pin a batch and that nobody else can change: batch rows become kRow,
   /// mutable host objects are copied (Host::isolate); everything else is returned as it is.
   Value isolated() const;

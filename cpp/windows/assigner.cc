@@ -80,6 +80,7 @@ class TumblingWindows final : public WindowAssigner {
     out.push_back(last_);
   }
   bool is_event_time() const override { return event_time_; }
+  bool needs_only_time() const override { return true; }
 
  private:
   bool event_time_;
@@ -112,6 +113,7 @@ class SlidingWindows final : public WindowAssigner {
     }
   }
   bool is_event_time() const override { return event_time_; }
+  bool needs_only_time() const override { return true; }
 
  private:
   bool event_time_;

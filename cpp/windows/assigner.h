@@ -22,6 +22,9 @@ class WindowAssigner {
                       Timestamp current_processing_time,
                       std::vector<Window>& out) = 0;
   virtual bool is_event_time() const = 0;
+  /// The windows follow from the time alone, without the record: assign() may be given a null
+  /// value.
+  virtual bool needs_only_time() const { return false; }
   /// Session-like: windows that intersect are merged.
   virtual bool is_merging() const { return false; }
   /// Which of `windows` belong together: each group of two or more is merged into `result`.

@@ -35,6 +35,8 @@ class WindowContents {
     return appending_ != nullptr ? appending_->accumulator().is_null() : list_->is_empty();
   }
   void add(const Value& value, Timestamp timestamp);
+  /// Incremental contents only: adds a row of a batch; returns whether they were not empty before.
+  bool add_row(const Batch& batch, std::int64_t row) { return appending_->add_row(batch, row); }
   void clear() {
     if (appending_ != nullptr) {
       appending_->clear();

@@ -57,6 +57,10 @@ class WindowOperator final : public Operator {
                                                    : TimeDomain::kProcessingTime),
         window_end_trigger_(options_.trigger->registers_only_window_end()),
         reads_clock_(domain_ == TimeDomain::kProcessingTime || options_.assigner->uses_host()),
+        takes_columns_(options_.takes_batches && options_.evictor == nullptr &&
+                       window_end_trigger_.has_value() && options_.assigner->needs_only_time() &&
+                       dynamic_cast<InPlaceAggregateFunction*>(options_.aggregate.get()) !=
+                           nullptr),
         on_merge_([this](const Window& result,
                          const std::vector<Window>& merged,
                          const Window& state_window,
@@ -64,8 +68,12 @@ class WindowOperator final : public Operator {
           merge(result, merged, state_window, merged_state_windows);
         }) {}
 
+  Granularity granularity() const override {
+    return options_.takes_batches && !uses_host() ? Granularity::kBatch : Granularity::kRow;
+  }
   bool uses_host() const override {
-    return options_.assigner->uses_host() || options_.trigger->uses_host() ||
+    return options_.takes_host_values || options_.assigner->uses_host() ||
+           options_.trigger->uses_host() ||
            (options_.function != nullptr && options_.function->uses_host()) ||
            (options_.reduce_life_cycle != nullptr && options_.reduce_life_cycle->uses_host());
   }
@@ -73,6 +81,7 @@ class WindowOperator final : public Operator {
   void open(OperatorContext& context) override {
     KeyedStateBackend& backend = context.keyed_state();
     clock_ = &context.clock();
+    state_ = &backend;
     timers_ = &context.timers();
     late_records_dropped_ = &context.metrics().counter("numLateRecordsDropped");
     windows_.open(*options_.assigner, backend);
@@ -110,6 +119,33 @@ class WindowOperator final : public Operator {
     windows_.persist();
     if (is_skipped && is_record_late(record)) {
       drop_late(std::move(record), out);
+    }
+  }
+
+  void process_batch(const BatchPtr& batch, int input, Output& out) override {
+    if (!takes_columns_ || batch->keys() == nullptr || *batch->type() != *options_.element_type) {
+      Operator::process_batch(batch, input, out);
+      return;
+    }
+    const Timestamp now = reads_clock_ ? clock_->now_ms() : kMinTimestamp;
+    for (std::int64_t row = 0; row < batch->num_rows(); ++row) {
+      assigned_.clear();
+      options_.assigner->assign(Value(), batch->timestamp_at(row), now, assigned_);
+      const Key key = batch->keys()->at(static_cast<std::size_t>(row));
+      state_->set_current_key(key);
+      bool is_skipped = true;
+      for (const Window& window : assigned_) {
+        if (!is_window_late(window)) {
+          is_skipped = false;
+          add_row(batch, row, window, out);
+        }
+      }
+      if (is_skipped) {
+        Record record{batch->value_at(row), batch->timestamp_at(row), batch->kind_at(row), &key};
+        if (is_record_late(record)) {
+          drop_late(std::move(record), out);
+        }
+      }
     }
   }
 
@@ -158,6 +194,20 @@ class WindowOperator final : public Operator {
     register_cleanup_timer();
   }
 
+  /// As add(), of a row whose windows do not merge.
+  void add_row(const BatchPtr& batch, std::int64_t row, const Window& window, Output& out) {
+    contents_.select(window);
+    const bool had_contents = contents_.add_row(*batch, row);
+    if (had_contents && !trigger_is_due(window)) {
+      return;
+    }
+    scope_.enter(window);
+    obey(options_.trigger->on_element(
+             batch->value_at(row), batch->timestamp_at(row), scope_.window(), scope_),
+         out);
+    register_cleanup_timer();
+  }
+
   /// True when the trigger would do nothing for one more record but register a timer that exists:
   /// whoever put the first record into the contents registered that timer and the clean-up timer,
   /// and both stay until the contents are cleared. (A merged window has older contents than timers,
@@ -166,11 +216,12 @@ class WindowOperator final : public Operator {
     if (!window_end_trigger_.has_value() || windows_.is_merging()) {
       return false;
     }
-    if (*window_end_trigger_ == TimeDomain::kEventTime &&
-        window.max_timestamp() <= timers_->current_watermark()) {
-      return false;
-    }
-    return !contents_.is_empty();
+    return !trigger_is_due(window) && !contents_.is_empty();
+  }
+  /// The trigger, which only waits for the end of the window, has nothing left to wait for.
+  bool trigger_is_due(const Window& window) const {
+    return *window_end_trigger_ == TimeDomain::kEventTime &&
+           window.max_timestamp() <= timers_->current_watermark();
   }
 
   /// For the window of the scope, its contents selected.
@@ -308,12 +359,14 @@ class WindowOperator final : public Operator {
   const TimeDomain domain_;
   const std::optional<TimeDomain> window_end_trigger_;
   const bool reads_clock_;
+  const bool takes_columns_;
   const MergingWindowSet::OnMerge on_merge_;
   MergingWindowSet windows_;
   WindowContents contents_;
   WindowScope scope_;
   std::vector<Window> assigned_;  ///< reused
   const Clock* clock_ = nullptr;
+  KeyedStateBackend* state_ = nullptr;
   TimerService* timers_ = nullptr;
   Counter* late_records_dropped_ = nullptr;
 };

@@ -24,6 +24,11 @@ struct WindowOperatorOptions {
   SideOutputId late_output = -1;  ///< -1: late records are dropped and counted
   LogicalTypePtr element_type = LogicalType::object();
   LogicalTypePtr accumulator_type = LogicalType::object();
+  /// Everything that arrives is native and of `element_type`: whole batches are taken, and an
+  /// InPlaceAggregateFunction reads their columns.
+  bool takes_batches = false;
+  /// The aggregate gets opaque values, which only the host can read.
+  bool takes_host_values = false;
 };
 
 /// The one window operator: every assigner, trigger, evictor and function, in both time domains, on

@@ -22,7 +22,8 @@ reduce                function
 aggregation           how: "sum"|"min"|"max"|"min_by"|"max_by", field: int | str
 timestamps            watermarks: WatermarkSpec
 window                assigner, trigger, evictor: specs below; reduce/aggregate/function: object or None; function_kind: "process"|"apply"|"none";
-                      all: bool (window_all); lateness_ms: int; late_tag: int; tags; element_type, accumulator_type
+                      all: bool (window_all); lateness_ms: int; late_tag: int; tags; element_type, accumulator_type;
+                      fields: ((how, field index or -1), ...), fields_type: the aggregate is a FieldAggregates (operators/field_aggregates.h)
 convert               to ``output_type``: object -> typed columns
 json_encode           (Python-free) typed rows -> one STRING column
 kafka_serializer      options: dict[str, str] (topic, key.format, value.format, ...; connectors/kafka_record.h),

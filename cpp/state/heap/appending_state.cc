@@ -9,7 +9,8 @@ HeapAppendingState::HeapAppendingState(Core& core,
                                        const StateDescriptor& descriptor)
     : SingleValueSlot(core, index, descriptor),
       reduce_(descriptor.kind == StateKind::kReducing ? descriptor.reduce : nullptr),
-      aggregate_(descriptor.kind == StateKind::kAggregating ? descriptor.aggregate : nullptr) {
+      aggregate_(descriptor.kind == StateKind::kAggregating ? descriptor.aggregate : nullptr),
+      in_place_(dynamic_cast<InPlaceAggregateFunction*>(aggregate_.get())) {
   const bool reducing = descriptor.kind == StateKind::kReducing;
   if (reducing ? reduce_ == nullptr : aggregate_ == nullptr) {
     throw_error(ErrorKind::kInvalidArgument,
@@ -34,6 +35,16 @@ void HeapAppendingState::add(const Value& value) {
     clear_slot();  // as in Flink: adding null clears
     return;
   }
+  if (in_place_ != nullptr) {
+    if (Slot* slot = live_slot()) {
+      in_place_->add_in_place(value, slot->value);
+      return;
+    }
+    Value accumulator = in_place_->create_accumulator();
+    in_place_->add_in_place(value, accumulator);
+    write(std::move(accumulator));
+    return;
+  }
   const Value old = unexpired(find());
   Value next = core_.keep(value);
   // The user's function runs before any slot is touched: it may throw, or use other state.
@@ -43,6 +54,21 @@ void HeapAppendingState::add(const Value& value) {
     next = reduce_->reduce(old, next);
   }
   set_own(std::move(next));
+}
+
+bool HeapAppendingState::add_row(const Batch& batch, std::int64_t row) {
+  if (in_place_ == nullptr) {
+    return AppendingState::add_row(batch, row);
+  }
+  begin_access();
+  if (Slot* slot = live_slot()) {
+    in_place_->add_row(batch, row, slot->value);
+    return true;
+  }
+  Value accumulator = in_place_->create_accumulator();
+  in_place_->add_row(batch, row, accumulator);
+  write(std::move(accumulator));
+  return false;
 }
 
 void HeapAppendingState::set_accumulator(Value accumulator) {

@@ -20,6 +20,7 @@ class HeapAppendingState final : public SingleValueSlot, public AppendingState {
   }
   Value get() override;
   void add(const Value& value) override;
+  bool add_row(const Batch& batch, std::int64_t row) override;
   Value accumulator() override {
     begin_access();
     return read();
@@ -34,6 +35,15 @@ class HeapAppendingState final : public SingleValueSlot, public AppendingState {
                ? Value()
                : slot->value;
   }
+  /// The slot whose accumulator may be changed in place, its access noted; null when there is none.
+  Slot* live_slot() {
+    Slot* slot = find();
+    if (slot == nullptr || (ttl_.expired(slot->access, now_) && !ttl_.return_expired())) {
+      return nullptr;
+    }
+    slot->access = stamp();
+    return slot;
+  }
   Value merge(const Value& a, const Value& b);
   /// Stores an accumulator that is already the state's own; null clears.
   void set_own(Value accumulator) {
@@ -46,6 +56,8 @@ class HeapAppendingState final : public SingleValueSlot, public AppendingState {
 
   const std::shared_ptr<ReduceFunction> reduce_;
   const std::shared_ptr<AggregateFunction> aggregate_;
+  /// `aggregate_` when it changes accumulators in place, else null.
+  InPlaceAggregateFunction* const in_place_;
 };
 
 }  // namespace flott::heap

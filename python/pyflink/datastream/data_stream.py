@@ -1247,10 +1247,13 @@ class _Windows:
     ) -> DataStream:
         """Collects the records of a window in an accumulator as they come.
 
-        :param aggregate_function: an AggregateFunction.
+        :param aggregate_function: an AggregateFunction;
+            :class:`~pyflink.datastream.aggregates.FieldAggregates` runs without Python over typed
+            records.
         :param window_function: gets the result and the window.
         :param accumulator_type: type of the accumulator; any Python object when left out.
-        :param output_type: type of the results; any Python object when left out.
+        :param output_type: type of the results; any Python object (FieldAggregates: its own type)
+            when left out.
         :raises TypeError: for wrong functions.
         """
         if not isinstance(aggregate_function, AggregateFunction) and not callable(
@@ -1263,15 +1266,26 @@ class _Windows:
                 f" {aggregate_function.__name__}()"
             )
         kind = "none" if window_function is None else self._window_function(window_function)
+        result = declared_type(output_type, "output_type of aggregate")
+        params: dict[str, Any] = {}
+        lower = getattr(aggregate_function, "_lowered", None)  # FieldAggregates
+        lowered = lower(self._stream._type_info) if lower is not None else None
+        if lowered is not None:
+            fields, fields_type = lowered
+            if window_function is None and output_type is None:
+                result = fields_type
+            if window_function is not None or result == fields_type:
+                params = {"fields": fields, "fields_type": fields_type._logical()}
         return self._build(
             _type_names(aggregate_function, window_function),
-            declared_type(output_type, "output_type of aggregate"),
+            result,
             window_function,
             kind,
             aggregate=aggregate_function,
             accumulator_type=declared_type(
                 accumulator_type, "accumulator_type of aggregate"
             )._logical(),
+            **params,
         )
 
     def apply(self, window_function: Any, output_type: TypeInformation | None = None) -> DataStream:
