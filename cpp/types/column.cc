@@ -140,13 +140,17 @@ LogicalTypePtr multiset_count_type() {
 
 Value Column::value_at(std::int64_t i) const {
   STREAM_DCHECK(i >= 0 && i < length, "row {} of a column of {}", i, length);
-  if (type->kind() == TypeKind::kObject) {
+  const TypeKind kind = type->kind();
+  if (kind == TypeKind::kBigInt && !validity) {
+    return Value::integer(load<std::int64_t>(values, i));
+  }
+  if (kind == TypeKind::kObject) {
     return objects[static_cast<std::size_t>(i)];
   }
   if (is_null(i)) {
     return {};
   }
-  switch (type->kind()) {
+  switch (kind) {
     case TypeKind::kObject:
     case TypeKind::kNull:
       return {};

@@ -2,6 +2,7 @@
 
 #include "connectors/filesystem/local_path.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include <ctime>
 #include <filesystem>
 #include <map>
+#include <random>
 
 namespace flott {
 namespace {
@@ -70,7 +72,7 @@ class TextLineWriter final : public SinkWriter {
     for (std::int64_t row = 0; row < batch->num_rows(); ++row) {
       if (part->bytes + static_cast<std::int64_t>(text_.size()) > options_.max_bytes) {
         write_text(*part);
-        complete(*part);
+        complete(bucket, *part);
         parts_.erase(bucket);
         part = &part_of(bucket, now);
       }
@@ -86,7 +88,7 @@ class TextLineWriter final : public SinkWriter {
 
   void start_flush() override {
     for (auto& [bucket, part] : parts_) {
-      complete(part);
+      complete(bucket, part);
     }
     parts_.clear();
   }
@@ -108,7 +110,7 @@ class TextLineWriter final : public SinkWriter {
         ++it;
         continue;
       }
-      complete(it->second);
+      complete(it->first, it->second);
       it = parts_.erase(it);
     }
   }
@@ -172,14 +174,14 @@ class TextLineWriter final : public SinkWriter {
     const fs::path folder = bucket.empty() ? directory_ : directory_ / bucket;
     make_directory(folder);
     // Numbers go on after the files of an earlier run, so that none is replaced.
-    std::int64_t& number = numbers_[bucket];
     std::string name;
     do {
-      name = fmt::format("{}-{}-{}{}", options_.prefix, subtask_, number++, options_.suffix);
+      name = next_name(bucket);
     } while (fs::exists(folder / name));
     part.final_path = folder / name;
-    part.hidden = folder / fmt::format(".{}.part", name);
-    part.file.reset(std::fopen(part.hidden.c_str(), "wb"));
+    // Other sinks may write into the folder too: the name is this writer's alone, and exclusive.
+    part.hidden = folder / fmt::format(".{}.{}.part", name, writer_id_);
+    part.file.reset(std::fopen(part.hidden.c_str(), "wbx"));
     check(part.file != nullptr, part.hidden);
     part.opened_at = part.written_at = now;
     return part;
@@ -206,24 +208,46 @@ class TextLineWriter final : public SinkWriter {
     text_.clear();
   }
 
-  static void complete(PartFile& part) {
+  void complete(const std::string& bucket, PartFile& part) {
     check(std::fflush(part.file.get()) == 0 && ::fsync(fileno(part.file.get())) == 0, part.hidden);
     part.file.reset();
-    std::error_code error;
-    fs::rename(part.hidden, part.final_path, error);
-    if (error) {
-      throw_error(ErrorKind::kExternal,
-                  "cannot rename '{}' to '{}': {}",
-                  part.hidden.string(),
-                  part.final_path.string(),
-                  error.message());
+    // A link, because a rename would silently replace a file that another sink made meanwhile.
+    while (::link(part.hidden.c_str(), part.final_path.c_str()) != 0) {
+      if (errno != EEXIST) {
+        throw_error(ErrorKind::kExternal,
+                    "cannot give '{}' its name '{}': {}",
+                    part.hidden.string(),
+                    part.final_path.string(),
+                    std::strerror(errno));
+      }
+      part.final_path = part.final_path.parent_path() / next_name(bucket);
     }
+    check(::unlink(part.hidden.c_str()) == 0, part.hidden);
+    // A checkpoint counts on the file: its name, and that of its bucket, must survive a power loss.
+    sync_directory(part.final_path.parent_path());
+    if (!bucket.empty()) {
+      sync_directory(directory_);
+    }
+  }
+
+  static void sync_directory(const fs::path& path) {
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    check(descriptor >= 0, path);
+    const bool synced = ::fsync(descriptor) == 0;
+    ::close(descriptor);
+    check(synced, path);
+  }
+
+  std::string next_name(const std::string& bucket) {
+    return fmt::format(
+        "{}-{}-{}{}", options_.prefix, subtask_, numbers_[bucket]++, options_.suffix);
   }
 
   const TextLineSinkOptions options_;
   const fs::path directory_;
   const int subtask_;
   const Clock* const clock_;
+  const std::string writer_id_ = fmt::format("{:08x}", std::random_device()());
   std::unique_ptr<Encoder> encoder_;
   std::map<std::string, PartFile> parts_;        ///< by bucket
   std::map<std::string, std::int64_t> numbers_;  ///< of the next file, by bucket

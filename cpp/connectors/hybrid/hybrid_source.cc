@@ -3,6 +3,7 @@
 #include "connectors/registry.h"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 namespace flott {
@@ -21,8 +22,9 @@ std::string with_part(std::size_t part, const std::string& id) {
 
 PartId split_id(const std::string& id, std::size_t parts) {
   const std::size_t colon = id.find(':');
-  const std::size_t part = colon == std::string::npos ? parts : std::stoull(id.substr(0, colon));
-  if (part >= parts) {
+  std::size_t part = parts;
+  const char* const end = id.data() + (colon == std::string::npos ? 0 : colon);
+  if (std::from_chars(id.data(), end, part).ptr != end || end == id.data() || part >= parts) {
     throw_error(ErrorKind::kExternal,
                 "the split '{}' belongs to no source of this hybrid source, which has {}; was one "
                 "taken away since the checkpoint?",
@@ -166,9 +168,10 @@ HybridSource::HybridSource(std::vector<std::unique_ptr<Source>> sources)
   }
   for (std::size_t i = 0; i < sources_.size(); ++i) {
     if (i + 1 < sources_.size() && sources_[i]->boundedness() == Boundedness::kUnbounded) {
-      throw_error(ErrorKind::kInvalidArgument,
-                  "all sources of a hybrid source but the last must be bounded; source {} never ends",
-                  i);
+      throw_error(
+          ErrorKind::kInvalidArgument,
+          "all sources of a hybrid source but the last must be bounded; source {} never ends",
+          i);
     }
     if (*sources_[i]->produced_type() != *produced_type()) {
       throw_error(ErrorKind::kInvalidArgument,
@@ -209,6 +212,22 @@ std::vector<SourceSplit> HybridSource::discover_splits(const std::function<bool(
   }
   discovered_ = true;
   return splits;
+}
+
+void HybridSource::restore(const std::vector<SourceSplit>& splits) {
+  // Sources before the last one that gave splits are done: listing them again would find what they
+  // were given since, behind newer records.
+  for (const SourceSplit& split : splits) {
+    const std::size_t part = split_id(split.id, sources_.size()).part;
+    if (part > current_) {
+      current_ = part;
+      found_.clear();
+    }
+    if (part == current_) {
+      found_.insert(split.id);
+    }
+  }
+  discovered_ = !found_.empty();
 }
 
 void HybridSource::resolve_positions(std::vector<SourceSplit>& splits,
@@ -255,9 +274,8 @@ std::unique_ptr<SourceReader> HybridSource::create_reader(const SourceReaderCont
 }
 
 bool HybridSource::uses_host() const {
-  return std::any_of(sources_.begin(), sources_.end(), [](const auto& source) {
-    return source->uses_host();
-  });
+  return std::any_of(
+      sources_.begin(), sources_.end(), [](const auto& source) { return source->uses_host(); });
 }
 
 }  // namespace flott

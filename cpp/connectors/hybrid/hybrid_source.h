@@ -25,6 +25,7 @@ class HybridSource final : public Source {
   Boundedness boundedness() const override { return sources_.back()->boundedness(); }
   LogicalTypePtr produced_type() const override { return sources_.front()->produced_type(); }
   std::vector<SourceSplit> discover_splits(const std::function<bool()>& cancelled) override;
+  void restore(const std::vector<SourceSplit>& splits) override;
   void resolve_positions(std::vector<SourceSplit>& splits,
                          const std::function<bool()>& cancelled) override;
   /// Positive until the last source is the current one.

@@ -9,6 +9,7 @@
 #include <boost/unordered/unordered_flat_set.hpp>
 
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -130,11 +131,29 @@ class KeyTable {
     std::size_t operator()(const Ref& r) const { return r.hash; }
     std::size_t operator()(const Lookup& l) const { return l.hash; }
   };
+  /// Without a call for the keys of 8 to 16 bytes that integers and short strings have.
+  static bool same_bytes(std::string_view a, std::string_view b) {
+    const std::size_t size = a.size();
+    if (size != b.size()) {
+      return false;
+    }
+    if (size < 8 || size > 16) {
+      return std::memcmp(a.data(), b.data(), size) == 0;
+    }
+    const auto differ = [&](std::size_t at) {
+      std::uint64_t x;
+      std::uint64_t y;
+      std::memcpy(&x, a.data() + at, 8);
+      std::memcpy(&y, b.data() + at, 8);
+      return x ^ y;
+    };
+    return (differ(0) | differ(size - 8)) == 0;
+  }
   struct Equal {
     using is_transparent = void;
     bool operator()(const Ref& a, const Ref& b) const { return a.entry == b.entry; }
     bool operator()(const Ref& a, const Lookup& b) const {
-      return a.hash == b.hash && a.entry->bytes == b.bytes;
+      return a.hash == b.hash && same_bytes(a.entry->bytes, b.bytes);
     }
     bool operator()(const Lookup& a, const Ref& b) const { return (*this)(b, a); }
   };

@@ -45,7 +45,7 @@ class ResultFuture:
 class _Entry:
     """A record under way."""
 
-    __slots__ = ("expired", "segment", "task", "timestamp", "value")
+    __slots__ = ("segment", "settled", "task", "timer", "timestamp", "value")
 
     task: asyncio.Task[None]
 
@@ -53,7 +53,8 @@ class _Entry:
         self.value = value
         self.timestamp = timestamp
         self.segment = segment
-        self.expired = False
+        self.settled = False
+        self.timer: asyncio.TimerHandle | None = None
 
 
 class _Segment:
@@ -99,6 +100,7 @@ class AsyncRunner:
         self._lock = threading.Lock()  # guards what follows
         self._segments: deque[_Segment] = deque([_Segment()])
         self._error: BaseException | None = None
+        self._closing = False
         predicate = self._strategy.get_retry_predicate()
         self._retry_result = predicate.result_predicate() if predicate is not None else None
         self._retry_error = predicate.exception_predicate() if predicate is not None else None
@@ -143,6 +145,7 @@ class AsyncRunner:
     def close(self) -> None:
         """Cancels what is under way, ends the event loop and closes the function."""
         self._wake = None
+        self._closing = True
         loop = getattr(self, "_loop", None)
         if loop is not None:
             loop.call_soon_threadsafe(loop.stop)
@@ -170,24 +173,50 @@ class AsyncRunner:
         task.add_done_callback(self._tasks.discard)
 
     async def _settle(self, entry: _Entry) -> None:
-        error: BaseException | None = None
-        results: list[Any] = []
-        timer = None
         if self._timeout is not None:
-            timer = self._loop.call_later(self._timeout, self._expire, entry)
+            entry.timer = self._loop.call_later(self._timeout, self._expire, entry)
         try:
-            try:
-                results = self._checked(
-                    await self._attempts(entry.value), "async_invoke", entry.value
+            results = await self._attempts(entry.value)
+        except asyncio.CancelledError:
+            # Of a time-out or close(), which have seen to the record; or of the user's own doing.
+            if not self._closing:
+                error = RuntimeError(
+                    f"{type(self._function).__name__}.async_invoke() was cancelled"
                 )
-            except asyncio.CancelledError:
-                if not entry.expired:
-                    return  # close()
-                results = self._checked(self._function.timeout(entry.value), "timeout", entry.value)
-        except BaseException as caught:  # raised by ready(), in the task's own thread
-            error = caught
-        if timer is not None:
-            timer.cancel()
+                self._finish(entry, None, "async_invoke", error)
+        except BaseException as error:
+            self._finish(entry, None, "async_invoke", error)
+        else:
+            self._finish(entry, results, "async_invoke")
+
+    def _expire(self, entry: _Entry) -> None:
+        """Settles the record whatever the function makes of its cancellation."""
+        try:
+            results, error = self._function.timeout(entry.value), None
+        except BaseException as raised:
+            results, error = None, raised
+        self._finish(entry, results, "timeout", error)
+        entry.task.cancel()
+
+    def _finish(
+        self, entry: _Entry, results: Any, method: str, error: BaseException | None = None
+    ) -> None:
+        """The record's first outcome counts; what comes later is dropped."""
+        if entry.settled:
+            return
+        entry.settled = True
+        if entry.timer is not None:
+            entry.timer.cancel()
+        if error is None:
+            try:
+                results = self._checked(results, method, entry.value)
+            except TypeError as wrong:
+                error = wrong
+        if error is not None:
+            # As Exception.add_note of Python 3.11. ready() raises it, in the task's own thread.
+            notes = getattr(error, "__notes__", [])
+            note = f"in {method}() of the record {entry.value!r:.200}"
+            error.__notes__ = [*notes, note]  # type: ignore[attr-defined]
         with self._lock:
             entry.segment.open -= 1
             if error is None:
@@ -197,10 +226,6 @@ class AsyncRunner:
         wake = self._wake
         if wake is not None:
             wake()
-
-    def _expire(self, entry: _Entry) -> None:
-        entry.expired = True
-        entry.task.cancel()
 
     async def _attempts(self, value: Any) -> Any:
         attempt = 1
@@ -240,5 +265,6 @@ class AsyncRunner:
 
 def takes_result_future(function: Any) -> bool:
     """Whether ``async_invoke`` has Java's form, with a ResultFuture."""
-    code = getattr(function.async_invoke, "__code__", None)
-    return code is not None and code.co_argcount == 3
+    method = function.async_invoke
+    code = getattr(method, "__code__", None)
+    return code is not None and code.co_argcount - len(method.__defaults__ or ()) == 3

@@ -196,7 +196,9 @@ TEST(TextLineSink, FilesAppearWhenTheyAreComplete) {
   builder.append(Value::string("a"));
   builder.append(Value::null());
   driver.writer().write(builder.finish());
-  EXPECT_TRUE(std::filesystem::exists(folder.path() + "/out/.lines-2-0.part"));
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path() + "/out")) {
+    EXPECT_TRUE(entry.path().filename().string().starts_with(".lines-2-0.")) << entry.path();
+  }
   ASSERT_TRUE(driver.flush());
   EXPECT_EQ(folder.read("out/lines-2-0"), "a\nnull\n");
   ASSERT_TRUE(driver.flush());  // nothing new: no empty file
@@ -204,6 +206,25 @@ TEST(TextLineSink, FilesAppearWhenTheyAreComplete) {
   driver.writer().write(builder.finish());
   ASSERT_TRUE(driver.flush());
   EXPECT_EQ(folder.read("out/lines-2-1"), "b\n");
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path() + "/out"), {}), 2);
+}
+
+TEST(TextLineSink, TwoSinksMayWriteIntoOneFolder) {
+  const Folder folder;
+  const LogicalTypePtr type = LogicalType::of(TypeKind::kString);
+  TextLineSink first_sink(folder.path() + "/out", "lines");
+  TextLineSink second_sink(folder.path() + "/out", "lines");
+  WriterDriver first(first_sink, 0, 1);
+  WriterDriver second(second_sink, 0, 1);
+  BatchBuilder builder(type);
+  builder.append(Value::string("a"));
+  first.writer().write(builder.finish());
+  builder.append(Value::string("b"));
+  second.writer().write(builder.finish());
+  ASSERT_TRUE(first.flush());
+  ASSERT_TRUE(second.flush());
+  EXPECT_EQ(folder.read("out/lines-0-0"), "a\n");
+  EXPECT_EQ(folder.read("out/lines-0-1"), "b\n");
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path() + "/out"), {}), 2);
 }
 
@@ -228,12 +249,13 @@ TEST(TextLineSink, RollsBySizeAndAgeIntoBuckets) {
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.path() + "/out")) {
     if (entry.is_regular_file()) {
       const std::string year = entry.path().parent_path().filename().string();
-      files[entry.path().filename().string()] = folder.read("out/" + year + "/" +
-                                                            entry.path().filename().string());
+      files[entry.path().filename().string()] =
+          folder.read("out/" + year + "/" + entry.path().filename().string());
     }
   }
-  EXPECT_EQ(files,
-            (std::map<std::string, std::string>{{"part-0-0.txt", "a\nb\n"}, {"part-0-1.txt", "c\n"}}));
+  EXPECT_EQ(
+      files,
+      (std::map<std::string, std::string>{{"part-0-0.txt", "a\nb\n"}, {"part-0-1.txt", "c\n"}}));
 }
 
 LogicalTypePtr generated_type() {

@@ -198,6 +198,43 @@ def test_an_exception_is_the_users_own(env):
     with pytest.raises(KeyError, match="mine") as caught:
         collected(stream)
     assert any("async wait operator" in note for note in caught.value.__notes__)
+    assert "in async_invoke() of the record 1" in caught.value.__notes__
+
+
+def test_a_cancellation_of_the_users_own_is_an_error(env):
+    class Cancelling(AsyncFunction):
+        async def async_invoke(self, value):
+            raise asyncio.CancelledError
+
+    stream = AsyncDataStream.unordered_wait(env.from_collection([1]), Cancelling(), LONG)
+    with pytest.raises(RuntimeError, match=r"Cancelling\.async_invoke\(\) was cancelled"):
+        collected(stream)
+
+
+def test_a_function_that_ignores_its_cancellation_has_timed_out_all_the_same(env):
+    class Stubborn(AsyncFunction):
+        async def async_invoke(self, value):
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                return [value]
+
+        def timeout(self, value):
+            return [-value]
+
+    stream = AsyncDataStream.ordered_wait(
+        env.from_collection([1, 2]), Stubborn(), Time.milliseconds(20)
+    )
+    assert collected(stream) == [-1, -2]
+
+
+def test_a_parameter_with_a_default_is_no_result_future(env):
+    class Session(AsyncFunction):
+        async def async_invoke(self, value, session=None):
+            return [(value, session)]
+
+    stream = AsyncDataStream.ordered_wait(env.from_collection([1]), Session(), LONG)
+    assert collected(stream) == [(1, None)]
 
 
 @pytest.mark.parametrize("results", [None, 3, "text", (1, 2)])

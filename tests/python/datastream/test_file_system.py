@@ -273,3 +273,10 @@ def test_a_watched_folder_cannot_be_a_batch(env, tmp_path):
         env.execute()
     with pytest.raises(ValueError, match="greater than zero"):
         builder.monitor_continuously(Duration.of_seconds(0))
+
+
+def test_a_sink_refuses_what_it_cannot_write():
+    with pytest.raises(NotImplementedError, match="writing text as UTF-16 is not supported yet"):
+        FileSink.for_row_format("/tmp/x", Encoder.simple_string_encoder("UTF-16"))
+    with pytest.raises(ValueError, match="a path is needed, got None"):
+        FileSink.for_row_format(None, Encoder.simple_string_encoder())

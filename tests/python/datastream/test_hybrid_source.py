@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+import threading
+
 import pytest
 
-from pyflink.common import Duration, SimpleStringSchema, Time, WatermarkStrategy
-from pyflink.datastream import ProcessFunction, StreamExecutionEnvironment
+from pyflink.common import Configuration, Duration, SimpleStringSchema, Time, WatermarkStrategy
+from pyflink.datastream import (
+    ProcessFunction,
+    StreamExecutionEnvironment,
+)
 from pyflink.datastream.connectors.file_system import FileSource, StreamFormat
 from pyflink.datastream.connectors.hybrid_source import HybridSource
 from pyflink.datastream.connectors.kafka import KafkaOffsetsInitializer, KafkaSource
@@ -162,3 +168,43 @@ def test_files_and_then_kafka(env, tmp_path):
         results = collected(env.from_source(source.build(), NONE, "hybrid"))
     assert results[:2] == ["f1", "f2"]
     assert sorted(results[2:]) == ["k1", "k2"]
+
+
+@pytest.mark.parametrize("afterwards", ["removed", "added to"])
+def test_a_restored_job_does_not_look_at_finished_sources_again(tmp_path, afterwards):
+    first = files(tmp_path, "a", "a1\n").build()
+    second = files(tmp_path, "b", "b1\n").monitor_continuously(Duration.of_millis(20)).build()
+
+    def start(last, restored_from=None):
+        """A job, once it has read the line `last`, and what it has read."""
+        configuration = Configuration()
+        if restored_from is not None:
+            configuration.set_string("execution.savepoint.path", restored_from)
+        env = StreamExecutionEnvironment.get_execution_environment(configuration)
+        env.set_parallelism(1).enable_checkpointing(3_600_000)
+        env.get_checkpoint_config().set_checkpoint_storage_dir((tmp_path / "chk").as_uri())
+        seen, arrived = [], threading.Event()
+
+        def note(line):
+            seen.append(line)
+            if line == last:
+                arrived.set()
+
+        source = HybridSource.builder(first).add_source(second).build()
+        env.from_source(source, NONE, "hybrid").uid("hybrid").map(note)
+        job = env.execute_async()
+        assert arrived.wait(30)
+        return job, seen
+
+    job, _ = start("b1")
+    path = job._job.trigger_checkpoint()
+    kept = shutil.copytree(path, tmp_path / "kept")
+    job.cancel().result()
+    if afterwards == "removed":
+        shutil.rmtree(tmp_path / "a")
+    else:
+        (tmp_path / "a" / "late.txt").write_text("late history\n")
+    (tmp_path / "b" / "1.txt").write_text("b2\n")
+    job, seen = start("b2", str(kept))
+    job.cancel().result()
+    assert seen == ["b2"]

@@ -528,7 +528,9 @@ class FileSink(Sink, SupportsPreprocessing):
 
 def _absolute(path: Any) -> str:
     """Against the working directory of the program; that of functions may be another."""
-    text = str(path)
+    text = str(path) if path is not None else ""
+    if not text:
+        raise ValueError(f"a path is needed, got {path!r}")
     return text if "://" in text or text.startswith(("/", "file:")) else f"{_here()}/{text}"
 
 
@@ -544,6 +546,10 @@ def _checked_encoder(encoder: Any) -> dict[str, str]:
             "for_row_format needs an Encoder such as Encoder.simple_string_encoder(), got"
             f" {encoder!r}"
         )
+    if str(encoder._charset).upper().replace("_", "-") not in ("UTF-8", "UTF8"):
+        from pyflink._not_yet import not_yet
+
+        raise not_yet(f"writing text as {encoder._charset}", "use UTF-8")
     return {}
 
 
