@@ -107,8 +107,8 @@ JobOptions parse_options(const NodeParams& params, const std::string& job_name) 
   return out;
 }
 
-/// Gives the calling thread, and those it starts, a working directory of their own. Where the system
-/// does not allow that, the program's stays as it is.
+/// Gives the calling thread, and those it starts, a working directory of their own. Where the
+/// system does not allow that, the program's stays as it is.
 void enter_directory(const std::string& directory) {
   if (unshare(CLONE_FS) == 0 && chdir(directory.c_str()) == 0) {
     return;

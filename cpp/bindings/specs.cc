@@ -250,11 +250,10 @@ EvictorSpec parse_evictor(PyObject* spec_or_null) {
 }
 
 /// The group of that name in one job; the job is known by its parameters, which its nodes share.
-std::shared_ptr<WatermarkAlignment> alignment_of(
-    const std::shared_ptr<const JobParameters>& job,
-    const std::string& group,
-    std::int64_t max_drift_ms,
-    std::int64_t update_interval_ms) {
+std::shared_ptr<WatermarkAlignment> alignment_of(const std::shared_ptr<const JobParameters>& job,
+                                                 const std::string& group,
+                                                 std::int64_t max_drift_ms,
+                                                 std::int64_t update_interval_ms) {
   struct Group {
     std::weak_ptr<const JobParameters> job;
     std::weak_ptr<WatermarkAlignment> alignment;
@@ -277,7 +276,8 @@ WatermarkSpec parse_watermarks(PyObject* spec_or_null, const FunctionSpec& base)
   if (spec_or_null == nullptr) {
     return out;
   }
-  if (!PyTuple_Check(spec_or_null) || (PyTuple_GET_SIZE(spec_or_null) != 3 && PyTuple_GET_SIZE(spec_or_null) != 4)) {
+  if (!PyTuple_Check(spec_or_null) ||
+      (PyTuple_GET_SIZE(spec_or_null) != 3 && PyTuple_GET_SIZE(spec_or_null) != 4)) {
     throw_error(ErrorKind::kInvalidArgument,
                 "watermarks must be (generator, assigner, idle_timeout_ms[, alignment]), not {}",
                 short_repr(spec_or_null));

@@ -63,9 +63,7 @@ class AsyncWaitOperator final : public Operator {
   bool busy() const override { return under_way_ >= capacity_; }
   void on_wakeup(Output& out) override { emit_ready(out); }
 
-  bool process_watermark(Timestamp watermark,
-                         std::int64_t /*deadline_ns*/,
-                         Output& out) override {
+  bool process_watermark(Timestamp watermark, std::int64_t /*deadline_ns*/, Output& out) override {
     const HostScope host;
     const Ref time = checked(python_int(watermark));
     call(watermark_.get(), time.get());
@@ -99,14 +97,13 @@ class AsyncWaitOperator final : public Operator {
       }
       --under_way_;
       const Timestamp timestamp = int_of(PyTuple_GET_ITEM(item, 0), "a record's timestamp");
-      for_each_item(PyTuple_GET_ITEM(item, 1),
-                    "emission",
-                    [&](Py_ssize_t /*number*/, PyObject* result) {
-                      Record record;
-                      record.value = typed_result(Ref::borrow(result), type_);
-                      record.timestamp = timestamp;
-                      out.emit(std::move(record));
-                    });
+      for_each_item(
+          PyTuple_GET_ITEM(item, 1), "emission", [&](Py_ssize_t /*number*/, PyObject* result) {
+            Record record;
+            record.value = typed_result(Ref::borrow(result), type_);
+            record.timestamp = timestamp;
+            out.emit(std::move(record));
+          });
     });
   }
 

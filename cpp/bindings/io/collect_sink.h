@@ -28,14 +28,14 @@ struct CollectState {
   std::atomic<std::size_t> size{0};                  ///< of values: busy() asks for every record
   std::vector<std::function<void()>> writers_woken;  ///< guarded by mutex; wake busy sinks
   bool writer_waits = false;                         ///< guarded by mutex
-  /// The sink takes no more: whoever waits for a value had better wait for the job's end. Guarded by
-  /// mutex. A job that fails before its sink runs never sets it.
+  /// The sink takes no more: whoever waits for a value had better wait for the job's end. Guarded
+  /// by mutex. A job that fails before its sink runs never sets it.
   bool closed = false;
   /// What the one reader has taken out; reader's thread only.
   std::deque<Value> taken;
 
-  /// Moves what there is to `taken`, waiting at most `wait_ms` for a value or for `closed`, which it
-  /// returns; call without the GIL.
+  /// Moves what there is to `taken`, waiting at most `wait_ms` for a value or for `closed`, which
+  /// it returns; call without the GIL.
   bool take(std::int64_t wait_ms);
 };
 

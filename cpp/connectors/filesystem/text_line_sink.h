@@ -13,9 +13,9 @@ namespace flott {
 
 /// Writes lines into a directory: each subtask into files of its own,
 /// `<bucket>/<prefix>-<subtask>-<n><suffix>`. The file being written is hidden as
-/// `.<prefix>-<subtask>-<n><suffix>.part` and gets its name when it is complete: when it is rolled, at
-/// each checkpoint that had records, and at the end of input. At least once: after a failure, lines
-/// since the last checkpoint are written again, into a new file.
+/// `.<prefix>-<subtask>-<n><suffix>.part` and gets its name when it is complete: when it is rolled,
+/// at each checkpoint that had records, and at the end of input. At least once: after a failure,
+/// lines since the last checkpoint are written again, into a new file.
 struct TextLineSinkOptions {
   std::string directory;
   std::string prefix = "part";

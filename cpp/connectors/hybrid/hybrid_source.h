@@ -11,9 +11,10 @@
 
 namespace flott {
 
-/// Sources one after the other (Flink's HybridSource): files, then the Kafka topic that goes on where
-/// they end. The splits of a source are found when all splits of the one before have been read to
-/// their end, in all subtasks; until then they hold back no watermark. All but the last are bounded.
+/// Sources one after the other (Flink's HybridSource): files, then the Kafka topic that goes on
+/// where they end. The splits of a source are found when all splits of the one before have been
+/// read to their end, in all subtasks; until then they hold back no watermark. All but the last are
+/// bounded.
 ///
 /// A split's id is `<number of the source>:<its own id>`; positions are the sources' own.
 class HybridSource final : public Source {
