@@ -6,7 +6,7 @@ DEMO_SECONDS ?= 30
 export DEMO_SECONDS REAL
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test wheel bench lint tidy format clean
+.PHONY: help setup demo test pythons wheel bench lint tidy format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ demo: setup ## access logs from Kafka to three results, 30 s (DEMO_SECONDS); REA
 
 test: setup ## C++ (plain, asan+ubsan, tsan), Python, real servers; parts: make test ONLY="cpp python"
 	@tools/test.sh $(ONLY)
+
+pythons: setup ## Python tests with 3.10, 3.12 and 3.13 too; parts: make pythons ONLY=3.12
+	@tools/pythons.sh $(ONLY)
 
 wheel: setup ## a wheel in dist/ that carries its libraries
 	@tools/wheel.sh

@@ -56,17 +56,7 @@ PY
   local stamp
   stamp=.venv/requirements-$(sha256sum pyproject.toml | cut -c1-16)
   if [ ! -e "$stamp" ]; then
-    .venv/bin/python - >.venv/requirements.txt <<'PY'
-"""The project's requirements and those of its extras, without the project itself."""
-try:
-    import tomllib
-except ImportError:
-    from pip._vendor import tomli as tomllib
-with open("pyproject.toml", "rb") as file:
-    project = tomllib.load(file)["project"]
-names = project["dependencies"] + [n for extra in project["optional-dependencies"].values() for n in extra]
-print("\n".join(n for n in names if not n.startswith(project["name"] + "[")))
-PY
+    tools/requirements.sh .venv/bin/python >.venv/requirements.txt
     say "Python requirements"
     .venv/bin/python -m pip install -q --disable-pip-version-check -r .venv/requirements.txt
     rm -f .venv/requirements-*

@@ -234,7 +234,14 @@ Ref copy_instance(PyObject* object, int depth, bool share_if_unchanged) {
   }
   PyTypeObject* type = Py_TYPE(object);
   Ref out = checked(type->tp_alloc(type, 0));
+#if PY_VERSION_HEX >= 0x030D0000
+  // Since 3.13 attributes lie in the object itself, and 3.13.0 goes on looking for them there after
+  // its dict was replaced.
+  const Ref attributes = instance_dict(out.get());
+  checked(PyDict_Update(attributes.get(), copied.get()));
+#else
   checked(PyObject_GenericSetDict(out.get(), copied.get(), nullptr));
+#endif
   return out;
 }
 

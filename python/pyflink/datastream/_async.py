@@ -163,7 +163,7 @@ class AsyncRunner:
             for task in self._tasks:
                 task.cancel()
             if self._tasks:
-                self._loop.run_until_complete(asyncio.wait(self._tasks, timeout=1))
+                self._loop.run_until_complete(asyncio.wait(set(self._tasks), timeout=1))
         finally:
             self._loop.close()
 
