@@ -104,6 +104,7 @@ JobOptions parse_options(const NodeParams& params, const std::string& job_name) 
       static_cast<int>(params.integer("retained_checkpoints", out.retained_checkpoints));
   out.retain_on_cancellation = params.boolean("retain_on_cancellation", out.retain_on_cancellation);
   out.restore_path = params.text("restore_path", "");
+  out.detached = params.boolean("detached", out.detached);
   return out;
 }
 
@@ -139,6 +140,7 @@ void check_option_names(PyObject* options) {
                                     "retained_checkpoints",
                                     "retain_on_cancellation",
                                     "restore_path",
+                                    "detached",
                                     "working_directory",
                                     "job_parameters"};
   PyObject* key = nullptr;
@@ -395,6 +397,9 @@ void shut_down_jobs() {
   }
   std::erase_if(running, [](const auto& job) { return is_terminal(job->status()); });
   for (const auto& job : running) {
+    if (job->status() == JobStatus::kCancelling) {
+      continue;  // asked for: it ends below
+    }
     log(LogLevel::kWarn,
         "job",
         "the program ends while job '{}' is still running: it is cancelled. Wait for it with "

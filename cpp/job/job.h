@@ -38,6 +38,7 @@ struct JobOptions {
   int retained_checkpoints = 1;
   bool retain_on_cancellation = true;
   std::string restore_path;  ///< a checkpoint to start from, or empty
+  bool detached = false;     ///< nobody waits for its end: a failure is logged as an error
   /// Not owned; null: the system clock.
   const Clock* clock = nullptr;
   /// Copies the caller's context (contextvars) onto each task thread; may be empty. Called with

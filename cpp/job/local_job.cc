@@ -183,6 +183,12 @@ void LocalJob::post(Event event) {
   events_ready_.notify_one();
 }
 
+JobStatus LocalJob::status() const {
+  const JobStatus status = status_.load();
+  // The coordinator may be slow to notice; who cancelled sees it at once.
+  return cancel_requested_ && status == JobStatus::kRunning ? JobStatus::kCancelling : status;
+}
+
 void LocalJob::cancel() {
   cancel_requested_ = true;
   events_ready_.notify_one();
@@ -312,7 +318,7 @@ void LocalJob::fail(std::exception_ptr error, std::string location) {
   if (result_.error) {
     return;  // the first failure is the cause; the others follow from it
   }
-  log(LogLevel::kInfo,
+  log(options_.detached ? LogLevel::kError : LogLevel::kInfo,
       "flott.job",
       "job '{}' ({}) failed in {}: {}",
       options_.name,

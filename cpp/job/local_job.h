@@ -23,7 +23,7 @@ class LocalJob final : public Job {
 
   const std::string& id() const override { return id_; }
   const std::string& name() const override { return options_.name; }
-  JobStatus status() const override { return status_.load(); }
+  JobStatus status() const override;
   void cancel() override;
   bool wait_for(std::chrono::milliseconds timeout) override;
   const JobResult& result() const override { return result_; }

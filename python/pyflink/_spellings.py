@@ -54,6 +54,10 @@ SPELLINGS: list[tuple[str, str]] = [
         "process_broadcast_element(self, value, ctx, out)",
         "process_broadcast_element(self, value, ctx): yield x",
     ),
+    (
+        "stream.window_all(assigner).process(a WindowFunction): the key is None",
+        "stream.window_all(assigner).apply(an AllWindowFunction)",
+    ),
     ("flat_map(self, value, out), flat_map1, flat_map2", "flat_map(self, value): yield x"),
     ("ctx.output(tag, x)", "yield tag, x"),
     ("class Mine(SourceFunction): run(self, ctx), cancel(self)", "a Java class by its name"),
@@ -136,6 +140,14 @@ SPELLINGS: list[tuple[str, str]] = [
     ("stream.add_sink(any connector's sink)", "stream.sink_to(sink)"),
     ("stream.sink_to(a SinkFunction)", "stream.add_sink(sink_function)"),
     ("env.add_source(any connector's source)", "env.from_source(source, strategy, name)"),
+    (
+        "Elasticsearch7SinkBuilder().set_index('name').set_document_type('_doc')",
+        "set_emitter(ElasticsearchEmitter.static_index('name'))",
+    ),
+    (
+        "set_emitter(lambda record: json.dumps({'index': ..., 'id': ..., 'source': record}))",
+        "set_emitter(ElasticsearchEmitter.dynamic_index('index_field', 'id_field'))",
+    ),
     (
         "WatermarkStrategy.with_timestamp_assigner(lambda value, timestamp: ...)",
         "with_timestamp_assigner(an instance of TimestampAssigner)",
@@ -323,6 +335,34 @@ def environment_method(env: Any, name: str) -> Any:
             f"{type(env).__name__!r} object has no attribute {name!r}", name=name, obj=env
         )
     return method.__get__(env)
+
+
+def _set_index(builder: Any, index: str) -> Any:
+    emitter = _from("pyflink.datastream.connectors.elasticsearch", "ElasticsearchEmitter")
+    return builder.set_emitter(emitter.static_index(index))
+
+
+def _set_document_type(builder: Any, document_type: str) -> Any:
+    return builder  # servers that know documents of one type only do not want to hear of it
+
+
+_SEARCH_SINK: dict[str, Callable[..., Any]] = {
+    "set_index": _set_index,
+    "set_document_type": _set_document_type,
+}
+
+
+def search_sink_method(builder: Any, name: str) -> Any:
+    """A method of an Elasticsearch sink's builder that upstream does not have.
+
+    :raises AttributeError: for a name of nobody.
+    """
+    method = _SEARCH_SINK.get(name)
+    if method is None:
+        raise AttributeError(
+            f"{type(builder).__name__!r} object has no attribute {name!r}", name=name, obj=builder
+        )
+    return method.__get__(builder)
 
 
 _MIN_LONG, _MAX_LONG = -(2**63), 2**63 - 1
@@ -546,3 +586,13 @@ def _wishes_of_callable(function: Any) -> tuple[bool, bool]:
 def window_function(function: Any, kind: str, all_windows: bool) -> Any:
     """See :func:`yielding_function`: a window function of the given kind (process or apply)."""
     return yielding_function(function, {kind: 2 if all_windows else 3})
+
+
+def all_window_function(function: Any) -> Any:
+    """A WindowFunction as an AllWindowFunction: it is called with None for the key."""
+    keyed = window_function(function, "apply", False)
+
+    def apply(self: Any, window: Any, inputs: Any) -> Any:
+        return self._function.apply(None, window, inputs)
+
+    return type(type(function).__name__, (_Collecting,), {"apply": apply})(keyed)

@@ -207,6 +207,26 @@ def test_window_functions_with_a_collector(env):
     assert collected(everything.apply(AllApplied())) == [(10, 2)]
 
 
+@spells("stream.window_all(assigner).process(a WindowFunction)")
+def test_a_window_function_on_windows_without_keys(env):
+    class Applied(WindowFunction):
+        def open(self, runtime_context):
+            self.name = runtime_context.get_task_name()
+
+        def apply(self, key, window, inputs):
+            yield key, window.end, sorted(v[0] for v in inputs), bool(self.name)
+
+    class Collecting(WindowFunction):
+        def apply(self, key, window, inputs, out):
+            out.collect((key, len(list(inputs))))
+
+    everything = timed(env, ("a", 1), ("b", 3)).window_all(
+        TumblingEventTimeWindows.of(Time.milliseconds(10))
+    )
+    assert collected(everything.process(Applied())) == [(None, 10, ["a", "b"], True)]
+    assert collected(everything.apply(Collecting())) == [(None, 2)]
+
+
 @spells("process_element1(self, value, ctx, out)")
 def test_co_process_functions_with_a_collector(env):
     class Joined(CoProcessFunction):
@@ -362,6 +382,23 @@ def test_connectors_in_both_ways(env, tmp_path):
     assert got == [1, 2, 3]
     files = [p for p in tmp_path.rglob("*") if p.is_file()]
     assert [line for p in files for line in p.read_text().split()] == ["1", "2", "3"]
+
+
+@spells("set_index('name').set_document_type", "json.dumps({'index': ..., 'id': ...")
+def test_elasticsearch_sinks_as_older_releases_had_them():
+    from pyflink.datastream.connectors.elasticsearch import (
+        Elasticsearch6SinkBuilder,
+        Elasticsearch7SinkBuilder,
+    )
+
+    for builder in (Elasticsearch6SinkBuilder, Elasticsearch7SinkBuilder):
+        hosts = builder().set_hosts(["http://localhost:9200"])
+        sink = hosts.set_index("people").set_document_type("_doc").build()
+        action = sink._emitter._function({"name": "ada"})
+        assert action == {"action": "index", "index": "people", "doc": {"name": "ada"}}
+        hosts.set_emitter(lambda record: "{}").build()  # tests/python/native has what becomes of it
+        with pytest.raises(AttributeError, match="has no attribute 'set_nothing'"):
+            hosts.set_nothing(1)
 
 
 @spells("env.socket_text_stream")

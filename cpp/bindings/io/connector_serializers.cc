@@ -236,6 +236,10 @@ class ElasticsearchEmitter final : public RowMaker {
       emit(result.get(), record, out);
       return;
     }
+    if (PyUnicode_Check(result.get())) {  // the action as JSON
+      emit(parsed(result.get()).get(), record, out);
+      return;
+    }
     const Ref iterator = Ref::steal(PyObject_GetIter(result.get()));
     if (!iterator) {
       PyErr_Clear();
@@ -257,11 +261,21 @@ class ElasticsearchEmitter final : public RowMaker {
   }
 
  private:
+  static Ref parsed(PyObject* json_text) {
+    static constinit CachedAttribute loads("json", "loads");
+    Ref action = Ref::steal(PyObject_CallOneArg(loads.get(), json_text));
+    if (!action || !PyDict_Check(action.get())) {
+      PyErr_Clear();
+      wrong(json_text);
+    }
+    return action;
+  }
+
   [[noreturn]] static void wrong(PyObject* result) {
     throw_error(
         ErrorKind::kUserCode,
         "an Elasticsearch emitter returns a dict like {{'action': 'index', 'index': 'name', "
-        "'id': '1', 'doc': {{...}}}}, a list of them, or None, not {} ({})",
+        "'id': '1', 'doc': {{...}}}} or its JSON, a list of dicts, or None, not {} ({})",
         short_repr(result),
         type_name_of(result));
   }

@@ -117,9 +117,17 @@ void KafkaWriter::check_start() {
   const std::string what = options_->topic.empty()
                                ? "cannot write to Kafka"
                                : fmt::format("cannot write to topic '{}'", options_->topic);
+  // Short at first: a stop is only seen between requests. A broker that is slower than that needs
+  // more, or no request ever succeeds.
+  constexpr int kMaxPatienceMs = 1000;
+  int patience_ms = 100;
   while (!stopped_.load(std::memory_order_acquire)) {
     const rd_kafka_metadata_t* raw = nullptr;
-    const rd_kafka_resp_err_t code = rd_kafka_metadata(client_.get(), 0, topic.get(), &raw, 100);
+    const rd_kafka_resp_err_t code =
+        rd_kafka_metadata(client_.get(), 0, topic.get(), &raw, patience_ms);
+    if (code == RD_KAFKA_RESP_ERR__TIMED_OUT) {
+      patience_ms = std::min(2 * patience_ms, kMaxPatienceMs);
+    }
     rd_kafka_resp_err_t topic_code = RD_KAFKA_RESP_ERR_NO_ERROR;
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
       const Metadata metadata(raw);

@@ -75,8 +75,13 @@ std::vector<TopicPartition> OffsetLookup::partitions(const Cancelled& cancelled)
   }
   const bool by_pattern = !options_.topic_pattern.empty();
   const std::regex pattern(options_.topic_pattern);
-  const std::int64_t unknown_deadline =
-      monotonic_ns() + std::min(kUnknownTopicGraceMs, options_.startup_timeout_ms) * 1'000'000;
+  // Asking for a topic may make it, which takes longer.
+  const auto makes_topics = options_.client.find("allow.auto.create.topics");
+  const std::int64_t grace_ms =
+      makes_topics != options_.client.end() && makes_topics->second == "true"
+          ? options_.startup_timeout_ms
+          : std::min(kUnknownTopicGraceMs, options_.startup_timeout_ms);
+  const std::int64_t unknown_deadline = monotonic_ns() + grace_ms * 1'000'000;
   std::string what = "cannot read the partitions of ";
   for (const std::string& topic : wanted) {
     what += (topic == wanted.front() ? "topic '" : ", '") + topic + "'";

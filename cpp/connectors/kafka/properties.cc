@@ -193,6 +193,7 @@ constexpr Property kProperties[] = {
     {"socket.connection.setup.timeout.ms", "socket.connection.setup.timeout.ms"},
     {"ssl.key.password", "ssl.key.password"},
     {"ssl.keystore.password", "ssl.keystore.password"},
+    {"allow.auto.create.topics", "allow.auto.create.topics", Scope::kConsumer},
     // Converted.
     {"acks", nullptr, Scope::kProducer, &convert_acks},
     {"auto.offset.reset", nullptr, Scope::kConsumer, &convert_offset_reset},
@@ -222,7 +223,6 @@ constexpr Property kProperties[] = {
     {"client.id.prefix", nullptr},
     {"register.consumer.metrics", nullptr},
     {"register.producer.metrics", nullptr},
-    {"allow.auto.create.topics", nullptr},
     {"exclude.internal.topics", nullptr},
     {"default.api.timeout.ms", nullptr},
     {"interceptor.classes", nullptr},

@@ -1295,6 +1295,8 @@ class _Windows:
         :param output_type: type of the results; any Python object when left out.
         :raises TypeError: for a wrong function.
         """
+        if self._ALL and isinstance(window_function, WindowFunction):
+            window_function = _spelled("all_window_function", window_function)
         kind = self._window_function(window_function, "apply")
         return self._build(
             _type_names(window_function),
@@ -1313,7 +1315,11 @@ class _Windows:
         :param output_type: type of the results; any Python object when left out.
         :raises TypeError: for a wrong function.
         """
-        kind = self._window_function(process_window_function, "process")
+        method = "process"
+        if self._ALL and isinstance(process_window_function, WindowFunction):
+            process_window_function = _spelled("all_window_function", process_window_function)
+            method = "apply"
+        kind = self._window_function(process_window_function, method)
         return self._build(
             _type_names(process_window_function),
             declared_type(output_type, "output_type of process"),

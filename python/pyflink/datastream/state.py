@@ -11,7 +11,15 @@ from types import GenericAlias
 
 from pyflink._generic import IN, OUT, Generic, K, T, V
 from pyflink.common.time import Time, millis_of
-from pyflink.common.typeinfo import RowTypeInfo, TypeInformation, Types
+from pyflink.common.typeinfo import (
+    BasicTypeInfo,
+    ListTypeInfo,
+    MapTypeInfo,
+    RowTypeInfo,
+    TupleTypeInfo,
+    TypeInformation,
+    Types,
+)
 
 # as typing's, without importing it: that costs as much as all of this package
 TYPE_CHECKING = False
@@ -208,6 +216,23 @@ class BroadcastState(ReadOnlyBroadcastState[K, V]):
         """Forgets one value."""
 
 
+def _without_rounding(type_info: TypeInformation) -> TypeInformation:
+    """The type with DOUBLE for FLOAT: upstream gives a value back as it was put, for as long as its
+    cache has it, so that a sum kept in FLOAT state is not rounded with each record."""
+    if isinstance(type_info, BasicTypeInfo):
+        return Types.DOUBLE() if type_info == Types.FLOAT() else type_info
+    if isinstance(type_info, RowTypeInfo):
+        fields = [_without_rounding(field) for field in type_info.get_field_types()]
+        return RowTypeInfo(fields, type_info._field_names)
+    if isinstance(type_info, TupleTypeInfo):
+        return TupleTypeInfo([_without_rounding(field) for field in type_info.get_field_types()])
+    if isinstance(type_info, ListTypeInfo):
+        return ListTypeInfo(_without_rounding(type_info.elem_type))
+    if isinstance(type_info, MapTypeInfo):
+        return MapTypeInfo(type_info._key_type_info, _without_rounding(type_info._value_type_info))
+    return type_info
+
+
 def _state_type(type_info: Any, where: str) -> TypeInformation:
     if type_info is None:
         return Types.PICKLED_BYTE_ARRAY()
@@ -279,8 +304,9 @@ class StateDescriptor(ABC):
     def _make_native(self) -> NativeDescriptor:
         from pyflink import _native
 
+        stored = _without_rounding(self._value_type)._logical()
         return _native.StateDescriptor(
-            self._KIND, self.name, self._value_type._logical(), ttl=self._ttl(), **self._extra()
+            self._KIND, self.name, stored, ttl=self._ttl(), **self._extra()
         )
 
     def _extra(self) -> dict[str, Any]:

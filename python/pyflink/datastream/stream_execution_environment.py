@@ -430,7 +430,8 @@ class StreamExecutionEnvironment:
         """A bounded stream of the given records, at parallelism 1.
 
         :param collection: the records; they are taken over now.
-        :param type_info: their type; any Python object when left out.
+        :param type_info: their type; any Python object when left out. Numbers where it says STRING
+            become text, as in upstream.
         :raises TypeError: when `collection` cannot be iterated, a type is no type, or a record is
             not of that type.
         """
@@ -440,7 +441,7 @@ class StreamExecutionEnvironment:
         values = list(collection)
         logical = None if isinstance(declared, PickledBytesTypeInfo) else declared._logical()
         if logical is not None:
-            _check_records(values, logical)
+            values = _fitting_records(values, declared)
         params = {"values": values, "type": logical}
         return self._source("collection", "Collection Source", declared, params, single=True)
 
@@ -584,7 +585,9 @@ class StreamExecutionEnvironment:
             )
         return Plan(self, self._transformations)
 
-    def _start(self, job_name: str) -> tuple[_native.Job, dict[str, list[str]]]:
+    def _start(
+        self, job_name: str, detached: bool = False
+    ) -> tuple[_native.Job, dict[str, list[str]]]:
         """Translates what was built, forgets it, and starts it.
 
         :returns: the job, and where its operators were made.
@@ -595,6 +598,8 @@ class StreamExecutionEnvironment:
         connect_engine()  # first: the translation of a connector's settings may warn already
         graph = plan.to_native()
         options = self._job_options(plan)
+        if detached:
+            options["detached"] = True  # perhaps nobody asks for the result: failures are logged
         self._transformations = []
         places = plan.places()
         try:
@@ -692,7 +697,7 @@ class StreamExecutionEnvironment:
         """
         from pyflink.common.job_client import JobClient
 
-        job, places = self._start(job_name or self._job_name)
+        job, places = self._start(job_name or self._job_name, detached=True)
         _running_jobs[:] = [
             j
             for j in _running_jobs
@@ -718,6 +723,21 @@ _default_local_parallelism: int | None = None
 
 # so many records are checked when the program is built; the others when it is executed
 _RECORDS_CHECKED = 1000
+
+
+def _fitting_records(values: list[Any], declared: TypeInformation) -> list[Any]:
+    try:
+        _check_records(values, declared._logical())
+    except TypeError:
+        from pyflink.datastream._collections import with_texts
+
+        values = with_texts(values, declared)
+        _check_records(values, declared._logical())
+    if values and isinstance(values[0], dict):
+        from pyflink.datastream._collections import warn_of_other_names
+
+        warn_of_other_names(values[0], declared)
+    return values
 
 
 def _check_records(values: list[Any], logical: _native.LogicalType) -> None:

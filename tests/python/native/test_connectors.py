@@ -77,9 +77,20 @@ def test_elasticsearch_actions() -> None:
     assert (delete.action, delete.source, delete.version) == ("delete", None, 3)
 
 
+def test_elasticsearch_actions_as_json() -> None:
+    def emit(value: str) -> str:
+        return json.dumps({"index": "i", "id": value, "source": {"name": value, "n": [1, 0.5]}})
+
+    (action,) = emitted(emit, ["Zoë"])
+    assert (action.action, action.index, action.id) == ("index", "i", "Zoë")
+    assert json.loads(action.source) == {"name": "Zoë", "n": [1, 0.5]}
+
+
 @pytest.mark.parametrize(
     ("result", "error", "text"),
     [
+        ("no json", _native.UserCodeError, "or its JSON, a list of dicts, or None, not 'no json'"),
+        ("[1]", _native.UserCodeError, r"not '\[1\]' \(str\)"),
         (5, _native.UserCodeError, "emitter returns a dict"),
         ({"indx": "a"}, _native.UserCodeError, "no field 'indx'"),
         ({"index": "a", "doc": {"x": object()}}, TypeError, "no JSON form"),

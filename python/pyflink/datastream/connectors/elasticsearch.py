@@ -83,7 +83,8 @@ class ElasticsearchEmitter:
 
         An action is a dict: ``{"action": "index" | "create" | "update" | "upsert" | "delete",
         "index": ..., "id": ..., "doc": {...}}``; ``routing``, ``version`` (external) and, for
-        updates, ``script`` may be there too. ``action`` is index when left out.
+        updates, ``script`` may be there too. ``action`` is index when left out, ``source`` is
+        another name of ``doc``.
 
         :raises TypeError: when it cannot be called.
         """
@@ -225,6 +226,13 @@ class _SinkBuilder:
     def __init__(self) -> None:
         self._options: dict[str, str] = {}
         self._emitter: ElasticsearchEmitter | None = None
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            from pyflink._spellings import search_sink_method
+
+            return search_sink_method(self, name)
 
     def _set(self, key: str, value: Any) -> Any:
         self._options[key] = text(value)

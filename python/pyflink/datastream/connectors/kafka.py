@@ -632,6 +632,9 @@ class Semantic(Enum):
 class FlinkKafkaConsumer(Source):
     """Upstream's older source, for ``env.add_source``.
 
+    A topic that does not exist is made if the brokers make topics by themselves
+    (``auto.create.topics.enable``), unless ``properties`` has ``allow.auto.create.topics`` false.
+
     :param topics: a name or a list of names.
     :param deserialization_schema: makes records of values.
     :param properties: settings of the Kafka client; ``bootstrap.servers`` is required.
@@ -643,7 +646,10 @@ class FlinkKafkaConsumer(Source):
         deserialization_schema: DeserializationSchema,
         properties: dict[str, str],
     ) -> None:
-        self._builder = KafkaSource.builder().set_properties(properties)
+        self._builder = KafkaSource.builder()
+        # the Java client's default; the older source asks by it for partitions, the newer does not
+        self._builder.set_property("allow.auto.create.topics", "true")
+        self._builder.set_properties(properties)
         self._builder.set_topics(*([topics] if isinstance(topics, str) else topics))
         self._builder.set_value_only_deserializer(deserialization_schema)
         if "group.id" in properties:
