@@ -3,10 +3,13 @@
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 DEMO_SECONDS ?= 30
+FLINK ?= python3
+COUNT ?= 300
+SEED ?= 1
 export DEMO_SECONDS REAL
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test pythons wheel bench lint tidy format clean
+.PHONY: help setup demo test pythons wheel bench explore lint tidy format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +32,9 @@ wheel: setup ## a wheel in dist/ that carries its libraries
 
 bench: setup ## the measurements of bench/, into bench/RESULTS.md
 	@$(PYTHON) bench/run.py
+
+explore: setup ## random job graphs, here and on Apache Flink; make explore FLINK=<its python> COUNT=5000 SEED=1
+	@$(PYTHON) tests/parity/explore.py --flink $(FLINK) --count $(COUNT) --seed $(SEED)
 
 lint: setup ## clang-format, ruff, mypy and the rules of tests/tidy
 	@tools/lint.sh

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "runtime/input_gate.h"
+#include "runtime/sorted_input.h"
 #include "types/host.h"
 
 #include <algorithm>
@@ -178,7 +179,23 @@ class Builder {
         }
       }
     }
-    return std::make_unique<InputGate>(std::move(connections), inputs);
+    auto gate = std::make_unique<InputGate>(std::move(connections), inputs);
+    if (!options_.batch_mode || !node(vertex.nodes[0].node).keyed) {
+      return gate;
+    }
+    return std::make_unique<SortedInput>(std::move(gate), keyed_inputs(vertex, inputs));
+  }
+
+  /// By input: whether it comes along the keys (the other kind is broadcast).
+  std::vector<bool> keyed_inputs(const JobVertex& vertex, int inputs) const {
+    std::vector<bool> is_keyed(static_cast<std::size_t>(inputs), true);
+    for (const JobEdge& edge : job_graph_.edges) {
+      if (edge.target_vertex == vertex.id &&
+          edge.edge.partitioner.strategy == PartitionStrategy::kBroadcast) {
+        is_keyed[static_cast<std::size_t>(edge.edge.input)] = false;
+      }
+    }
+    return is_keyed;
   }
 
   int add_operator(const StreamNode& n) {

@@ -157,6 +157,7 @@ class WindowOperator final : public Operator {
     }
     scope_.enter(window);
     contents_.select(*state_window);
+    fired_at_ = domain == TimeDomain::kEventTime ? time : scope_.window().max_timestamp();
     Trigger& trigger = *options_.trigger;
     obey(domain == TimeDomain::kEventTime
              ? trigger.on_event_time(time, scope_.window(), scope_)
@@ -189,6 +190,7 @@ class WindowOperator final : public Operator {
       return;
     }
     scope_.enter(window);
+    fired_at_ = record.timestamp;
     obey(options_.trigger->on_element(record.value, record.timestamp, scope_.window(), scope_),
          out);
     register_cleanup_timer();
@@ -202,6 +204,7 @@ class WindowOperator final : public Operator {
       return;
     }
     scope_.enter(window);
+    fired_at_ = batch->timestamp_at(row);
     obey(options_.trigger->on_element(
              batch->value_at(row), batch->timestamp_at(row), scope_.window(), scope_),
          out);
@@ -263,7 +266,7 @@ class WindowOperator final : public Operator {
   }
 
   void emit(std::vector<Value> elements, Output& out) {
-    OutputCollector collector(out, scope_.window().max_timestamp());
+    OutputCollector collector(out, fired_at_);
     if (options_.function != nullptr) {
       options_.function->process(scope_, std::move(elements), collector);
       return;
@@ -365,6 +368,7 @@ class WindowOperator final : public Operator {
   WindowContents contents_;
   WindowScope scope_;
   std::vector<Window> assigned_;  ///< reused
+  Timestamp fired_at_ = kMinTimestamp;  ///< the timestamp of what the trigger makes us emit
   const Clock* clock_ = nullptr;
   KeyedStateBackend* state_ = nullptr;
   TimerService* timers_ = nullptr;

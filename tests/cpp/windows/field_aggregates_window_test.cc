@@ -97,8 +97,8 @@ TEST(FieldAggregatesWindow, LateRecordsFireAgainWithinTheLatenessAndAreCountedBe
           "+ a,4,4.0 @4")
       .expect_metric("numLateRecordsDropped", 1)
       .expect(
-          "+ a,1,1,1,1,1.0,1.0 @9 | watermark 12 | + a,2,2,3,1,2.0,1.5 @9 | "
-          "+ a,3,3,6,1,3.0,2.0 @9 | watermark 14");
+          "+ a,1,1,1,1,1.0,1.0 @9 | watermark 12 | + a,2,2,3,1,2.0,1.5 @2 | "
+          "+ a,3,3,6,1,3.0,2.0 @3 | watermark 14");
 }
 
 TEST(FieldAggregatesWindow, LateRecordsGoToTheSideOutput) {
@@ -125,7 +125,7 @@ TEST(FieldAggregatesWindow, TriggersOfOtherKindsSeeEveryRecord) {
     return options;
   })
       .input("+ a,1,1.0 | + b,1,1.0 | + a,2,2.0 | + a,7,7.0 | + a,8,8.0")
-      .expect("+ a,2,2,3,1,2.0,1.5 @max | + a,2,2,15,7,8.0,7.5 @max");
+      .expect("+ a,2,2,3,1,2.0,1.5 | + a,2,2,15,7,8.0,7.5");
 }
 
 TEST(FieldAggregatesWindow, EvictedElementsAreAggregatedWhenTheWindowFires) {
