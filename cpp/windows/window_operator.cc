@@ -367,7 +367,7 @@ class WindowOperator final : public Operator {
   MergingWindowSet windows_;
   WindowContents contents_;
   WindowScope scope_;
-  std::vector<Window> assigned_;  ///< reused
+  std::vector<Window> assigned_;        ///< reused
   Timestamp fired_at_ = kMinTimestamp;  ///< the timestamp of what the trigger makes us emit
   const Clock* clock_ = nullptr;
   KeyedStateBackend* state_ = nullptr;

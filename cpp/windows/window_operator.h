@@ -32,8 +32,8 @@ struct WindowOperatorOptions {
 };
 
 /// The one window operator: every assigner, trigger, evictor and function, in both time domains, on
-/// keyed streams (window_all runs on a constant key). A result has the timestamp of what made it, as
-/// in PyFlink: of the record for which the trigger fired, or of the event-time timer (for an
+/// keyed streams (window_all runs on a constant key). A result has the timestamp of what made it,
+/// as in PyFlink: of the record for which the trigger fired, or of the event-time timer (for an
 /// event-time window without further ado, window.max_timestamp(); results of processing-time timers
 /// have that one, too). Metrics: numLateRecordsDropped.
 std::unique_ptr<Operator> make_window_operator(WindowOperatorOptions options);

@@ -12,10 +12,10 @@ namespace {
 struct Sorting {
   explicit Sorting(std::vector<bool> is_keyed)
       : channels(2),
-        input(std::make_unique<InputGate>(
-                  std::vector<InputGate::Connection>{{channels.all[0], 0}, {channels.all[1], 1}},
-                  2),
-              std::move(is_keyed)) {}
+        input(
+            std::make_unique<InputGate>(
+                std::vector<InputGate::Connection>{{channels.all[0], 0}, {channels.all[1], 1}}, 2),
+            std::move(is_keyed)) {}
   std::string read() {
     std::string out;
     TaskInput::Item item;
