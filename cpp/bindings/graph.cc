@@ -4,6 +4,7 @@
 #include "bindings/convert.h"
 #include "bindings/errors.h"
 #include "bindings/functions/process_function.h"
+#include "bindings/functions/projection.h"
 #include "bindings/functions/python_aggregation.h"
 #include "bindings/functions/simple_functions.h"
 #include "bindings/functions/window_functions.h"
@@ -25,11 +26,14 @@
 #include "operators/aggregation_operator.h"
 #include "operators/co_flat_map_operator.h"
 #include "operators/convert_operator.h"
+#include "operators/discard_operator.h"
+#include "operators/field_condition.h"
 #include "operators/filter_operator.h"
 #include "operators/flat_map_operator.h"
 #include "operators/key_by_operator.h"
 #include "operators/map_operator.h"
 #include "operators/process_operator.h"
+#include "operators/project_operator.h"
 #include "operators/reduce_operator.h"
 #include "operators/timestamps_and_watermarks_operator.h"
 #include "windows/window_operator.h"
@@ -184,7 +188,33 @@ void add_map(Draft& draft) {
 void add_filter(Draft& draft) {
   const FunctionSpecPtr spec = draft.function("function");
   require_method(*spec, "filter");
+  PyObject* condition = draft.params.find("condition");
+  if (condition != nullptr && draft.input_is_native()) {
+    draft.node.granularity = Granularity::kBatch;
+    draft.node.make_operator = [parsed = parse_condition(condition)](int) {
+      return make_field_filter_operator(parsed);
+    };
+    return;
+  }
   draft.host_operator([spec](int) { return make_filter_operator(make_filter_function(*spec)); });
+}
+
+void add_project(Draft& draft) {
+  std::vector<int> fields;
+  const Ref items =
+      checked(PySequence_Fast(draft.params.get("fields"), "'fields' must be a list of indexes"));
+  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items.get()); ++i) {
+    fields.push_back(
+        static_cast<int>(int_of(PySequence_Fast_GET_ITEM(items.get(), i), "a projected field")));
+  }
+  const LogicalTypePtr type = draft.node.output_type;
+  if (draft.input_is_native() && type->is_native()) {
+    draft.node.granularity = Granularity::kBatch;
+    draft.node.make_operator = [fields, type](int) { return make_project_operator(fields, type); };
+    return;
+  }
+  draft.host_operator(
+      [fields, type](int) { return make_map_operator(make_projection(fields, type)); });
 }
 
 void add_flat_map(Draft& draft) {
@@ -558,6 +588,10 @@ void add_sink(Draft& draft) {
   draft.node.make_operator = make_sink_operator(std::move(sink));
 }
 
+void add_discard(Draft& draft) {
+  draft.node.make_operator = [](int) { return make_discard_operator(); };
+}
+
 void add_print(Draft& draft) {
   const std::string identifier = draft.params.text("identifier", "");
   const bool to_stderr = draft.params.boolean("to_stderr", false);
@@ -613,6 +647,7 @@ constexpr Kind kKinds[] = {
     {"script", 0, add_script},
     {"map", 1, add_map},
     {"filter", 1, add_filter},
+    {"project", 1, add_project},
     {"async_wait", 1, add_async_wait},
     {"flat_map", 1, add_flat_map},
     {"co_map", 2, add_co_map},
@@ -632,6 +667,7 @@ constexpr Kind kKinds[] = {
      1,
      [](Draft& draft) { add_connector_node(draft, "elasticsearch_emitter"); }},
     {"sink", 1, add_sink},
+    {"discard", 1, add_discard},
     {"print", 1, add_print},
     {"collect", 1, add_collect},
     {"capture", 1, add_capture},

@@ -484,6 +484,16 @@ void define_graph(py::module_& module) {
           py::arg("keyed") = false,
           py::arg("output_type") = py::none(),
           py::arg("params") = py::none())
+      .def("python_nodes",
+           [](const GraphBuilder& self) {
+             std::vector<std::string> names;
+             for (const StreamNode& node : self.graph().nodes()) {
+               if (node.uses_host) {
+                 names.push_back(node.name);
+               }
+             }
+             return names;
+           })
       .def(
           "start",
           [](const GraphBuilder& self, const std::string& job_name, const py::dict& options) {

@@ -579,6 +579,10 @@ PyObject* reduce(PyObject* self, PyObject* /*unused*/) {
   });
 }
 
+PyObject* shallow_copy(PyObject* self, PyObject* /*unused*/) {
+  return safely([&] { return as_object(copy_of_row(as_row(self))); });
+}
+
 PyObject* get_fields(PyObject* self, void* /*closure*/) {
   if (as_row(self)->fields == nullptr) {
     PyErr_SetString(PyExc_AttributeError, "_fields");
@@ -629,6 +633,7 @@ PyMethodDef g_methods[] = {  // NOLINT
      "of_kind(row_kind, *args, **kwargs)\n--\n\nA row as Row(*args, **kwargs) with the given "
      "kind."},
     {"__reduce__", &reduce, METH_NOARGS, nullptr},
+    {"__copy__", &shallow_copy, METH_NOARGS, nullptr},
     {nullptr, nullptr, 0, nullptr}};
 
 PyGetSetDef g_getset[] = {  // NOLINT
@@ -660,6 +665,17 @@ RowObject* new_row(Py_ssize_t size, PyObject* fields, RowKind kind) {
   }
   PyObject_GC_Track(as_object(row));
   return row;
+}
+
+RowObject* copy_of_row(RowObject* row) {
+  RowObject* copy = new_row(Py_SIZE(row), row->fields, row->kind);
+  for (Py_ssize_t i = 0; copy != nullptr && i < Py_SIZE(row); ++i) {
+    copy->values[i] = Py_XNewRef(row_field(row, i));
+    if (copy->values[i] == nullptr) {
+      Py_CLEAR(copy);
+    }
+  }
+  return copy;
 }
 
 PyObject* new_row_view(const Batch& batch, std::uint32_t row_index) {

@@ -28,6 +28,9 @@ inline bool is_row(PyObject* object) {
 
 /// New row with empty slots; `fields` is borrowed and may be null. The caller fills `values`.
 RowObject* new_row(Py_ssize_t size, PyObject* fields, RowKind kind);
+/// New row with the same fields and kind; the values are shared. Null with a Python error set on
+/// failure.
+RowObject* copy_of_row(RowObject* row);
 /// New view of a composite batch's row.
 PyObject* new_row_view(const Batch& batch, std::uint32_t row);
 /// Field as a borrowed reference, decoding it if needed; null with a Python error set on failure.

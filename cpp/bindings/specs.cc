@@ -125,6 +125,36 @@ AssignerSpec count_assigner(std::int64_t size, std::int64_t slide) {
           true};
 }
 
+FieldCondition::Comparison comparison_of(const SpecReader& reader, Py_ssize_t index) {
+  using Comparison = FieldCondition::Comparison;
+  const std::string text = text_of(reader.item(index), "a comparison");
+  for (const Comparison comparison : {Comparison::kEqual,
+                                      Comparison::kNotEqual,
+                                      Comparison::kLess,
+                                      Comparison::kLessEqual,
+                                      Comparison::kGreater,
+                                      Comparison::kGreaterEqual}) {
+    if (text == text_of(comparison)) {
+      return comparison;
+    }
+  }
+  throw_error(ErrorKind::kInvalidArgument, "unknown comparison '{}'", text);
+}
+
+/// A constant of a condition: bool, int, float or str.
+Value constant_of(PyObject* object) {
+  if (PyBool_Check(object)) {
+    return Value::boolean(object == Py_True);
+  }
+  if (PyLong_Check(object)) {
+    return Value::integer(int_of(object, "a constant of a condition"));
+  }
+  if (PyFloat_Check(object)) {
+    return Value::real(PyFloat_AS_DOUBLE(object));
+  }
+  return Value::string(text_of(object, "a constant of a condition"));
+}
+
 std::shared_ptr<Handle> shared_handle(PyObject* object) {
   return std::make_shared<Handle>(Ref::borrow(object));
 }
@@ -349,6 +379,45 @@ std::vector<FieldAggregate> parse_field_aggregates(PyObject* spec) {
     }
     aggregate.field = static_cast<int>(reader.integer(1));
     out.push_back(aggregate);
+  }
+  return out;
+}
+
+FieldCondition parse_condition(PyObject* spec) {
+  using Kind = FieldCondition::Kind;
+  const SpecReader reader(spec, "condition");
+  const std::string& name = reader.name();
+  FieldCondition out;
+  const auto field = [&](Py_ssize_t index) { return static_cast<int>(reader.integer(index)); };
+  if (name == "and" || name == "or") {
+    out.kind = name == "and" ? Kind::kAnd : Kind::kOr;
+    out.children.push_back(parse_condition(reader.item(1)));
+    out.children.push_back(parse_condition(reader.item(2)));
+  } else if (name == "not") {
+    out.kind = Kind::kNot;
+    out.children.push_back(parse_condition(reader.item(1)));
+  } else if (name == "is_null" || name == "is_true") {
+    out.kind = name == "is_null" ? Kind::kIsNull : Kind::kIsTrue;
+    out.field = field(1);
+  } else if (name == "is_in") {
+    out.kind = Kind::kIsIn;
+    out.field = field(1);
+    const Ref items = checked(PySequence_Fast(reader.item(2), "is_in takes a sequence"));
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(items.get()); ++i) {
+      out.values.push_back(constant_of(PySequence_Fast_GET_ITEM(items.get(), i)));
+    }
+  } else if (name == "compare") {
+    out.kind = Kind::kCompare;
+    out.comparison = comparison_of(reader, 1);
+    out.field = field(2);
+    out.values.push_back(constant_of(reader.item(3)));
+  } else if (name == "compare_fields") {
+    out.kind = Kind::kCompare;
+    out.comparison = comparison_of(reader, 1);
+    out.field = field(2);
+    out.other_field = field(3);
+  } else {
+    reader.unknown();
   }
   return out;
 }

@@ -3,6 +3,7 @@
 #include "bindings/functions/function_object.h"
 #include "graph/stream_graph.h"
 #include "operators/field_aggregates.h"
+#include "operators/field_condition.h"
 #include "windows/assigner.h"
 #include "windows/trigger.h"
 
@@ -44,5 +45,8 @@ WatermarkSpec parse_watermarks(PyObject* spec_or_null, const FunctionSpec& base)
 
 /// (how, field) of each aggregate that FieldAggregates lowers to.
 std::vector<FieldAggregate> parse_field_aggregates(PyObject* spec);
+
+/// The nested tuples that a Condition of pyflink.datastream.expressions lowers to.
+FieldCondition parse_condition(PyObject* spec);
 
 }  // namespace flott::bindings

@@ -10,7 +10,9 @@ collection            values: list, type: LogicalType | None  (bounded, parallel
 source                connector: str, options: dict[str, str], watermarks: WatermarkSpec | None
 python_source         function: object with run(ctx) and cancel(), parallelism 1, watermarks
 script                script: Script; resume: bool (False: a restored job plays it from its beginning); parallelism 1
-map, filter, flat_map function
+map, flat_map         function
+filter                function; condition: nested tuples of pyflink.datastream.expressions or None (operators/field_condition.h)
+project               fields: list[int] of a typed composite; output_type has just these
 async_wait            function (pyflink.datastream._async.AsyncRunner), capacity: int
 co_map, co_flat_map   function (map1/map2, flat_map1/flat_map2), two inputs
 process               function, tags: dict[tag id, side | (side, LogicalType | None)]; keyed or not by ``keyed``
@@ -32,6 +34,7 @@ kafka_serializer      options: dict[str, str] (topic, key.format, value.format, 
 elasticsearch_emitter function: callable(element) -> dict(s) of action (index, create, update, upsert, delete), index, id, routing,
                       doc (or source), version, script; or None. A native mapping needs no emitter: it is options of the sink
 sink                  connector: str, options: dict[str, str]
+discard               (drops everything)
 print                 identifier: str, to_stderr: bool
 collect               queue: CollectQueue
 capture               log: CaptureLog (records with timestamps, watermarks and idleness in order)
@@ -326,6 +329,8 @@ class StreamGraph:
         params: dict[str, Any] | None = None,
     ) -> int:
         """Adds a node, returns its id. Raises ValueError / TypeError for what cannot run."""
+    def python_nodes(self) -> list[str]:
+        """Names of the nodes that take the GIL while the job runs; the others are native throughout."""
     def start(self, job_name: str, options: dict[str, Any]) -> Job:
         """`options`: fields of JobOptions (job/job.h) by name, and job_parameters: dict[str, str]."""
 

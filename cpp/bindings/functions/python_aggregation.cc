@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "bindings/convert.h"
+#include "bindings/row.h"
 
 #include <utility>
 
@@ -29,6 +30,8 @@ class PythonAggregation final : public ReduceFunction, public UserFunction {
   PythonAggregation(Aggregation aggregation, FieldSelector field, const LogicalTypePtr& type)
       : aggregation_(aggregation),
         field_(std::move(field)),
+        key_(field_.name.empty() ? checked(PyLong_FromLong(field_.index))
+                                 : checked(PyUnicode_InternFromString(field_.name.c_str()))),
         type_(coercion_of(type)),
         native_(make_field_aggregation(aggregation_, field_)) {}
 
@@ -51,9 +54,9 @@ class PythonAggregation final : public ReduceFunction, public UserFunction {
       case Aggregation::kSum:
         return with_field(first, checked(PyNumber_Add(a.get(), b.get())));
       case Aggregation::kMin:
-        return with_field(first, Ref::borrow(less(b, a) ? b.get() : a.get()));
+        return less(b, a) ? with_field(first, Ref::borrow(b.get())) : Ref::borrow(first);
       case Aggregation::kMax:
-        return with_field(first, Ref::borrow(less(a, b) ? b.get() : a.get()));
+        return less(a, b) ? with_field(first, Ref::borrow(b.get())) : Ref::borrow(first);
       // On a tie the earlier record stays.
       case Aggregation::kMinBy:
         return Ref::borrow(less(b, a) ? second : first);
@@ -76,11 +79,6 @@ class PythonAggregation final : public ReduceFunction, public UserFunction {
             !PyBytes_Check(value) && !PyByteArray_Check(value));
   }
 
-  Ref field_key() const {
-    return field_.name.empty() ? checked(PyLong_FromLong(field_.index))
-                               : checked(PyUnicode_FromString(field_.name.c_str()));
-  }
-
   Ref field_of(PyObject* value) const {
     if (!has_fields(value)) {
       if (field_.name.empty() && field_.index == 0) {
@@ -93,8 +91,7 @@ class PythonAggregation final : public ReduceFunction, public UserFunction {
                   short_repr(value),
                   type_name_of(value));
     }
-    const Ref key = field_key();
-    return checked(PyObject_GetItem(value, key.get()));
+    return checked(PyObject_GetItem(value, key_.get()));
   }
 
   /// A copy of `record` with its field replaced.
@@ -102,21 +99,36 @@ class PythonAggregation final : public ReduceFunction, public UserFunction {
     if (!has_fields(record)) {
       return field;
     }
+    if (PyTuple_CheckExact(record) && field_.name.empty() && field_.index >= 0) {
+      return with_item(record, field);
+    }
     if (PyTuple_Check(record)) {
       Ref list = checked(PySequence_List(record));
-      const Ref key = field_key();
-      checked(PyObject_SetItem(list.get(), key.get(), field.get()));
+      checked(PyObject_SetItem(list.get(), key_.get(), field.get()));
       return checked(PyList_AsTuple(list.get()));
     }
-    const Ref copy_function = import_attribute("copy", "copy");
-    Ref copy = call(copy_function.get(), record);
-    const Ref key = field_key();
-    checked(PyObject_SetItem(copy.get(), key.get(), field.get()));
+    const Ref copy_function = is_row(record) ? Ref() : import_attribute("copy", "copy");
+    Ref copy = copy_function ? call(copy_function.get(), record)
+                             : checked(reinterpret_cast<PyObject*>(
+                                   copy_of_row(reinterpret_cast<RowObject*>(record))));
+    checked(PyObject_SetItem(copy.get(), key_.get(), field.get()));
+    return copy;
+  }
+
+  /// `field_of` has found the item.
+  Ref with_item(PyObject* tuple, const Ref& field) const {
+    const Py_ssize_t n = PyTuple_GET_SIZE(tuple);
+    Ref copy = checked(PyTuple_New(n));
+    for (Py_ssize_t i = 0; i < n; ++i) {
+      PyObject* item = i == field_.index ? field.get() : PyTuple_GET_ITEM(tuple, i);
+      PyTuple_SET_ITEM(copy.get(), i, Py_NewRef(item));
+    }
     return copy;
   }
 
   Aggregation aggregation_;
   FieldSelector field_;
+  Handle key_;  ///< the field's name or index as Python asks for it
   LogicalTypePtr type_;
   std::unique_ptr<ReduceFunction> native_;
 };

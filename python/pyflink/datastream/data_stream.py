@@ -328,11 +328,16 @@ class DataStream:
     def filter(self, func: Callable[[Any], bool] | FilterFunction) -> DataStream:
         """Keeps the records for which `func` is true.
 
-        :param func: a FilterFunction or a callable of one record.
+        :param func: a FilterFunction or a callable of one record; a condition of
+            ``pyflink.datastream.expressions`` needs no Python for records of declared types.
         :raises TypeError: when `func` is neither.
         """
         _check_function(func, FilterFunction, "filter")
-        return self._apply("filter", "Filter", self._type_info, {"function": func})
+        params = {"function": func}
+        lowered = getattr(func, "_lowered", None)
+        if lowered is not None:
+            params["condition"] = lowered(self._type_info)
+        return self._apply("filter", "Filter", self._type_info, params)
 
     def process(
         self, func: ProcessFunction, output_type: TypeInformation | None = None
@@ -518,23 +523,39 @@ class DataStream:
     def project(self, *field_indexes: int) -> DataStream:
         """Some fields of a stream of tuples, in the order given.
 
-        :raises TypeError: when the records are no tuples of declared type.
-        :raises IndexError: for a field that is not there.
+        Beyond upstream, rows can be projected too, and their fields be given by name.
+
+        :raises TypeError: when the records are no tuples or rows of declared type.
+        :raises IndexError: for an index that is not there.
+        :raises ValueError: for a name that is not there.
         """
-        if not isinstance(self._type_info, TupleTypeInfo):
+        type_info = self._type_info
+        if not isinstance(type_info, (TupleTypeInfo, RowTypeInfo)):
             raise TypeError(
                 "Only Tuple DataStreams can be projected; declare the type with Types.TUPLE([...])"
+                " or Types.ROW([...])"
             )
-        types = self._type_info.get_field_types()
-        for index in field_indexes:
-            if not 0 <= index < len(types):
-                raise IndexError(f"project(): there is no field {index} in {self._type_info}")
-        indexes = tuple(field_indexes)
+        types = type_info.get_field_types()
+        names = type_info.get_field_names() if isinstance(type_info, RowTypeInfo) else []
+        indexes = []
+        for field in field_indexes:
+            if isinstance(field, str) and names:
+                if field not in names:
+                    raise ValueError(
+                        f"project(): there is no field {field!r}; the row has {', '.join(names)}"
+                    )
+                field = names.index(field)
+            if not 0 <= field < len(types):
+                raise IndexError(f"project(): there is no field {field} in {type_info}")
+            indexes.append(field)
+        projected = [types[index] for index in indexes]
         return self._apply(
-            "map",
+            "project",
             "Projection",
-            TupleTypeInfo([types[i] for i in indexes]),
-            {"function": lambda value: tuple([value[i] for i in indexes])},
+            RowTypeInfo(projected, [names[index] for index in indexes])
+            if names
+            else TupleTypeInfo(projected),
+            {"fields": indexes},
         )
 
     def assign_timestamps_and_watermarks(self, watermark_strategy: WatermarkStrategy) -> DataStream:

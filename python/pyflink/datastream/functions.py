@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from pyflink import _native
     from pyflink.datastream._dependencies import DistributedCache
+    from pyflink.datastream._graph import Transformation
+    from pyflink.datastream.data_stream import DataStream
     from pyflink.datastream.state import (
         AggregatingState,
         AggregatingStateDescriptor,
@@ -354,14 +356,24 @@ class SourceFunction:
         """Asks :meth:`run`, from another thread, to return soon."""
 
 
+_DISCARDING_SINK = "org.apache.flink.streaming.api.functions.sink.DiscardingSink"
+
+
+def _discard(stream: DataStream) -> list[Transformation]:
+    return [stream._add("discard", "Unnamed", stream._type_info, {})]
+
+
 class SinkFunction:
     """A sink written in Python: override :meth:`invoke` (and ``open``, ``close``).
 
-    :param sink_func: a Java class or object upstream; leave it out here.
+    :param sink_func: a Java class or object upstream; leave it out here. One name is known:
+        ``org.apache.flink.streaming.api.functions.sink.DiscardingSink`` drops every record.
     """
 
     def __init__(self, sink_func: Any = None) -> None:
-        if sink_func is not None and type(self) is SinkFunction:
+        if sink_func == _DISCARDING_SINK:
+            self._attach = _discard
+        elif sink_func is not None and type(self) is SinkFunction:
             raise _no_java("SinkFunction", sink_func, "invoke(self, value, context)")
         self._sink_func = sink_func
 
