@@ -150,6 +150,15 @@ class Bench:
             server.close()
 
 
+def reported(text: str) -> dict[str, float]:
+    """The values a run printed: its last line of JSON (a JVM that ends may print behind it)."""
+    for line in reversed(text.splitlines()):
+        if line.startswith("{"):
+            values: dict[str, float] = json.loads(line)
+            return values
+    raise RuntimeError(f"no values in the output:\n{text[-2000:]}")
+
+
 def run_once(bench: Bench, workload: Any, engine: str) -> dict[str, float]:
     """One run in a process of its own: its values, its wall time and its largest resident size."""
     python = bench.interpreter(engine)
@@ -177,7 +186,7 @@ def run_once(bench: Bench, workload: Any, engine: str) -> dict[str, float]:
     if process.returncode != 0:
         tail = "\n".join((errors or text).splitlines()[-12:])
         raise RuntimeError(f"{engine} failed (exit code {process.returncode}):\n{tail}")
-    values: dict[str, float] = json.loads(text.splitlines()[-1]) if reports else {}
+    values = reported(text) if reports else {}
     return {**values, "wall_s": wall, "rss_mb": usage.ru_maxrss / 1024}
 
 
