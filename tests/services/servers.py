@@ -344,6 +344,9 @@ class KafkaServer(Server):
         partitions: of topics that are made by using them.
         properties: further lines of server.properties.
         users: names and passwords for SASL/PLAIN on a second listener, `sasl_bootstrap_servers`.
+        tls: the listener with passwords is encrypted, and a third one, `tls_bootstrap_servers`,
+            wants a client's certificate. `ca_file` says whom to trust; `client_file` has a
+            certificate and its key.
         heap_mb: maximal heap.
         jvm_options: QUICK_JVM starts sooner; measurements pass ().
     """
@@ -355,6 +358,7 @@ class KafkaServer(Server):
         partitions: int = 1,
         properties: Mapping[str, str] | None = None,
         users: Mapping[str, str] | None = None,
+        tls: bool = False,
         heap_mb: int = 512,
         jvm_options: Sequence[str] = QUICK_JVM,
     ) -> None:
@@ -362,10 +366,14 @@ class KafkaServer(Server):
         self._partitions = partitions
         self._properties = dict(properties or {})
         self._users = dict(users or {})
+        self._tls = tls
         self._java_options = [f"-Xmx{heap_mb}m", *jvm_options, "-Djava.awt.headless=true"]
         self.port = free_port()
         self._controller_port = free_port()
         self._sasl_port = free_port()
+        self._tls_port = free_port()
+        self.ca_file = self.folder / "ca.crt"
+        self.client_file = self.folder / "client.pem"
 
     @property
     def bootstrap_servers(self) -> str:
@@ -374,8 +382,13 @@ class KafkaServer(Server):
 
     @property
     def sasl_bootstrap_servers(self) -> str:
-        """The broker's address for SASL_PLAINTEXT with mechanism PLAIN."""
+        """The broker's address for SASL_PLAINTEXT (with TLS: SASL_SSL) with mechanism PLAIN."""
         return f"{HOST}:{self._sasl_port}"
+
+    @property
+    def tls_bootstrap_servers(self) -> str:
+        """The broker's address for SSL with a client's certificate."""
+        return f"{HOST}:{self._tls_port}"
 
     address = bootstrap_servers
 
@@ -403,11 +416,21 @@ class KafkaServer(Server):
         }
         if self._users:
             listeners["SASL"] = self._sasl_port
-            protocols["SASL"] = "SASL_PLAINTEXT"
+            protocols["SASL"] = "SASL_SSL" if self._tls else "SASL_PLAINTEXT"
             entries = " ".join(f'user_{name}="{word}"' for name, word in self._users.items())
             module = "org.apache.kafka.common.security.plain.PlainLoginModule"
             settings["listener.name.sasl.sasl.enabled.mechanisms"] = "PLAIN"
             settings["listener.name.sasl.plain.sasl.jaas.config"] = f"{module} required {entries};"
+        if self._tls:
+            listeners["TLS"] = self._tls_port
+            protocols["TLS"] = "SSL"
+            settings |= {
+                "ssl.keystore.type": "PEM",
+                "ssl.keystore.location": str(self.folder / "server.pem"),
+                "ssl.truststore.type": "PEM",
+                "ssl.truststore.location": str(self.ca_file),
+                "listener.name.tls.ssl.client.auth": "required",
+            }
         advertised = ",".join(f"{name}://{HOST}:{port}" for name, port in listeners.items())
         settings["advertised.listeners"] = advertised
         settings["listeners"] = f"{advertised},CONTROLLER://{HOST}:{self._controller_port}"
@@ -430,6 +453,12 @@ class KafkaServer(Server):
             "log4j.logger.kafka.server.BrokerServer=INFO\n",
             encoding="utf-8",
         )
+        if self._tls:
+            _make_certificates(self.folder)
+            certificate = (self.folder / "server.crt").read_text(encoding="utf-8")
+            key = (self.folder / "server.key").read_text(encoding="utf-8")
+            for file in (self.folder / "server.pem", self.client_file):
+                file.write_text(key + certificate, encoding="utf-8")
         self._server_settings = self.folder / "server.properties"
         self._server_settings.write_text(
             "".join(f"{key}={value}\n" for key, value in self._settings().items()),

@@ -163,6 +163,12 @@ void StartErrors::fail(const std::string& brokers, std::string_view what) const 
       hint = "check the host names in 'bootstrap.servers'";
       break;
     default:
+      // A broker that wants a certificate just hangs up (TLS 1.3).
+      if (text_.find("ssl://") != std::string::npos) {
+        hint =
+            "check 'bootstrap.servers', 'ssl.truststore.location' and, where the broker wants a "
+            "certificate, 'ssl.keystore.location'";
+      }
       break;
   }
   throw Error(ErrorKind::kExternal,

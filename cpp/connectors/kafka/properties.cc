@@ -2,9 +2,13 @@
 
 #include "base/log.h"
 
+#include <unistd.h>
+
+#include <cerrno>
 #include <cstring>
 #include <mutex>
 #include <set>
+#include <system_error>
 
 namespace flott::kafka {
 namespace {
@@ -46,17 +50,31 @@ void refuse_java_store(const std::string& name, const std::string& value, const 
   }
 }
 
+/// OpenSSL's own message names neither the file nor the setting.
+void require_readable(const std::string& name, const std::string& value) {
+  if (access(value.c_str(), R_OK) != 0) {
+    throw_error(ErrorKind::kInvalidArgument,
+                "'{}' = '{}' cannot be read: {}",
+                name,
+                value,
+                std::generic_category().message(errno));
+  }
+}
+
 void convert_truststore(const std::string& name, const std::string& value, ClientSettings& out) {
   refuse_java_store(name, value, "a PEM file with the CA certificates");
+  require_readable(name, value);
   out["ssl.ca.location"] = value;
 }
 
 void convert_keystore(const std::string& name, const std::string& value, ClientSettings& out) {
   if (ends_with_any(value, {".p12", ".pfx", ".pkcs12"})) {
+    require_readable(name, value);
     out["ssl.keystore.location"] = value;  // librdkafka reads PKCS#12 key stores
     return;
   }
   refuse_java_store(name, value, "a PEM file with certificate and key, or a PKCS#12 file (.p12)");
+  require_readable(name, value);
   out["ssl.certificate.location"] = value;
   out["ssl.key.location"] = value;
 }

@@ -108,9 +108,18 @@ TEST(KafkaProperties, JavaKeyStoresAskForPem) {
   const std::string text = error_of(
       [] { map_properties({{"ssl.truststore.location", "/x/trust.jks"}}, ClientRole::kConsumer); });
   EXPECT_NE(text.find("PEM"), std::string::npos) << text;
-  EXPECT_EQ(map_properties({{"ssl.truststore.location", "/x/ca.pem"}}, ClientRole::kProducer)
+  EXPECT_EQ(map_properties({{"ssl.truststore.location", "/dev/null"}}, ClientRole::kProducer)
                 .at("ssl.ca.location"),
-            "/x/ca.pem");
+            "/dev/null");
+}
+
+TEST(KafkaProperties, AFileThatCannotBeReadIsNamed) {
+  for (const char* name : {"ssl.truststore.location", "ssl.keystore.location"}) {
+    const std::string text =
+        error_of([&] { map_properties({{name, "/x/ca.pem"}}, ClientRole::kConsumer); });
+    EXPECT_EQ(text,
+              fmt::format("'{}' = '/x/ca.pem' cannot be read: No such file or directory", name));
+  }
 }
 
 TEST(KafkaSourceOptions, DefaultsAreFlinks) {
