@@ -18,6 +18,9 @@ struct SinkWriterContext {
   MetricGroup* metrics = nullptr;
   std::string operator_name;
   std::string job_id;
+  /// What the sink's snapshots of the checkpoint held that the job was restored from; null when it
+  /// began anew. Valid until open() has returned.
+  const OperatorSnapshot* restored = nullptr;
   /// Wakes the task from any thread: busy(), flushed() or failure may have changed.
   std::function<void()> wakeup;
 };
@@ -36,6 +39,8 @@ class SinkWriter {
   /// settled.
   virtual void start_flush() = 0;
   virtual bool flushed() = 0;
+  /// No record follows; the last flush comes next.
+  virtual void end_input() {}
   /// False: a checkpoint does not wait for what is unsent (Flink's DeliveryGuarantee.NONE), only
   /// the end of input does.
   virtual bool flushes_at_checkpoints() const { return true; }

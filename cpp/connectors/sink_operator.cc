@@ -16,6 +16,7 @@ void SinkOperator::open(OperatorContext& context) {
   writer_context.metrics = &context.metrics();
   writer_context.operator_name = context.operator_name();
   writer_context.job_id = context.job_id();
+  writer_context.restored = context.is_restored() ? &context.restored() : nullptr;
   writer_context.wakeup = context.async_wakeup();
   writer_ = sink_->create_writer(writer_context);
   writer_->open();
@@ -62,6 +63,10 @@ bool SinkOperator::flush() {
 }
 
 bool SinkOperator::finish(Output& /*out*/) {
+  if (!input_ended_) {
+    input_ended_ = true;
+    writer_->end_input();
+  }
   return flush();
 }
 

@@ -40,6 +40,7 @@ class SinkOperator final : public Operator {
   OperatorContext* opened_ = nullptr;
   Timestamp scheduled_ = kMaxTimestamp;
   bool flushing_ = false;
+  bool input_ended_ = false;
 };
 
 /// An operator factory for `sink`, for graphs built in C++.

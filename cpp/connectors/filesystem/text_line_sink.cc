@@ -1,14 +1,12 @@
 #include "connectors/filesystem/text_line_sink.h"
 
+#include "connectors/filesystem/finished_file.h"
 #include "connectors/filesystem/local_path.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <ctime>
 #include <filesystem>
 #include <map>
@@ -24,15 +22,6 @@ constexpr std::size_t kWriteBytes = 64 * 1024;
 struct FileCloser {
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
-
-void check(bool ok, const fs::path& path) {
-  if (!ok) {
-    throw_error(ErrorKind::kExternal,
-                "cannot write the file '{}': {}",
-                path.string(),
-                std::strerror(errno));
-  }
-}
 
 /// The file being written in one bucket.
 struct PartFile {
@@ -52,7 +41,9 @@ class TextLineWriter final : public SinkWriter {
       : options_(options),
         directory_(local_path(options.directory)),
         subtask_(context.subtask),
-        clock_(context.clock) {
+        clock_(context.clock),
+        restored_(context.restored),
+        compaction_(options.compaction, directory_) {
     if (options.format != "string") {
       encoder_ = make_encoder(options.format, options.format_options, type);
     }
@@ -62,7 +53,12 @@ class TextLineWriter final : public SinkWriter {
     }
   }
 
-  void open() override { make_directory(directory_); }
+  void open() override {
+    make_directory(directory_);
+    if (restored_ != nullptr) {
+      compaction_.restore(*restored_);
+    }
+  }
 
   void write(const BatchPtr& batch) override {
     const Timestamp now = now_ms();
@@ -91,8 +87,19 @@ class TextLineWriter final : public SinkWriter {
       complete(bucket, part);
     }
     parts_.clear();
+    if (input_ended_) {
+      compaction_.finish();
+    } else {
+      compaction_.on_checkpoint();
+    }
   }
   bool flushed() override { return true; }
+  void end_input() override { input_ended_ = true; }
+  void snapshot(CheckpointId /*id*/, OperatorSnapshot& snapshot) override {
+    if (compaction_.is_enabled()) {
+      compaction_.snapshot(snapshot);
+    }
+  }
 
   Timestamp next_time() const override {
     Timestamp next = kMaxTimestamp;
@@ -118,17 +125,6 @@ class TextLineWriter final : public SinkWriter {
   void close() override { parts_.clear(); }
 
  private:
-  static void make_directory(const fs::path& directory) {
-    std::error_code error;
-    fs::create_directories(directory, error);
-    if (error) {
-      throw_error(ErrorKind::kExternal,
-                  "cannot make the directory '{}': {}",
-                  directory.string(),
-                  error.message());
-    }
-  }
-
   Timestamp now_ms() const { return clock_ == nullptr ? 0 : clock_->now_ms(); }
 
   static Timestamp later(Timestamp time, std::int64_t interval) {
@@ -177,12 +173,12 @@ class TextLineWriter final : public SinkWriter {
     std::string name;
     do {
       name = next_name(bucket);
-    } while (fs::exists(folder / name));
+    } while (fs::exists(folder / name) || fs::exists(folder / ("compacted-" + name)));
     part.final_path = folder / name;
     // Other sinks may write into the folder too: the name is this writer's alone, and exclusive.
     part.hidden = folder / fmt::format(".{}.{}.part", name, writer_id_);
     part.file.reset(std::fopen(part.hidden.c_str(), "wbx"));
-    check(part.file != nullptr, part.hidden);
+    check_file(part.file != nullptr, part.hidden);
     part.opened_at = part.written_at = now;
     return part;
   }
@@ -202,40 +198,31 @@ class TextLineWriter final : public SinkWriter {
   }
 
   void write_text(PartFile& part) {
-    check(std::fwrite(text_.data(), 1, text_.size(), part.file.get()) == text_.size(), part.hidden);
+    check_file(std::fwrite(text_.data(), 1, text_.size(), part.file.get()) == text_.size(),
+               part.hidden);
     part.bytes += static_cast<std::int64_t>(text_.size());
     bytes_->inc(static_cast<std::int64_t>(text_.size()));
     text_.clear();
   }
 
   void complete(const std::string& bucket, PartFile& part) {
-    check(std::fflush(part.file.get()) == 0 && ::fsync(fileno(part.file.get())) == 0, part.hidden);
+    check_file(std::fflush(part.file.get()) == 0 && ::fsync(fileno(part.file.get())) == 0,
+               part.hidden);
     part.file.reset();
-    // A link, because a rename would silently replace a file that another sink made meanwhile.
-    while (::link(part.hidden.c_str(), part.final_path.c_str()) != 0) {
-      if (errno != EEXIST) {
-        throw_error(ErrorKind::kExternal,
-                    "cannot give '{}' its name '{}': {}",
-                    part.hidden.string(),
-                    part.final_path.string(),
-                    std::strerror(errno));
-      }
+    if (compaction_.is_enabled()) {
+      // It stays hidden, but a checkpoint counts on it.
+      sync_directory(part.hidden.parent_path());
+      compaction_.add(bucket, part.hidden, part.final_path.filename().string(), part.bytes);
+      return;
+    }
+    while (!give_name(part.hidden, part.final_path)) {
       part.final_path = part.final_path.parent_path() / next_name(bucket);
     }
-    check(::unlink(part.hidden.c_str()) == 0, part.hidden);
     // A checkpoint counts on the file: its name, and that of its bucket, must survive a power loss.
     sync_directory(part.final_path.parent_path());
     if (!bucket.empty()) {
       sync_directory(directory_);
     }
-  }
-
-  static void sync_directory(const fs::path& path) {
-    const int descriptor = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    check(descriptor >= 0, path);
-    const bool synced = ::fsync(descriptor) == 0;
-    ::close(descriptor);
-    check(synced, path);
   }
 
   std::string next_name(const std::string& bucket) {
@@ -247,6 +234,9 @@ class TextLineWriter final : public SinkWriter {
   const fs::path directory_;
   const int subtask_;
   const Clock* const clock_;
+  const OperatorSnapshot* const restored_;
+  FileCompaction compaction_;
+  bool input_ended_ = false;
   const std::string writer_id_ = fmt::format("{:08x}", std::random_device()());
   std::unique_ptr<Encoder> encoder_;
   std::map<std::string, PartFile> parts_;        ///< by bucket
@@ -258,6 +248,27 @@ class TextLineWriter final : public SinkWriter {
   Counter* records_ = &unused_records_;
   Counter* bytes_ = &unused_bytes_;
 };
+
+FileCompactionOptions compaction_of(const Options& options) {
+  FileCompactionOptions out;
+  const std::string kind = options.get("compact", "");
+  if (kind.empty()) {
+    return out;
+  }
+  if (kind != "concat" && kind != "identical") {
+    throw_error(
+        ErrorKind::kInvalidArgument, "option 'compact' is concat or identical, got '{}'", kind);
+  }
+  out.kind = kind == "concat" ? FileCompactionOptions::Kind::kConcat
+                              : FileCompactionOptions::Kind::kIdentical;
+  out.size_threshold = options.get_int("compact.size", 0);
+  out.checkpoints = options.get_int("compact.checkpoints", 0);
+  const std::string hex = options.get("compact.delimiter", "");
+  for (std::size_t i = 0; i + 1 < hex.size(); i += 2) {
+    out.delimiter.push_back(static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16)));
+  }
+  return out;
+}
 
 }  // namespace
 
@@ -300,6 +311,7 @@ std::unique_ptr<Sink> TextLineSink::from_options(const Options& options,
   out.inactivity_interval_ms = options.get_int("rolling.inactivity.ms", out.inactivity_interval_ms);
   out.bucket_check_interval_ms =
       options.get_int("bucket-check.interval.ms", out.bucket_check_interval_ms);
+  out.compaction = compaction_of(options);
   out.format = options.get("format", out.format);
   out.format_options = options.sub("format").values();
   return std::make_unique<TextLineSink>(std::move(out), type);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/time.h"
+#include "connectors/filesystem/file_compaction.h"
 #include "connectors/options.h"
 #include "connectors/sink.h"
 #include "formats/format.h"
@@ -32,6 +33,8 @@ struct TextLineSinkOptions {
   std::int64_t inactivity_interval_ms = std::numeric_limits<std::int64_t>::max();
   /// How often ages are looked at.
   std::int64_t bucket_check_interval_ms = 60'000;
+  /// Finished files become larger ones before they get a name.
+  FileCompactionOptions compaction;
   /// `string`: the one STRING column; otherwise rows, a line each.
   std::string format = "string";
   FormatOptions format_options;
@@ -43,7 +46,9 @@ class TextLineSink final : public Sink {
   TextLineSink(TextLineSinkOptions options, LogicalTypePtr type);
   /// Options: `path`, `file-prefix` (part), `file-suffix`, `bucket.pattern`, `bucket.utc-offsets`
   /// (`second:offset,...`), `rolling.max-bytes`, `rolling.interval.ms`, `rolling.inactivity.ms`,
-  /// `bucket-check.interval.ms`, `format` with its own options below `format.`.
+  /// `bucket-check.interval.ms`, `compact` (concat, identical), `compact.size`,
+  /// `compact.checkpoints`, `compact.delimiter` (hexadecimal), `format` with its own options below
+  /// `format.`.
   static std::unique_ptr<Sink> from_options(const Options& options, const LogicalTypePtr& type);
 
   LogicalTypePtr input_type() const override { return type_; }

@@ -258,6 +258,130 @@ TEST(TextLineSink, RollsBySizeAndAgeIntoBuckets) {
       (std::map<std::string, std::string>{{"part-0-0.txt", "a\nb\n"}, {"part-0-1.txt", "c\n"}}));
 }
 
+class CompactionTest : public ::testing::Test {
+ protected:
+  CompactionTest() {
+    options.directory = folder.path() + "/out";
+    options.max_bytes = 1;  // a file a line
+    options.compaction.kind = FileCompactionOptions::Kind::kConcat;
+  }
+  static void write(WriterDriver& driver, const std::vector<const char*>& lines) {
+    BatchBuilder builder(LogicalType::of(TypeKind::kString));
+    for (const char* line : lines) {
+      builder.append(Value::string(line));
+    }
+    driver.writer().write(builder.finish());
+  }
+  static void end(WriterDriver& driver) {
+    driver.writer().end_input();
+    ASSERT_TRUE(driver.flush());
+  }
+  /// Names and contents of the files that are not hidden, and how many are.
+  std::string files() const {
+    std::map<std::string, std::string> found;
+    int hidden = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(options.directory)) {
+      const std::string name = entry.path().filename().string();
+      if (name.starts_with(".")) {
+        ++hidden;
+      } else {
+        found[name] = folder.read("out/" + name);
+      }
+    }
+    std::string out = std::to_string(hidden) + " hidden";
+    for (const auto& [name, text] : found) {
+      out += " | " + name + ": " + text;
+    }
+    std::replace(out.begin(), out.end(), '\n', ';');
+    return out;
+  }
+  const Folder folder;
+  TextLineSinkOptions options;
+};
+
+TEST_F(CompactionTest, AtTheEndOfTheInput) {
+  options.compaction.checkpoints = 10;
+  options.compaction.delimiter = "--";
+  TextLineSink sink(options, LogicalType::of(TypeKind::kString));
+  WriterDriver driver(sink, 0, 1);
+  write(driver, {"a", "b", "c"});
+  ASSERT_TRUE(driver.flush());
+  EXPECT_EQ(files(), "3 hidden");
+  write(driver, {"d"});
+  end(driver);
+  EXPECT_EQ(files(), "0 hidden | compacted-part-0-0: a;--b;--c;--d;--");
+}
+
+TEST_F(CompactionTest, AfterSoManyCheckpoints) {
+  options.compaction.checkpoints = 2;
+  TextLineSink sink(options, LogicalType::of(TypeKind::kString));
+  WriterDriver driver(sink, 0, 1);
+  for (const char* line : {"a", "b", "c"}) {
+    write(driver, {line});
+    ASSERT_TRUE(driver.flush());
+  }
+  EXPECT_EQ(files(), "1 hidden | compacted-part-0-0: a;b;");
+  end(driver);
+  EXPECT_EQ(files(), "0 hidden | compacted-part-0-0: a;b; | compacted-part-0-2: c;");
+}
+
+TEST_F(CompactionTest, WhenThereIsEnough) {
+  options.compaction.size_threshold = 4;
+  TextLineSink sink(options, LogicalType::of(TypeKind::kString));
+  WriterDriver driver(sink, 0, 1);
+  write(driver, {"a", "b", "c"});
+  ASSERT_TRUE(driver.flush());
+  EXPECT_EQ(files(), "1 hidden | compacted-part-0-0: a;b;");
+}
+
+TEST_F(CompactionTest, IdenticalFilesStayAsTheyAre) {
+  options.compaction.kind = FileCompactionOptions::Kind::kIdentical;
+  options.compaction.checkpoints = 1;
+  TextLineSink sink(options, LogicalType::of(TypeKind::kString));
+  WriterDriver driver(sink, 0, 1);
+  write(driver, {"a", "b"});
+  ASSERT_TRUE(driver.flush());
+  EXPECT_EQ(files(), "0 hidden | compacted-part-0-0: a; | compacted-part-0-1: b;");
+}
+
+TEST_F(CompactionTest, ACheckpointRemembersWhatWaits) {
+  options.compaction.checkpoints = 10;
+  TextLineSink sink(options, LogicalType::of(TypeKind::kString));
+  OperatorSnapshot snapshot;
+  {
+    WriterDriver driver(sink, 0, 1);
+    write(driver, {"a", "b"});
+    ASSERT_TRUE(driver.flush());
+    driver.writer().snapshot(1, snapshot);
+  }
+  {
+    WriterDriver restored(sink, 0, 1, nullptr, &snapshot);
+    write(restored, {"c"});
+    end(restored);
+    EXPECT_EQ(files(), "0 hidden | compacted-part-0-0: a;b;c;");
+  }
+  // Restored once more: the files that the checkpoint remembers are gone, and in the other one.
+  WriterDriver again(sink, 0, 1, nullptr, &snapshot);
+  end(again);
+  EXPECT_EQ(files(), "0 hidden | compacted-part-0-0: a;b;c;");
+}
+
+TEST_F(CompactionTest, WhatWaitedGetsItsNameWhenCompactionIsSwitchedOff) {
+  options.compaction.checkpoints = 10;
+  OperatorSnapshot snapshot;
+  {
+    TextLineSink sink(options, LogicalType::of(TypeKind::kString));
+    WriterDriver driver(sink, 0, 1);
+    write(driver, {"a", "b"});
+    ASSERT_TRUE(driver.flush());
+    driver.writer().snapshot(1, snapshot);
+  }
+  options.compaction = {};
+  TextLineSink sink(options, LogicalType::of(TypeKind::kString));
+  const WriterDriver restored(sink, 0, 1, nullptr, &snapshot);
+  EXPECT_EQ(files(), "0 hidden | part-0-0: a; | part-0-1: b;");
+}
+
 LogicalTypePtr generated_type() {
   return LogicalType::row({"id", "price", "name", "ok"},
                           {LogicalType::of(TypeKind::kBigInt),

@@ -110,8 +110,10 @@ class WriterDriver {
   explicit WriterDriver(Sink& sink,
                         int subtask = 0,
                         int parallelism = 1,
-                        const Clock* clock = nullptr) {
+                        const Clock* clock = nullptr,
+                        const OperatorSnapshot* restored = nullptr) {
     SinkWriterContext context;
+    context.restored = restored;
     context.subtask = subtask;
     context.parallelism = parallelism;
     context.clock = clock != nullptr ? clock : &system_clock_;

@@ -13,6 +13,8 @@ from pyflink.common import Duration, Encoder, Row, Types, WatermarkStrategy
 from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.datastream.connectors.file_system import (
     BucketAssigner,
+    FileCompactor,
+    FileCompactStrategy,
     FileSink,
     FileSource,
     OutputFileConfig,
@@ -139,6 +141,56 @@ def test_a_file_ends_when_it_is_old_enough(env, tmp_path):
     assert (tmp_path / "part-0-1").read_text() == "second\n"
 
 
+def compacting(compactor):
+    strategy = FileCompactStrategy.builder().set_size_threshold(1 << 20).build()
+    policy = RollingPolicy.default_rolling_policy(part_size=1)
+    return lambda b: in_base(b).with_rolling_policy(policy).enable_compact(strategy, compactor)
+
+
+def test_finished_files_become_one(env, tmp_path):
+    build = compacting(FileCompactor.concat_file_compactor(b"-\n"))
+    assert written(env, tmp_path, ["a", "b", "c"], build) == {
+        "compacted-part-0-0": "a\n-\nb\n-\nc\n-\n"
+    }
+    # a second run replaces nothing
+    assert written(env, tmp_path, ["d"], build) == {
+        "compacted-part-0-0": "a\n-\nb\n-\nc\n-\n",
+        "compacted-part-0-1": "d\n-\n",
+    }
+
+
+def test_identical_compaction_renames(env, tmp_path):
+    build = compacting(FileCompactor.identical_file_compactor())
+    files = written(env, tmp_path, ["a", "b"], build)
+    assert files == {"compacted-part-0-0": "a\n", "compacted-part-0-1": "b\n"}
+
+
+def test_compaction_can_be_disabled_again(env, tmp_path):
+    build = compacting(FileCompactor.concat_file_compactor())
+    files = written(env, tmp_path, ["a"], lambda b: build(b).disable_compact())
+    assert files == {"part-0-0": "a\n"}
+
+
+def test_compaction_by_size_makes_several_files(env, tmp_path):
+    strategy = FileCompactStrategy.builder().set_size_threshold(4).build()
+    policy = RollingPolicy.default_rolling_policy(part_size=1)
+    files = written(
+        env,
+        tmp_path,
+        ["a", "b", "c", "d", "e"],
+        lambda b: (
+            in_base(b)
+            .with_rolling_policy(policy)
+            .enable_compact(strategy, FileCompactor.concat_file_compactor())
+        ),
+    )
+    assert files == {
+        "compacted-part-0-0": "a\nb\n",
+        "compacted-part-0-2": "c\nd\n",
+        "compacted-part-0-4": "e\n",
+    }
+
+
 def test_the_older_sink(env, tmp_path):
     sink = (
         StreamingFileSink.for_row_format(str(tmp_path), Encoder.simple_string_encoder())
@@ -161,6 +213,49 @@ def test_the_older_sink(env, tmp_path):
         (lambda b: RollingPolicy.default_rolling_policy(0), ValueError, "part_size"),
         (lambda b: FileSink.for_row_format("x", str), TypeError, "needs an Encoder"),
         (lambda b: FileSink.for_bulk_format("x", str), TypeError, "needs a BulkWriterFactory"),
+        (lambda b: b.with_output_file_config(None), TypeError, "needs an OutputFileConfig"),
+        (
+            lambda b: b.with_output_file_config(OutputFileConfig("a/b", "")),
+            ValueError,
+            "part_prefix must be a part of a file's name, without '/', got 'a/b'",
+        ),
+        (
+            lambda b: b.with_output_file_config(OutputFileConfig("a", None)),
+            ValueError,
+            "part_suffix",
+        ),
+        (lambda b: b.enable_compact(None, None), TypeError, "needs a FileCompactStrategy"),
+        (
+            lambda b: b.enable_compact(
+                FileCompactStrategy.builder().set_size_threshold(1).build(), "concat"
+            ),
+            TypeError,
+            "needs a FileCompactor",
+        ),
+        (lambda b: FileCompactStrategy.builder().build(), ValueError, "nothing says when"),
+        (
+            lambda b: FileCompactStrategy.builder().set_size_threshold(0),
+            ValueError,
+            "size_threshold must be greater than zero",
+        ),
+        (
+            lambda b: FileCompactStrategy.builder().enable_compaction_on_checkpoint(0),
+            ValueError,
+            "num_checkpoints_before_compaction",
+        ),
+        (lambda b: FileCompactor.concat_file_compactor("-"), TypeError, "must be bytes"),
+        (
+            lambda b: FileSink.for_row_format("s3://b/x", Encoder.simple_string_encoder()),
+            NotImplementedError,
+            r"'s3://b/x': only local files can be read and written, not s3://",
+        ),
+        (
+            lambda b: FileSource.for_record_stream_format(
+                StreamFormat.text_line_format(), "hdfs://x/y"
+            ),
+            NotImplementedError,
+            "not hdfs://",
+        ),
     ],
 )
 def test_wrong_use(use, error, message):

@@ -359,24 +359,44 @@ class FileCompactStrategy:
             self._settings: dict[str, int] = {}
 
         def set_size_threshold(self, size_threshold: int) -> FileCompactStrategy.Builder:
-            """By size."""
-            self._settings["size"] = size_threshold
+            """As soon as the waiting files of a folder have this many bytes.
+
+            :raises ValueError: when it is no positive number.
+            """
+            self._settings["size"] = _positive("size_threshold", size_threshold)
             return self
 
         def enable_compaction_on_checkpoint(
             self, num_checkpoints_before_compaction: int
         ) -> FileCompactStrategy.Builder:
-            """By checkpoints."""
-            self._settings["checkpoints"] = num_checkpoints_before_compaction
+            """After so many checkpoints.
+
+            :raises ValueError: when it is no positive number.
+            """
+            self._settings["checkpoints"] = _positive(
+                "num_checkpoints_before_compaction", num_checkpoints_before_compaction
+            )
             return self
 
         def set_num_compact_threads(self, num_compact_threads: int) -> FileCompactStrategy.Builder:
-            """Threads that do it."""
-            self._settings["threads"] = num_compact_threads
+            """Accepted: each subtask compacts its own files.
+
+            :raises ValueError: when it is no positive number.
+            """
+            self._settings["threads"] = _positive("num_compact_threads", num_compact_threads)
             return self
 
         def build(self) -> FileCompactStrategy:
-            """The strategy."""
+            """The strategy.
+
+            :raises ValueError: when nothing says when files are compacted, as upstream.
+            """
+            if "size" not in self._settings and "checkpoints" not in self._settings:
+                raise ValueError(
+                    "FileCompactStrategy needs set_size_threshold(bytes),"
+                    " enable_compaction_on_checkpoint(n) or both: nothing says when files are"
+                    " compacted"
+                )
             return FileCompactStrategy(self._settings)
 
     def __init__(self, settings: dict[str, int]) -> None:
@@ -391,13 +411,20 @@ class FileCompactStrategy:
 class FileCompactor:
     """How small files become a large one."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, delimiter: bytes = b"") -> None:
         self._kind = kind
+        self._delimiter = delimiter
 
     @staticmethod
     def concat_file_compactor(file_delimiter: bytes | None = None) -> FileCompactor:
-        """One after the other."""
-        return FileCompactor("concat")
+        """One after the other.
+
+        :param file_delimiter: what is written behind each; nothing when left out.
+        :raises TypeError: when it is no bytes.
+        """
+        if file_delimiter is not None and not isinstance(file_delimiter, (bytes, bytearray)):
+            raise TypeError(f"file_delimiter must be bytes, got {file_delimiter!r}")
+        return FileCompactor("concat", bytes(file_delimiter or b""))
 
     @staticmethod
     def identical_file_compactor() -> FileCompactor:
@@ -467,17 +494,56 @@ class FileSink(Sink, SupportsPreprocessing):
             return self
 
         def with_output_file_config(self, output_file_config: OutputFileConfig) -> Any:
-            """Names of the files."""
-            self._options["file-prefix"] = output_file_config.part_prefix
-            self._options["file-suffix"] = output_file_config.part_suffix
+            """Names of the files.
+
+            :raises TypeError: when it is no OutputFileConfig.
+            :raises ValueError: for a prefix or suffix that is no part of a file's name.
+            """
+            if not isinstance(output_file_config, OutputFileConfig):
+                raise TypeError(
+                    "with_output_file_config needs an OutputFileConfig, which"
+                    f" OutputFileConfig.builder().build() makes, got {output_file_config!r}"
+                )
+            prefix, suffix = output_file_config.part_prefix, output_file_config.part_suffix
+            self._options["file-prefix"] = _part_of_name("part_prefix", prefix)
+            self._options["file-suffix"] = _part_of_name("part_suffix", suffix)
             return self
 
         def enable_compact(self, strategy: FileCompactStrategy, compactor: FileCompactor) -> Any:
-            """Accepted: files are not merged."""
+            """Files that are complete become a larger one, ``compacted-<name of the first>``.
+
+            Until then they are hidden, and checkpoints remember them. What waits at the end of the
+            input is compacted then. Upstream merges the files of all subtasks; here each subtask
+            merges its own.
+
+            :param strategy: when.
+            :param compactor: how; with the identical one each file stays as it is.
+            :raises TypeError: for other arguments.
+            """
+            if not isinstance(strategy, FileCompactStrategy):
+                raise TypeError(
+                    "enable_compact needs a FileCompactStrategy, which"
+                    " FileCompactStrategy.builder() makes, as first argument,"
+                    f" got {strategy!r}"
+                )
+            if not isinstance(compactor, FileCompactor):
+                raise TypeError(
+                    "enable_compact needs a FileCompactor such as"
+                    " FileCompactor.concat_file_compactor() as second argument,"
+                    f" got {compactor!r}"
+                )
+            self.disable_compact()
+            self._options["compact"] = compactor._kind
+            self._options["compact.delimiter"] = compactor._delimiter.hex()
+            for name in ("size", "checkpoints"):
+                if name in strategy._settings:
+                    self._options[f"compact.{name}"] = str(strategy._settings[name])
             return self
 
         def disable_compact(self) -> Any:
-            """Undoes :meth:`enable_compact`."""
+            """Undoes :meth:`enable_compact`; files that a checkpoint remembers get their names."""
+            for name in [n for n in self._options if n.startswith("compact")]:
+                del self._options[name]
             return self
 
         def with_rolling_policy(self, rolling_policy: Any) -> Any:
@@ -531,7 +597,30 @@ def _absolute(path: Any) -> str:
     text = str(path) if path is not None else ""
     if not text:
         raise ValueError(f"a path is needed, got {path!r}")
+    scheme = text.partition("://")[0]
+    if scheme != text and scheme != "file":
+        from pyflink._not_yet import NotSupportedError
+
+        raise NotSupportedError(
+            f"the path {text!r}: only local files can be read and written, not {scheme}://; mount"
+            " it, or copy the files before the job or after it"
+        )
     return text if "://" in text or text.startswith(("/", "file:")) else f"{_here()}/{text}"
+
+
+def _positive(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
+        raise ValueError(f"{name} must be greater than zero, got {value!r}")
+    return value
+
+
+def _part_of_name(name: str, value: Any) -> str:
+    if not isinstance(value, str) or "/" in value or "\0" in value:
+        raise ValueError(
+            f"{name} must be a part of a file's name, without '/', got {value!r}; folders are the"
+            " bucket assigner's (with_bucket_assigner)"
+        )
+    return value
 
 
 def _here() -> str:

@@ -1,0 +1,68 @@
+#pragma once
+
+#include "checkpoint/snapshot.h"
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace flott {
+
+/// When and how finished files become larger ones: Flink's FileCompactStrategy and FileCompactor.
+struct FileCompactionOptions {
+  enum class Kind {
+    kNone,
+    kConcat,     ///< one after the other, `delimiter` behind each
+    kIdentical,  ///< each as it is
+  };
+  Kind kind = Kind::kNone;
+  std::int64_t size_threshold = 0;  ///< bytes of a bucket that are enough; 0: never by size
+  std::int64_t checkpoints = 0;     ///< checkpoints between two compactions; 0: never by them
+  std::string delimiter;
+};
+
+/// The finished files of one writer that wait to be compacted. They stay hidden, and checkpoints
+/// remember them; a compacted file is called `compacted-` and the name of its first part.
+///
+/// One thing differs from Flink, which gathers the files of all subtasks: here each subtask
+/// compacts its own.
+class FileCompaction {
+ public:
+  FileCompaction(FileCompactionOptions options, std::filesystem::path directory);
+
+  bool is_enabled() const { return options_.kind != FileCompactionOptions::Kind::kNone; }
+  /// Takes over what a checkpoint remembers. Files that are gone were compacted after it.
+  void restore(const OperatorSnapshot& snapshot);
+  /// A complete file of a bucket, synced, which would be called `name`. It may be compacted with
+  /// others of its bucket at once.
+  void add(const std::string& bucket,
+           const std::filesystem::path& hidden,
+           const std::string& name,
+           std::int64_t bytes);
+  void on_checkpoint();
+  /// Compacts everything.
+  void finish();
+  void snapshot(OperatorSnapshot& snapshot) const;
+
+ private:
+  struct Part {
+    std::filesystem::path hidden;
+    std::string name;
+  };
+  struct Bucket {
+    std::vector<Part> parts;
+    std::int64_t bytes = 0;
+  };
+  void compact(const std::string& name, Bucket& bucket);
+  /// `parts` into the file `compacted-<name of the first>`.
+  void merge(const std::filesystem::path& folder, const std::vector<Part>& parts) const;
+
+  const FileCompactionOptions options_;
+  const std::filesystem::path directory_;
+  std::map<std::string, Bucket> buckets_;
+  std::int64_t checkpoints_ = 0;
+};
+
+}  // namespace flott

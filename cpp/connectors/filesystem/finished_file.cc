@@ -1,0 +1,58 @@
+#include "connectors/filesystem/finished_file.h"
+
+#include "base/error.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace flott {
+
+namespace fs = std::filesystem;
+
+void check_file(bool ok, const fs::path& path) {
+  if (!ok) {
+    throw_error(ErrorKind::kExternal,
+                "cannot write the file '{}': {}",
+                path.string(),
+                std::strerror(errno));
+  }
+}
+
+void make_directory(const fs::path& directory) {
+  std::error_code error;
+  fs::create_directories(directory, error);
+  if (error) {
+    throw_error(ErrorKind::kExternal,
+                "cannot make the directory '{}': {}",
+                directory.string(),
+                error.message());
+  }
+}
+
+void sync_directory(const fs::path& directory) {
+  const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  check_file(descriptor >= 0, directory);
+  const bool synced = ::fsync(descriptor) == 0;
+  ::close(descriptor);
+  check_file(synced, directory);
+}
+
+bool give_name(const fs::path& hidden, const fs::path& name) {
+  if (::link(hidden.c_str(), name.c_str()) != 0) {
+    if (errno == EEXIST) {
+      return false;
+    }
+    throw_error(ErrorKind::kExternal,
+                "cannot give '{}' its name '{}': {}",
+                hidden.string(),
+                name.string(),
+                std::strerror(errno));
+  }
+  check_file(::unlink(hidden.c_str()) == 0, hidden);
+  return true;
+}
+
+}  // namespace flott

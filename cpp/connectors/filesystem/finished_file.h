@@ -1,0 +1,20 @@
+#pragma once
+
+#include <filesystem>
+
+namespace flott {
+
+/// Throws kExternal with errno's text when a call on `path` failed.
+void check_file(bool ok, const std::filesystem::path& path);
+
+/// Makes a directory and those above it.
+void make_directory(const std::filesystem::path& directory);
+
+/// What was written or renamed in the directory survives a power loss.
+void sync_directory(const std::filesystem::path& directory);
+
+/// Gives a complete, hidden file its name; false when there is a file of that name already. By a
+/// link, because a rename would silently replace what another sink made meanwhile.
+bool give_name(const std::filesystem::path& hidden, const std::filesystem::path& name);
+
+}  // namespace flott
