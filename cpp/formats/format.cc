@@ -34,6 +34,8 @@ constexpr const char* kNullLiteral = "null-literal";
 constexpr const char* kWriteBigDecimalScientific = "write-bigdecimal-in-scientific-notation";
 constexpr const char* kLineDelimiter = "line-delimiter";
 
+constexpr const char* kCharset = "charset";
+
 /// Reads the options of one format and refuses the ones it does not have.
 class OptionReader {
  public:
@@ -218,8 +220,8 @@ std::unique_ptr<Decoder> make_decoder(const std::string& format,
     return std::make_unique<CsvDecoder>(type, csv_options(csv_reader(format, options)));
   }
   if (format == "string" || format == "raw") {
-    const OptionReader reader(format, options, {});
-    return std::make_unique<SingleColumnDecoder>(format, type);
+    const OptionReader reader(format, options, {kCharset});
+    return std::make_unique<SingleColumnDecoder>(format, type, reader.text(kCharset, "UTF-8"));
   }
   unknown_format(format);
 }
@@ -241,8 +243,8 @@ std::unique_ptr<Encoder> make_encoder(const std::string& format,
     return std::make_unique<CsvEncoder>(type, csv_options(csv_reader(format, options)));
   }
   if (format == "string" || format == "raw") {
-    const OptionReader reader(format, options, {});
-    return std::make_unique<SingleColumnEncoder>(format, type);
+    const OptionReader reader(format, options, {kCharset});
+    return std::make_unique<SingleColumnEncoder>(format, type, reader.text(kCharset, "UTF-8"));
   }
   unknown_format(format);
 }

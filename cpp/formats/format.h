@@ -51,7 +51,8 @@ class Encoder {
 /// `timestamp-format.standard` (SQL, ISO-8601), `map-null-key.mode` (FAIL, DROP, LITERAL),
 /// `map-null-key.literal`, `encode.decimal-as-plain-number`, `encode.ignore-null-fields`. CSV
 /// options: `field-delimiter`, `quote-character`, `disable-quote-character`, `allow-comments`,
-/// `ignore-parse-errors`, `array-element-delimiter`, `escape-character`, `null-literal`.
+/// `ignore-parse-errors`, `array-element-delimiter`, `escape-character`, `null-literal`. `string`
+/// and `raw` of a STRING have `charset` (UTF-8).
 std::unique_ptr<Decoder> make_decoder(const std::string& format,
                                       const FormatOptions& options,
                                       const LogicalTypePtr& type);

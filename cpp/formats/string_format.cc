@@ -27,15 +27,27 @@ bool check_single_column(const std::string& format, const LogicalType& type) {
               type.to_string());
 }
 
+std::unique_ptr<Charset> charset_or_utf8(bool is_text, const std::string& name) {
+  return is_text && !Charset::is_utf8(name) ? std::make_unique<Charset>(name) : nullptr;
+}
+
 }  // namespace
 
-SingleColumnDecoder::SingleColumnDecoder(const std::string& format, LogicalTypePtr type)
-    : type_(std::move(type)), text_(check_single_column(format, *type_)) {}
+SingleColumnDecoder::SingleColumnDecoder(const std::string& format,
+                                         LogicalTypePtr type,
+                                         const std::string& charset)
+    : type_(std::move(type)),
+      text_(check_single_column(format, *type_)),
+      charset_(charset_or_utf8(text_, charset)) {}
 
 DecodeResult SingleColumnDecoder::decode(std::string_view message,
                                          Timestamp timestamp,
                                          BatchBuilder& builder) {
-  if (text_ && valid_utf8_prefix(message) != message.size()) [[unlikely]] {
+  if (charset_ != nullptr) {
+    scratch_.clear();
+    charset_->decode(message, scratch_);
+    message = scratch_;
+  } else if (text_ && valid_utf8_prefix(message) != message.size()) [[unlikely]] {
     scratch_.clear();
     append_repaired_utf8(message, scratch_);
     message = scratch_;
@@ -45,16 +57,21 @@ DecodeResult SingleColumnDecoder::decode(std::string_view message,
   return DecodeResult::kRow;
 }
 
-SingleColumnEncoder::SingleColumnEncoder(const std::string& format, const LogicalTypePtr& type) {
-  check_single_column(format, *type);
-}
+SingleColumnEncoder::SingleColumnEncoder(const std::string& format,
+                                         const LogicalTypePtr& type,
+                                         const std::string& charset)
+    : charset_(charset_or_utf8(check_single_column(format, *type), charset)) {}
 
 bool SingleColumnEncoder::encode(const Batch& batch, std::int64_t row, std::string& out) {
   const Column& column = batch.column(0);
   if (column.is_null(row)) {
     return false;
   }
-  out += column.string_at(row);
+  if (charset_ != nullptr) {
+    charset_->encode(column.string_at(row), out);
+  } else {
+    out += column.string_at(row);
+  }
   return true;
 }
 

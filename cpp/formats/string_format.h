@@ -1,5 +1,6 @@
 #pragma once
 
+#include "formats/charset.h"
 #include "formats/format.h"
 
 #include <string>
@@ -12,7 +13,7 @@ namespace flott {
 class SingleColumnDecoder final : public Decoder {
  public:
   /// Throws kInvalidArgument when `type` is not one STRING (or BYTES, for `raw`).
-  SingleColumnDecoder(const std::string& format, LogicalTypePtr type);
+  SingleColumnDecoder(const std::string& format, LogicalTypePtr type, const std::string& charset);
   const LogicalTypePtr& type() const override { return type_; }
   DecodeResult decode(std::string_view message,
                       Timestamp timestamp,
@@ -21,13 +22,19 @@ class SingleColumnDecoder final : public Decoder {
  private:
   LogicalTypePtr type_;
   bool text_;
+  std::unique_ptr<Charset> charset_;  ///< null: UTF-8, or bytes
   std::string scratch_;
 };
 
 class SingleColumnEncoder final : public Encoder {
  public:
-  SingleColumnEncoder(const std::string& format, const LogicalTypePtr& type);
+  SingleColumnEncoder(const std::string& format,
+                      const LogicalTypePtr& type,
+                      const std::string& charset);
   bool encode(const Batch& batch, std::int64_t row, std::string& out) override;
+
+ private:
+  std::unique_ptr<Charset> charset_;
 };
 
 }  // namespace flott

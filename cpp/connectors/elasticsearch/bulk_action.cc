@@ -8,8 +8,10 @@
 namespace flott {
 
 namespace {
+
+constexpr std::size_t kKeptBytes = 4096;  ///< of a text
 enum ActionField : std::size_t { kAction, kIndexName, kId, kRouting, kSource, kVersion, kScript };
-}
+}  // namespace
 
 std::string_view to_string(ActionKind kind) {
   switch (kind) {
@@ -25,6 +27,14 @@ std::string_view to_string(ActionKind kind) {
       return "delete";
   }
   return "";
+}
+
+void BulkAction::release_large() {
+  for (std::string* text : {&source, &script}) {
+    if (text->capacity() > kKeptBytes) {
+      *text = std::string();
+    }
+  }
 }
 
 std::string BulkAction::describe() const {

@@ -41,6 +41,9 @@ struct BulkAction {
     return 96 + index.size() + (id ? id->size() : 0) + (routing ? routing->size() : 0) +
            source.size() + script.size();
   }
+  /// Gives back the memory of a large document before the object is used for another one: thousands
+  /// of objects each as large as the largest document ever seen would add up.
+  void release_large();
   /// `upsert of document 'id' in index 'x'`, for messages.
   std::string describe() const;
 };

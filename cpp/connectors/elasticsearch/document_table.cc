@@ -6,19 +6,9 @@ namespace flott {
 
 namespace {
 
-/// A larger document's memory is given back: thousands of entries each as large as the largest
-/// document ever seen would add up.
-constexpr std::size_t kKeptBytes = 4096;
-
 std::uint64_t hash_of(const BulkAction& action) {
   const std::uint64_t routing = action.routing ? hash_bytes(*action.routing) : 0;
   return mix64(hash_bytes(*action.id) ^ mix64(hash_bytes(action.index) ^ mix64(routing)));
-}
-
-void release_if_large(std::string& text) {
-  if (text.capacity() > kKeptBytes) {
-    text = std::string();
-  }
 }
 
 }  // namespace
@@ -55,8 +45,7 @@ void DocumentTable::remove(BulkDocument& document) {
     --size_;
   }
   document.out = false;
-  release_if_large(document.action.source);
-  release_if_large(document.action.script);
+  document.action.release_large();
   unused_.push_back(&document);
 }
 

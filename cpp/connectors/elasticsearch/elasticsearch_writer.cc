@@ -116,6 +116,7 @@ void ElasticsearchWriter::write(const BatchPtr& batch) {
     throw_pending_error();
     for (std::size_t i = 0; i < count; ++i) {
       buffer_.add(std::move(incoming_[i]));
+      incoming_[i].release_large();  // of the document that this one took the place of
     }
     deduplicated_.set(buffer_.deduplicated());
     wake = can_send_ && (flush_all_ || over_limit() || full());

@@ -112,7 +112,8 @@ class ElasticsearchWriter final : public SinkWriter {
 
   // Task.
   Timestamp next_flush_ms_ = kMaxTimestamp;
-  std::vector<BulkAction> incoming_;  ///< only ever grows: memory to be used again
+  /// Of the largest batch so far: memory to be used again, but that of large documents.
+  std::vector<BulkAction> incoming_;
 
   // I/O thread.
   std::unique_ptr<HttpClient> http_;

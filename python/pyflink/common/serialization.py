@@ -56,27 +56,34 @@ class DeserializationSchema:
 class SimpleStringSchema(SerializationSchema, DeserializationSchema):
     """Text, one record a message.
 
-    :param charset: only UTF-8 for now.
+    What is no text of the charset becomes U+FFFD when it is read, and ``?`` when it is written, as
+    in Java. UTF-16 is big-endian unless a byte-order mark says otherwise.
+
+    :param charset: the name of any charset that Python knows, or Java: ``UTF-16``,
+        ``ISO-8859-1``, ``windows-1252``, ``Shift_JIS``, ...
+    :raises ValueError: when there is no such charset.
     """
 
     def __init__(self, charset: str = "UTF-8") -> None:
-        import codecs
+        self._options: dict[str, str] = {}
+        if not isinstance(charset, str):
+            raise TypeError(f"SimpleStringSchema: charset must be a name, got {charset!r}")
+        if charset.upper() not in ("UTF-8", "UTF8"):
+            import codecs
 
-        try:
-            name = codecs.lookup(charset).name
-        except LookupError:
-            raise ValueError(f"SimpleStringSchema: unknown charset {charset!r}") from None
-        if name not in ("utf-8", "ascii"):
-            from pyflink._not_yet import not_yet
-
-            raise not_yet(f"SimpleStringSchema({charset!r})", "use UTF-8")
+            try:
+                name = codecs.lookup(charset).name
+            except LookupError:
+                raise ValueError(f"SimpleStringSchema: unknown charset {charset!r}") from None
+            if name != "utf-8":
+                self._options["charset"] = name
         SerializationSchema.__init__(self)
         DeserializationSchema.__init__(self)
 
     def _format(self) -> tuple[str, dict[str, str], Any]:
         from pyflink.common.typeinfo import Types
 
-        return "string", {}, Types.STRING()
+        return "string", dict(self._options), Types.STRING()
 
 
 class Encoder:

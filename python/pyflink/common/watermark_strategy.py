@@ -90,20 +90,34 @@ class WatermarkStrategy:
     ) -> WatermarkStrategy:
         """Keeps sources of one job together in event time.
 
-        A subtask whose watermark is more than the drift ahead of the slowest one's in the group
-        reads nothing until that has caught up.
+        A subtask of a source whose watermark is more than the drift ahead of the slowest one's in
+        the group reads nothing until that has caught up. Whole subtasks wait, with all their
+        splits: upstream can also hold back single splits (partitions) of one subtask.
 
         :param watermark_group: sources with this name stay together.
-        :param max_allowed_watermark_drift: how far ahead one may be.
+        :param max_allowed_watermark_drift: how far ahead one may be; not negative.
         :param update_interval: how often watermarks are compared; a second when left out.
-        :raises ValueError: when the interval is not positive.
+        :raises TypeError: when the group is no text.
+        :raises ValueError: when the group is empty, the drift negative or the interval not
+            positive.
         """
+        if not isinstance(watermark_group, str):
+            raise TypeError(f"watermark_group must be a name, got {watermark_group!r}")
+        if not watermark_group:
+            raise ValueError(
+                "watermark_group must not be empty: sources with the same name stay together"
+            )
         other = self._copy()
         other._alignment = (
             watermark_group,
             millis_of(max_allowed_watermark_drift, "max_allowed_watermark_drift"),
             1000 if update_interval is None else millis_of(update_interval, "update_interval"),
         )
+        if other._alignment[1] < 0:
+            raise ValueError(
+                "max_allowed_watermark_drift must not be negative, got"
+                f" {max_allowed_watermark_drift}"
+            )
         if other._alignment[2] <= 0:
             raise ValueError(f"update_interval must be greater than zero, got {update_interval}")
         return other

@@ -37,6 +37,56 @@ TEST(StringFormat, RepairsInvalidUtf8AsJava) {
   EXPECT_EQ(decoded("string", LogicalType::row({"line"}, {text}), "x"), "x");
 }
 
+std::string decoded_from(const std::string& charset, std::string_view message) {
+  const LogicalTypePtr type = LogicalType::of(TypeKind::kString);
+  const std::unique_ptr<Decoder> decoder = make_decoder("string", {{"charset", charset}}, type);
+  BatchBuilder builder(type);
+  decoder->decode(message, 0, builder);
+  return std::string(builder.finish()->column(0).string_at(0));
+}
+
+std::string encoded_as(const std::string& charset, const char* text) {
+  const LogicalTypePtr type = LogicalType::of(TypeKind::kString);
+  const std::unique_ptr<Encoder> encoder = make_encoder("string", {{"charset", charset}}, type);
+  BatchBuilder builder(type);
+  builder.append(Value::string(text));
+  std::string out;
+  encoder->encode(*builder.finish(), 0, out);
+  return out;
+}
+
+TEST(StringFormat, ReadsOtherCharacterSetsAsJava) {
+  using namespace std::string_view_literals;
+  EXPECT_EQ(decoded_from("ISO-8859-1", "caf\xe9"), "café");
+  EXPECT_EQ(decoded_from("windows-1252", "\x80 5"), "€ 5");
+  EXPECT_EQ(decoded_from("shift_jis", "\x93\xfa"), "日");
+  EXPECT_EQ(decoded_from("US-ASCII",
+                         "a\xff"
+                         "b"),
+            "a\xef\xbf\xbd"
+            "b");
+  EXPECT_EQ(decoded_from("UTF-16", "\0a\0b"sv), "ab");
+  EXPECT_EQ(decoded_from("utf_16", "\xfe\xff\0a"sv), "a");
+  EXPECT_EQ(decoded_from("UTF-16",
+                         "\xff\xfe"
+                         "a\0"sv),
+            "a");
+  EXPECT_EQ(decoded_from("UTF-16LE", "a\0\x3d\xd8\0\xde"sv), "a😀");
+  EXPECT_EQ(decoded_from("utf-16-be", "\0a"sv), "a");
+  EXPECT_EQ(decoded_from("euc_jp", "\xc6\xfc"), "日");
+  EXPECT_EQ(decoded_from("UTF-16BE", ""), "");
+}
+
+TEST(StringFormat, WritesOtherCharacterSetsAsJava) {
+  using namespace std::string_literals;
+  EXPECT_EQ(encoded_as("ISO-8859-1", "café €"), "caf\xe9 ?");
+  EXPECT_EQ(encoded_as("US-ASCII", "a😀b"), "a?b");
+  EXPECT_EQ(encoded_as("UTF-16", "ab"), "\xfe\xff\0a\0b"s);
+  EXPECT_EQ(encoded_as("UTF-16LE", "a"), "a\0"s);
+  EXPECT_EQ(encoded_as("utf-8", "é"), "é");
+  EXPECT_THROW(encoded_as("klingon", "a"), Error);
+}
+
 TEST(RawFormat, KeepsBytesAsTheyAre) {
   EXPECT_EQ(decoded("raw", LogicalType::of(TypeKind::kBytes), std::string("\xff\0x", 3)),
             std::string("\xff\0x", 3));

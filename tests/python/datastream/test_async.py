@@ -13,6 +13,7 @@ from pyflink.datastream import (
     AsyncFunction,
     AsyncRetryStrategy,
     ProcessFunction,
+    SourceFunction,
     StreamExecutionEnvironment,
 )
 from pyflink.datastream.async_retry_predicates import (
@@ -339,14 +340,47 @@ def test_after_a_keyed_stream_and_before_another(env):
     assert sorted(collected(stream.key_by(lambda v: 0).reduce(lambda a, b: a + b))) == [1, 3, 6]
 
 
-def test_checkpoints_wait_for_what_is_under_way(env, tmp_path):
-    env.enable_checkpointing(10)
+def test_a_checkpoint_completes_only_behind_the_results_under_way(env, tmp_path):
     env.get_checkpoint_config().set_checkpoint_storage_dir(str(tmp_path))
+    answer, asked, end = threading.Event(), threading.Event(), threading.Event()
+    order = []
 
-    class Slow(AsyncFunction):
+    class Held(AsyncFunction):
         async def async_invoke(self, value):
-            await asyncio.sleep(0.02)
+            if value == 2:
+                asked.set()
+            await asyncio.get_running_loop().run_in_executor(None, answer.wait)
             return [value]
 
-    stream = AsyncDataStream.ordered_wait(env.from_sequence(1, 40), Slow(), LONG, 5, Types.LONG())
-    assert collected(stream) == list(range(1, 41))
+    class Two(SourceFunction):
+        def run(self, ctx):
+            ctx.collect(1)
+            ctx.collect(2)
+            end.wait()
+
+        def cancel(self):
+            end.set()
+
+    AsyncDataStream.ordered_wait(env.add_source(Two()), Held(), LONG, 5, Types.LONG()).map(
+        order.append
+    )
+    client = env.execute_async()
+    try:
+        assert asked.wait(60)
+
+        def checkpoint():
+            client._job.trigger_checkpoint()
+            order.append("checkpoint")
+
+        waiting = threading.Thread(target=checkpoint)
+        waiting.start()
+        # What must not happen cannot be waited for; without the wait it happens within a slice.
+        waiting.join(0.2)
+        assert order == []
+        answer.set()
+        waiting.join(60)
+        assert order == [1, 2, "checkpoint"]
+    finally:
+        answer.set()
+        end.set()
+        client.get_job_execution_result().result()

@@ -107,6 +107,26 @@ def test_a_kafka_sink_and_its_serializer_share_parallelism():
     assert options == {"topic": "t", "key.format": "csv", "value.format": "string"}
 
 
+def test_texts_in_other_charsets():
+    assert SimpleStringSchema()._format()[1] == {}
+    assert SimpleStringSchema("utf8")._format()[1] == {}
+    assert SimpleStringSchema("UTF-16LE")._format()[1] == {"charset": "utf-16-le"}
+    assert SimpleStringSchema("windows-1252")._format()[1] == {"charset": "cp1252"}
+    with pytest.raises(ValueError, match="unknown charset 'klingon'"):
+        SimpleStringSchema("klingon")
+    with pytest.raises(TypeError, match="must be a name"):
+        SimpleStringSchema(None)
+
+
+def test_csv_lines_end_as_asked():
+    assert CsvRowSerializationSchema.Builder(ROW).build()._format()[1] == {}
+    for delimiter in ("\n", "\r", "\r\n", ""):
+        builder = CsvRowSerializationSchema.Builder(ROW).set_line_delimiter(delimiter)
+        assert builder.build()._format()[1] == {"line-delimiter": delimiter}
+    with pytest.raises(ValueError, match="Unsupported new line delimiter ';'"):
+        CsvRowSerializationSchema.Builder(ROW).set_line_delimiter(";")
+
+
 def test_an_elasticsearch_sink_lowers_to_the_connectors_options():
     sink = (
         Elasticsearch7SinkBuilder()

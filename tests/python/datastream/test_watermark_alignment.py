@@ -62,6 +62,20 @@ def test_a_source_waits_for_the_slowest_of_its_group_and_all_end():
     assert seen_before_the_slow_one_ended(drift=5) < 10_000
 
 
+@pytest.mark.parametrize(
+    ("group", "drift", "error", "message"),
+    [
+        ("", Duration.of_seconds(1), ValueError, "watermark_group must not be empty"),
+        (7, Duration.of_seconds(1), TypeError, "watermark_group must be a name, got 7"),
+        ("g", Duration.of_millis(-1), ValueError, "max_allowed_watermark_drift must not be neg"),
+        ("g", None, TypeError, "max_allowed_watermark_drift"),
+    ],
+)
+def test_group_and_drift_are_checked(group, drift, error, message):
+    with pytest.raises(error, match=message):
+        WatermarkStrategy.no_watermarks().with_watermark_alignment(group, drift)
+
+
 @pytest.mark.parametrize("interval", [Duration.of_millis(0), Duration.of_millis(-1)])
 def test_the_interval_must_be_positive(interval):
     with pytest.raises(ValueError, match="update_interval must be greater than zero"):

@@ -127,15 +127,16 @@ class CsvRowSerializationSchema(SerializationSchema):
             return self._set("field-delimiter", _one_character(c, "the field delimiter"))
 
         def set_line_delimiter(self, delimiter: str) -> CsvRowSerializationSchema.Builder:
-            """Accepted when empty or a newline: every record is a message of its own.
+            """Behind each row: a newline by default; ``\\r``, ``\\r\\n`` or nothing.
 
-            :raises NotSupportedError: for others.
+            :raises ValueError: for others, as upstream.
             """
-            if delimiter not in ("", "\n"):
-                from pyflink._not_yet import not_yet
-
-                raise not_yet(f"a CSV line delimiter of {delimiter!r}", "leave it out")
-            return self
+            if delimiter not in ("\n", "\r", "\r\n", ""):
+                raise ValueError(
+                    f"Unsupported new line delimiter {delimiter!r}. Only \\n, \\r, \\r\\n, or empty"
+                    " string are supported."
+                )
+            return self._set("line-delimiter", delimiter)
 
         def set_array_element_delimiter(self, delimiter: str) -> CsvRowSerializationSchema.Builder:
             """Between two items of an array; a semicolon by default."""

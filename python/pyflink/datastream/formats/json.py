@@ -14,7 +14,15 @@ __all__ = ["JsonRowDeserializationSchema", "JsonRowSerializationSchema"]
 
 
 class JsonRowDeserializationSchema(DeserializationSchema):
-    """Reads objects into rows. Make one with :meth:`builder`."""
+    """Reads objects into rows. Make one with :meth:`builder`.
+
+    Fields are found by their names, what the type does not have is skipped, and what an object
+    does not have is null. Values become the field's type as in flink-json: ``"12"`` is an INT,
+    anything is a STRING, timestamps are ``2024-05-01 12:00:00.123`` (SQL) or with a ``T``
+    (ISO-8601). A value that does not fit fails the job and is named with its topic, partition and
+    offset, unless :meth:`Builder.ignore_parse_errors` makes it null; text that is no JSON is then
+    skipped, and counted. UTF-8. An array of objects is several rows.
+    """
 
     def __init__(self, type_info: TypeInformation, options: dict[str, str]) -> None:
         super().__init__()
@@ -91,7 +99,11 @@ class JsonRowDeserializationSchema(DeserializationSchema):
 
 
 class JsonRowSerializationSchema(SerializationSchema):
-    """Writes rows as objects. Make one with :meth:`builder`."""
+    """Writes rows as objects. Make one with :meth:`builder`.
+
+    Every field is written in the order of the type, null as ``null``, bytes as base64, UTF-8; what
+    does not fit its type fails the job and is shown.
+    """
 
     def __init__(self, type_info: TypeInformation, options: dict[str, str]) -> None:
         super().__init__()
