@@ -275,6 +275,7 @@ void add_broadcast_process(Draft& draft) {
     const std::string name = descriptor.name;
     descriptors.emplace(name, std::move(descriptor));
   }
+  draft.node.first_input = 1;
   draft.host_operator([spec, tags, descriptors, probe](int) {
     auto states = std::make_shared<BroadcastStates>(descriptors);
     if (probe != nullptr) {

@@ -88,6 +88,9 @@ JobOptions parse_options(const NodeParams& params, const std::string& job_name) 
   JobOptions out;
   out.name = job_name;
   out.batch_mode = params.boolean("batch_mode", out.batch_mode);
+  out.sort_inputs = params.boolean("sort_inputs", out.sort_inputs);
+  out.sort_memory_bytes = static_cast<std::size_t>(
+      params.integer("sort_memory_bytes", static_cast<std::int64_t>(out.sort_memory_bytes)));
   out.chaining = params.boolean("chaining", out.chaining);
   out.object_reuse = params.boolean("object_reuse", out.object_reuse);
   out.auto_watermark_interval_ms =
@@ -128,6 +131,8 @@ void enter_directory(const std::string& directory) {
 
 void check_option_names(PyObject* options) {
   constexpr const char* kNames[] = {"batch_mode",
+                                    "sort_inputs",
+                                    "sort_memory_bytes",
                                     "chaining",
                                     "object_reuse",
                                     "auto_watermark_interval_ms",

@@ -38,6 +38,9 @@ struct StreamNode {
   bool keyed = false;
   bool uses_host = false;  ///< any host-language function inside
   Granularity granularity = Granularity::kRow;
+  /// BATCH: this input is read to its end before the others (a broadcast stream with state); -1:
+  /// none.
+  int first_input = -1;
   std::shared_ptr<Source> source;
   WatermarkStrategy watermarks;  ///< sources only
   OperatorFactory make_operator;

@@ -6,10 +6,15 @@
 #include "types/host.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace flott {
 namespace {
+
+/// How long a wait for room takes at most before the task looks whether it is cancelled; whoever
+/// makes room or cancels wakes it at once.
+constexpr std::chrono::milliseconds kRoomWait{100};
 
 /// Which downstream subtasks upstream subtask `up` writes to.
 std::vector<int> targets_of(PartitionStrategy strategy,
@@ -157,6 +162,17 @@ class Builder {
       // Side outputs have types of their own that the graph does not carry: opaque values do.
       writer.type = edge.edge.side < 0 ? node(emitter).output_type : LogicalType::object();
       writer.object_reuse = options_.object_reuse;
+      if (options_.emit_waits_for_room) {
+        const auto task = static_cast<std::size_t>(task_of(vertex.id, subtask));
+        writer.wait_for_room = [signal = signals_[task],
+                                cancelled = cancelled_[task]](const Channel& channel) {
+          const HostRelease others_may_run;
+          while (!channel.has_room() && !cancelled->load(std::memory_order_relaxed)) {
+            signal->wait_for(kRoomWait);
+          }
+          signal->notify();  // of what came meanwhile
+        };
+      }
       out.push_back({edge.edge.side, std::make_unique<RecordWriter>(std::move(writer))});
     }
     return out;
@@ -179,23 +195,42 @@ class Builder {
         }
       }
     }
-    auto gate = std::make_unique<InputGate>(std::move(connections), inputs);
-    if (!options_.batch_mode || !node(vertex.nodes[0].node).keyed) {
-      return gate;
-    }
-    return std::make_unique<SortedInput>(std::move(gate), keyed_inputs(vertex, inputs));
+    return std::make_unique<InputGate>(std::move(connections), inputs);
   }
 
-  /// By input: whether it comes along the keys (the other kind is broadcast).
-  std::vector<bool> keyed_inputs(const JobVertex& vertex, int inputs) const {
-    std::vector<bool> is_keyed(static_cast<std::size_t>(inputs), true);
-    for (const JobEdge& edge : job_graph_.edges) {
-      if (edge.target_vertex == vertex.id &&
-          edge.edge.partitioner.strategy == PartitionStrategy::kBroadcast) {
-        is_keyed[static_cast<std::size_t>(edge.edge.input)] = false;
+  /// BATCH: the gate behind what gives its elements the order that the operator wants, if any.
+  std::unique_ptr<TaskInput> sorted(const JobVertex& vertex,
+                                    std::unique_ptr<TaskInput> gate,
+                                    bool& sorted_by_key) const {
+    const StreamNode& head = node(vertex.nodes[0].node);
+    if (!options_.batch_mode || head.inputs.empty()) {
+      return gate;
+    }
+    const auto comes_first = [&](const StreamEdge& edge) {
+      return edge.input == head.first_input ||
+             (head.keyed && edge.partitioner.strategy == PartitionStrategy::kBroadcast);
+    };
+    const std::vector<StreamEdge>& edges = head.inputs;
+    const bool broadcast = std::any_of(edges.begin(), edges.end(), comes_first);
+    sorted_by_key =
+        head.keyed && options_.sort_inputs &&
+        std::all_of(edges.begin(), edges.end(), [&](const StreamEdge& edge) {
+          return comes_first(edge) || edge.partitioner.strategy == PartitionStrategy::kHash;
+        });
+    std::vector<SortedInput::Order> orders(
+        static_cast<std::size_t>(gate->input_count()),
+        sorted_by_key ? SortedInput::Order::kSorted : SortedInput::Order::kHeld);
+    for (const StreamEdge& edge : edges) {
+      if (comes_first(edge)) {
+        orders[static_cast<std::size_t>(edge.input)] = SortedInput::Order::kFirst;
       }
     }
-    return is_keyed;
+    if (!sorted_by_key && !broadcast) {
+      return gate;
+    }
+    RowSorter::Options options;
+    options.memory_bytes = options_.sort_memory_bytes;
+    return std::make_unique<SortedInput>(std::move(gate), std::move(orders), std::move(options));
   }
 
   int add_operator(const StreamNode& n) {
@@ -254,6 +289,7 @@ class Builder {
     info.is_source = source != nullptr;
 
     std::unique_ptr<TaskInput> input;
+    bool sorted_by_key = false;
     std::vector<OperatorChain::LinkSpec::Edge> head_edges;
     if (source != nullptr) {
       const StreamNode& n = node(vertex.nodes[0].node);
@@ -282,7 +318,7 @@ class Builder {
       head_edges = edges_of(vertex, n.id, subtask);
       info.input_operator = operator_ids[0];
     } else {
-      input = make_gate(vertex, subtask);
+      input = sorted(vertex, make_gate(vertex, subtask), sorted_by_key);
     }
 
     const std::size_t first_link = source != nullptr ? 1 : 0;
@@ -295,6 +331,7 @@ class Builder {
       link.uid = uid_of(n);
       link.max_parallelism = n.max_parallelism;
       link.keyed = n.keyed;
+      link.key_by_key = sorted_by_key && i == first_link;
       link.input_type = n.inputs.empty()
                             ? LogicalType::object()
                             : (n.inputs[0].side < 0 ? node(n.inputs[0].source_node).output_type

@@ -23,11 +23,17 @@ bool is_terminal(JobStatus status);
 struct JobOptions {
   std::string name = "Flink Streaming Job";
   bool batch_mode = false;
+  /// BATCH: keyed operators get their input sorted by key and time, one key after the other.
+  bool sort_inputs = true;
+  std::size_t sort_memory_bytes = 128 << 20;  ///< a sorted input's; what is more goes to files
   bool chaining = true;
   bool object_reuse = false;
   std::int64_t auto_watermark_interval_ms = 200;
   std::int64_t buffer_timeout_ms = 100;  ///< accepted; batches close when the source has no more
   std::size_t channel_capacity_bytes = 4 << 20;
+  /// A call of an operator that emits several times a channel's capacity waits for the reader, as
+  /// in Flink; off where all tasks share one thread.
+  bool emit_waits_for_room = true;
   std::int64_t checkpoint_interval_ms = 0;  ///< 0: no periodic checkpoints
   /// Snapshots may be asked for; an interval or a directory implies it. Off: trigger_checkpoint()
   /// is refused, and ended tasks do not keep their state.

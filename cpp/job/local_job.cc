@@ -296,6 +296,14 @@ void LocalJob::handle(TriggerRequest& event) {
                           checkpoints_->sources_finished() ? " and its sources have ended" : ""))));
     return;
   }
+  if (options_.batch_mode) {
+    event.reply->set_exception(std::make_exception_ptr(
+        Error(ErrorKind::kInvalidArgument,
+              fmt::format("job '{}' runs in BATCH mode, which takes no checkpoints; run it in "
+                          "STREAMING mode (execution.runtime-mode) to take them",
+                          options_.name))));
+    return;
+  }
   if (!options_.checkpointing) {
     event.reply->set_exception(std::make_exception_ptr(Error(
         ErrorKind::kInvalidArgument,

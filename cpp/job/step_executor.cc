@@ -22,6 +22,7 @@ StepExecutor::StepExecutor(const StreamGraph& graph,
     restored_ = read_checkpoint(options_.restore_path);
   }
   options_.checkpointing = true;
+  options_.emit_waits_for_room = false;
   const CheckpointId first_checkpoint = restored_ ? restored_->id + 1 : 1;
   const std::string job_id = "step-executor";
   DeploymentCallbacks callbacks;

@@ -62,16 +62,17 @@ class ReduceOperator final : public Operator {
   }
 
  private:
-  /// Before the last watermark where there is one, so that windows downstream still take the
-  /// values: Flink does it with a timer at the end of time.
+  /// When a key has ended, or all of them; before the last watermark where there is one, so that
+  /// windows downstream still take the values: Flink does it with a timer at the end of time.
   void emit_final_values(Output& out) {
     if (!emit_final_only_) {
       return;
     }
-    emit_final_only_ = false;
     keyed_state_->for_each_key(kStateName, [&] {
       const Key key = keyed_state_->current();
-      out.emit(Record{state_->value(), kMaxTimestamp, RowKind::kInsert, &key});
+      Value value = state_->value();
+      state_->clear();
+      out.emit(Record{std::move(value), kMaxTimestamp, RowKind::kInsert, &key});
     });
   }
 

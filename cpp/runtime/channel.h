@@ -23,12 +23,17 @@ class Channel {
   void push(Element element);
   std::optional<Element> poll();
   bool has_room() const { return bytes_.load(std::memory_order_acquire) < capacity_bytes_; }
+  /// Holds several times what it should: the producer does not come to the end of its slice.
+  bool is_overfull() const {
+    return bytes_.load(std::memory_order_acquire) >= capacity_bytes_ * kOverfull;
+  }
   bool empty() const { return count_.load(std::memory_order_acquire) == 0; }
   std::size_t size_bytes() const { return bytes_.load(std::memory_order_relaxed); }
   /// The consumer is gone: drops everything, and whatever is pushed later.
   void close();
 
  private:
+  static constexpr std::size_t kOverfull = 4;
   struct Entry {
     Element element;
     std::size_t bytes;

@@ -213,6 +213,7 @@ struct OperatorChain::Link {
         context(owner.environment_, spec),
         output(owner),
         granularity(op->granularity()),
+        key_by_key(spec.keyed && spec.key_by_key),
         buffer(spec.input_type ? spec.input_type : LogicalType::object()),
         records_in(context.metrics().counter("numRecordsIn")),
         current_watermark(context.metrics().counter("currentInputWatermark")) {
@@ -243,6 +244,9 @@ struct OperatorChain::Link {
     try {
       if (granularity == Granularity::kRow) {
         if (context.backend() != nullptr && record.key != nullptr) {
+          if (key_by_key) {
+            begin_key(*record.key);
+          }
           context.backend()->set_current_key(*record.key);
         }
         op->process(std::move(record), input, output);
@@ -266,11 +270,55 @@ struct OperatorChain::Link {
     records_in.inc(batch->num_rows());
     try {
       flush_buffer();
-      op->process_batch(batch, input, output);
+      if (key_by_key && batch->keys() != nullptr) {
+        process_keys(batch, input);
+      } else {
+        op->process_batch(batch, input, output);
+      }
     } catch (...) {
       note_failure();
       throw;
     }
+  }
+  /// A batch of sorted rows in slices of one key.
+  void process_keys(const BatchPtr& batch, int input) {
+    const KeyColumn& keys = *batch->keys();
+    const std::int64_t rows = batch->num_rows();
+    for (std::int64_t begin = 0; begin < rows;) {
+      const Key key = keys.at(static_cast<std::size_t>(begin));
+      std::int64_t end = begin + 1;
+      while (end < rows && keys.at(static_cast<std::size_t>(end)).bytes == key.bytes) {
+        ++end;
+      }
+      begin_key(key);
+      context.backend()->set_current_key(key);
+      op->process_batch(batch->slice(begin, end), input, output);
+      begin = end;
+    }
+  }
+  /// Ends the key before, if this is another one.
+  void begin_key(const Key& key) {
+    if (has_key) {
+      const Key current = context.backend()->current();
+      if (current.hash == key.hash && current.bytes == key.bytes) {
+        return;
+      }
+      end_key();
+    }
+    has_key = true;
+  }
+  void end_key() {
+    if (!has_key) {
+      return;
+    }
+    has_key = false;
+    while (!last_watermark(monotonic_ns() + kSliceNs)) {
+      if (context.is_cancelled()) {
+        throw CancelledException{};
+      }
+    }
+    context.timer_service()->reset_watermark();
+    context.backend()->clear_all();
   }
   void flush_buffer() {
     if (BatchPtr batch = buffer.finish()) {
@@ -281,10 +329,17 @@ struct OperatorChain::Link {
   bool process_watermark(Timestamp watermark, std::int64_t deadline_ns) {
     flush_buffer();
     current_watermark.set(watermark);
-    while (op->process_watermark(watermark, deadline_ns, output)) {
+    if (watermark != kMaxWatermark) {
+      return op->process_watermark(watermark, deadline_ns, output);
+    }
+    end_key();
+    return last_watermark(deadline_ns);
+  }
+  bool last_watermark(std::int64_t deadline_ns) {
+    while (op->process_watermark(kMaxWatermark, deadline_ns, output)) {
       // Before the last watermark goes on, so that what they emit is not late. They may have set
       // event timers, which are due at once.
-      if (watermark != kMaxWatermark || !has_last_timers()) {
+      if (!has_last_timers()) {
         return true;
       }
       if (!fire_last_timers(deadline_ns)) {
@@ -326,6 +381,8 @@ struct OperatorChain::Link {
   LinkContext context;
   LinkOutput output;
   const Granularity granularity;
+  const bool key_by_key;
+  bool has_key = false;  ///< key_by_key: records of the current key came
   RowBuffer buffer;
   Counter& records_in;
   Counter& current_watermark;
@@ -572,7 +629,8 @@ bool OperatorChain::fire_timers(std::int64_t deadline_ns) {
         link->op->on_wakeup(link->output);
       }
       TimerService* timers = link->context.timer_service();
-      if (timers != nullptr && timers->next_processing_time() <= now) {
+      // Key by key, they wait for the end of the key.
+      if (timers != nullptr && !link->key_by_key && timers->next_processing_time() <= now) {
         done = timers->fire_processing_timers(
                    deadline_ns,
                    [&](TimeDomain domain, Timestamp time, const Window& window) {
@@ -590,7 +648,8 @@ Timestamp OperatorChain::next_time() const {
   for (std::size_t i = first_due_link(); i < links_.size(); ++i) {
     const LinkContext& context = links_[i]->context;
     next = std::min(next, context.wakeup_time());
-    if (const TimerService* timers = context.timer_service()) {
+    const TimerService* timers = context.timer_service();
+    if (timers != nullptr && !links_[i]->key_by_key) {
       next = std::min(next, timers->next_processing_time());
     }
   }
@@ -610,6 +669,7 @@ void OperatorChain::end_input(int input) {
   Link& head = *links_[0];
   head.call([&] {
     head.flush_buffer();
+    head.end_key();
     head.op->end_input(input, head.output);
   });
   head.input_ended = true;

@@ -43,6 +43,9 @@ class OperatorChain {
     std::string uid;
     int max_parallelism = kDefaultMaxParallelism;
     bool keyed = false;
+    /// BATCH: the input is sorted by key (SortedInput). When one key's records end, its timers fire
+    /// and its state is dropped; the watermark is the lowest again for the next one.
+    bool key_by_key = false;
     LogicalTypePtr input_type;  ///< of what a batch operator gets collected
     std::unique_ptr<Operator> op;
     int parent = -1;         ///< index of the link that feeds this one; -1: the task's input

@@ -58,6 +58,7 @@ RecordWriter::RecordWriter(Options options)
       channels_(std::move(options.channels)),
       max_parallelism_(options.downstream_max_parallelism),
       object_reuse_(options.object_reuse),
+      wait_for_room_(std::move(options.wait_for_room)),
       // Subtasks start their round robin at different channels, so that few records spread too.
       next_(channels_.empty() ? 0 : static_cast<std::size_t>(options.subtask) % channels_.size()),
       random_(static_cast<unsigned>(options.subtask) + 1) {
@@ -125,7 +126,7 @@ void RecordWriter::append(std::size_t channel, Value&& value, const Record& reco
   if (BatchPtr before =
           buffers_[channel].append(std::move(value), record.timestamp, record.kind, key)) {
     pending_rows_ -= static_cast<std::size_t>(before->num_rows());
-    channels_[channel]->push(std::move(before));
+    send(channel, std::move(before));
   }
   ++pending_rows_;
   if (buffers_[channel].num_rows() >= kMaxBatchRows) {
@@ -169,13 +170,21 @@ void RecordWriter::emit_batch(const BatchPtr& batch) {
 
 void RecordWriter::push(std::size_t channel, BatchPtr batch) {
   flush_channel(channel);
-  channels_[channel]->push(std::move(batch));
+  send(channel, std::move(batch));
+}
+
+void RecordWriter::send(std::size_t channel, BatchPtr batch) {
+  Channel& to = *channels_[channel];
+  to.push(std::move(batch));
+  if (wait_for_room_ && to.is_overfull()) {
+    wait_for_room_(to);
+  }
 }
 
 void RecordWriter::flush_channel(std::size_t channel) {
   if (BatchPtr batch = buffers_[channel].finish()) {
     pending_rows_ -= static_cast<std::size_t>(batch->num_rows());
-    channels_[channel]->push(std::move(batch));
+    send(channel, std::move(batch));
   }
 }
 

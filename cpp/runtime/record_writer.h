@@ -5,6 +5,7 @@
 #include "runtime/partitioner.h"
 #include "runtime/row_buffer.h"
 
+#include <functional>
 #include <memory>
 #include <random>
 #include <vector>
@@ -25,6 +26,10 @@ class RecordWriter {
     int downstream_max_parallelism = kDefaultMaxParallelism;
     LogicalTypePtr type;
     bool object_reuse = false;
+    /// Waits until the channel has room again, or the job is cancelled; may be empty. Called in the
+    /// middle of a call of an operator when that has emitted several times what the channel takes:
+    /// one that emits for ever must not fill the memory.
+    std::function<void(const Channel&)> wait_for_room;
   };
   explicit RecordWriter(Options options);
 
@@ -42,6 +47,8 @@ class RecordWriter {
   void flush_channel(std::size_t channel);
   std::size_t choose(const Value& value, const Key* key);
   void push(std::size_t channel, BatchPtr batch);
+  /// To the channel itself, waiting behind it if need be.
+  void send(std::size_t channel, BatchPtr batch);
 
   PartitionStrategy strategy_;
   std::unique_ptr<CustomPartitioner> custom_;
@@ -49,6 +56,7 @@ class RecordWriter {
   std::vector<RowBuffer> buffers_;  ///< by channel
   int max_parallelism_;
   bool object_reuse_;
+  std::function<void(const Channel&)> wait_for_room_;
   std::size_t next_;
   std::size_t pending_rows_ = 0;
   std::minstd_rand random_;

@@ -1,33 +1,44 @@
 #include "runtime/sorted_input.h"
 
+#include "base/clock.h"
+#include "base/error.h"
+
 #include <algorithm>
-#include <cstdint>
 #include <utility>
 
 namespace flott {
 namespace {
 
-/// Where one record is held.
-struct Place {
-  Timestamp timestamp;
-  std::uint32_t item;
-  std::uint32_t row;
-};
+/// Elements are taken in for so long before the task looks at its mailbox.
+constexpr std::int64_t kTakeNs = 10'000'000;
 
 }  // namespace
 
-SortedInput::SortedInput(std::unique_ptr<TaskInput> input, std::vector<bool> is_keyed)
-    : input_(std::move(input)), is_keyed_(std::move(is_keyed)) {}
+SortedInput::SortedInput(std::unique_ptr<TaskInput> inner,
+                         std::vector<Order> orders,
+                         RowSorter::Options options)
+    : inner_(std::move(inner)),
+      orders_(std::move(orders)),
+      sorter_(std::move(options)),
+      first_open_(static_cast<int>(std::count(orders_.begin(), orders_.end(), Order::kFirst))) {}
 
 TaskInput::Status SortedInput::next(Item& out) {
-  while (!ended_) {
+  const std::int64_t deadline_ns = monotonic_ns() + kTakeNs;
+  while (!inner_ended_) {
+    if (first_open_ == 0 && !held_.empty()) {
+      out = std::move(held_.front());
+      held_.pop_front();
+      return Status::kElement;
+    }
     Item item;
-    switch (input_->next(item)) {
+    switch (inner_->next(item)) {
       case Status::kIdle:
         return Status::kIdle;
+      case Status::kProgress:
+        return Status::kProgress;
       case Status::kEnd:
-        ended_ = true;
-        sort();
+        inner_ended_ = true;
+        sorter_.finish();
         break;
       case Status::kElement:
         if (take(std::move(item), out)) {
@@ -35,63 +46,71 @@ TaskInput::Status SortedInput::next(Item& out) {
         }
         break;
     }
+    if (monotonic_ns() >= deadline_ns) {
+      return Status::kProgress;
+    }
   }
-  if (position_ == sorted_.size()) {
-    return Status::kEnd;
-  }
-  out = std::move(sorted_[position_++]);
-  return Status::kElement;
+  return drain(out);
 }
 
-/// True when the element goes on at once, in `out`.
 bool SortedInput::take(Item&& item, Item& out) {
-  const auto* batch = std::get_if<BatchPtr>(&item.element);
-  if (batch == nullptr) {
-    control_.push_back(std::move(item));
+  if (std::holds_alternative<CheckpointBarrier>(item.element)) {
+    throw Error(ErrorKind::kInvalidArgument,
+                "a job in BATCH mode takes no checkpoints; run it in STREAMING mode "
+                "(execution.runtime-mode) to take them");
+  }
+  if (std::holds_alternative<WatermarkStatus>(item.element)) {
     return false;
   }
-  const auto has_unkeyed = std::find(is_keyed_.begin(), is_keyed_.end(), false) != is_keyed_.end();
-  if (!is_keyed_[static_cast<std::size_t>(item.input)]) {
-    unkeyed_.push_back(std::move(item));
+  if (const auto* watermark = std::get_if<Watermark>(&item.element)) {
+    watermark_ = std::max(watermark_, watermark->timestamp);
     return false;
   }
-  if (held_.empty() && !has_unkeyed && !(*batch)->has_timestamps()) {
+  const Order order = orders_[static_cast<std::size_t>(item.input)];
+  if (std::holds_alternative<EndOfInput>(item.element)) {
+    if (order != Order::kFirst) {
+      last_.push_back(std::move(item));
+      return false;
+    }
+    --first_open_;
     out = std::move(item);
     return true;
   }
-  held_.push_back(std::move(item));
-  return false;
+  if (order == Order::kSorted) {
+    sorter_.add(std::get<BatchPtr>(std::move(item.element)), item.input);
+    return false;
+  }
+  if (order == Order::kHeld && first_open_ > 0) {
+    held_.push_back(std::move(item));
+    return false;
+  }
+  out = std::move(item);
+  return true;
 }
 
-void SortedInput::sort() {
-  std::vector<Place> places;
-  for (std::uint32_t i = 0; i < held_.size(); ++i) {
-    const Batch& batch = *std::get<BatchPtr>(held_[i].element);
-    for (std::int64_t row = 0; row < batch.num_rows(); ++row) {
-      places.push_back({batch.timestamp_at(row), i, static_cast<std::uint32_t>(row)});
+TaskInput::Status SortedInput::drain(Item& out) {
+  if (!held_.empty()) {
+    out = std::move(held_.front());
+    held_.pop_front();
+    return Status::kElement;
+  }
+  if (!rows_ended_) {
+    if (std::optional<RowSorter::Chunk> chunk = sorter_.next()) {
+      out = {chunk->input, std::move(chunk->batch)};
+      return Status::kElement;
+    }
+    rows_ended_ = true;
+    if (watermark_ != kMinWatermark) {
+      out = {0, Watermark{watermark_}};
+      return Status::kElement;
     }
   }
-  const auto earlier = [](const Place& a, const Place& b) { return a.timestamp < b.timestamp; };
-  sorted_ = std::move(unkeyed_);
-  if (std::is_sorted(places.begin(), places.end(), earlier)) {
-    std::move(held_.begin(), held_.end(), std::back_inserter(sorted_));
-  } else {
-    std::stable_sort(places.begin(), places.end(), earlier);
-    std::vector<std::uint32_t> rows;
-    for (std::size_t begin = 0; begin < places.size();) {
-      const Item& from = held_[places[begin].item];
-      rows.clear();
-      std::size_t end = begin;
-      for (; end < places.size() && places[end].item == places[begin].item; ++end) {
-        rows.push_back(places[end].row);
-      }
-      sorted_.push_back({from.input, std::get<BatchPtr>(from.element)->take(rows)});
-      begin = end;
-    }
+  if (!last_.empty()) {
+    out = std::move(last_.front());
+    last_.pop_front();
+    return Status::kElement;
   }
-  held_.clear();
-  std::move(control_.begin(), control_.end(), std::back_inserter(sorted_));
-  control_.clear();
+  return Status::kEnd;
 }
 
 }  // namespace flott

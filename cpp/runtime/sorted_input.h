@@ -1,45 +1,52 @@
 #pragma once
 
+#include "runtime/row_sorter.h"
 #include "runtime/task_input.h"
 
+#include <deque>
 #include <memory>
 #include <vector>
 
 namespace flott {
 
-/// The input of a keyed operator in BATCH: records come in the order of their timestamps, those
-/// with equal ones in the order in which they arrived, and both inputs of a two-input operator are
-/// merged. (Flink sorts by key first; which key comes when is not defined.) Records without
-/// timestamps pass as they come; from the first one with a timestamp on everything is held in
-/// memory until the input has ended. Unkeyed inputs of a keyed operator (the broadcast side) come
-/// before all else. Watermarks and the ends of inputs follow the records.
+/// The input of a task in BATCH mode, where everything is there before the task begins, as behind
+/// Flink's blocking exchanges: keyed inputs come sorted by key and time (RowSorter), and what a
+/// broadcast stream brings comes before everything else. No watermark but the last, which follows
+/// the last row; idleness is not passed on.
+///
+/// BATCH jobs take no checkpoints: a barrier is an error.
 class SortedInput final : public TaskInput {
  public:
-  /// `is_keyed`: by input.
-  SortedInput(std::unique_ptr<TaskInput> input, std::vector<bool> is_keyed);
+  enum class Order {
+    kFirst,   ///< passed on as it comes
+    kSorted,  ///< when all inputs have ended
+    kHeld,    ///< in its own order, when those that are kFirst have ended
+  };
+  SortedInput(std::unique_ptr<TaskInput> inner,
+              std::vector<Order> orders,
+              RowSorter::Options options);
 
-  void open() override { input_->open(); }
+  void open() override { inner_->open(); }
   Status next(Item& out) override;
-  Timestamp next_time() const override { return input_->next_time(); }
-  int input_count() const override { return input_->input_count(); }
-  /// Sorting takes rows of opaque values apart.
-  bool uses_host() const override { return true; }
-  void snapshot(CheckpointId id, OperatorSnapshot& out) override { input_->snapshot(id, out); }
-  void notify_checkpoint_complete(CheckpointId id) override {
-    input_->notify_checkpoint_complete(id);
-  }
-  void close() override { input_->close(); }
+  Timestamp next_time() const override { return inner_->next_time(); }
+  int input_count() const override { return inner_->input_count(); }
+  bool uses_host() const override { return inner_->uses_host(); }
+  void close() override { inner_->close(); }
 
  private:
+  /// What to do with an element of `inner_`; true when `out` holds one to pass on.
   bool take(Item&& item, Item& out);
-  void sort();
+  Status drain(Item& out);
 
-  std::unique_ptr<TaskInput> input_;
-  const std::vector<bool> is_keyed_;
-  std::vector<Item> unkeyed_, held_, control_;
-  std::vector<Item> sorted_;  ///< what next() gives out, from `position_` on
-  std::size_t position_ = 0;
-  bool ended_ = false;
+  std::unique_ptr<TaskInput> inner_;
+  const std::vector<Order> orders_;
+  RowSorter sorter_;
+  std::deque<Item> held_;
+  int first_open_ = 0;  ///< inputs that are kFirst and have not ended
+  Timestamp watermark_ = kMinWatermark;
+  bool inner_ended_ = false;
+  bool rows_ended_ = false;
+  std::deque<Item> last_;  ///< behind the last row
 };
 
 }  // namespace flott

@@ -213,6 +213,8 @@ bool Task::take_input() {
   switch (taken) {
     case TaskInput::Status::kIdle:
       return false;
+    case TaskInput::Status::kProgress:
+      return true;
     case TaskInput::Status::kEnd:
       phase_ = Phase::kFinishing;
       return true;

@@ -9,9 +9,10 @@ namespace flott {
 class TaskInput {
  public:
   enum class Status {
-    kElement,  ///< `out` holds one
-    kIdle,     ///< nothing now; the task's signal is notified when there is
-    kEnd,      ///< every input has ended (and said so by an EndOfInput element)
+    kElement,   ///< `out` holds one
+    kIdle,      ///< nothing now; the task's signal is notified when there is
+    kProgress,  ///< nothing for the task, but work was done: asked again at once
+    kEnd,       ///< every input has ended (and said so by an EndOfInput element)
   };
   struct Item {
     int input = 0;

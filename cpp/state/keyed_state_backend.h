@@ -43,6 +43,9 @@ class KeyedStateBackend {
   /// Runs `visit` with each key that has the named state as the current key (BATCH mode, queries).
   virtual void for_each_key(const std::string& state_name, const std::function<void()>& visit) = 0;
 
+  /// Drops the state of all keys; the current key stays (BATCH: a key has ended).
+  virtual void clear_all() = 0;
+
   /// Bytes of all state, a frame a key group. Expired entries are left out.
   virtual std::map<KeyGroup, std::string> snapshot() = 0;
   /// Takes over frames of an earlier snapshot (of any parallelism); groups outside the range are

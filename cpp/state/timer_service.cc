@@ -268,6 +268,7 @@ class HeapTimerService final : public TimerService {
   }
 
   Timestamp current_watermark() const override { return watermark_; }
+  void reset_watermark() override { watermark_ = kMinWatermark; }
   Timestamp current_processing_time() const override {
     STREAM_CHECK(options_.clock != nullptr, "the timer service has no clock");
     return options_.clock->now_ms();

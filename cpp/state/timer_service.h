@@ -27,6 +27,8 @@ class TimerService {
   virtual void delete_timer(TimeDomain domain, const Window& window, Timestamp time) = 0;
 
   virtual Timestamp current_watermark() const = 0;
+  /// BATCH: the records of the next key follow, before all event time. No timer is left.
+  virtual void reset_watermark() = 0;
   virtual Timestamp current_processing_time() const = 0;
 
   /// Fires event timers with time <= watermark in time order (ties by insertion) until

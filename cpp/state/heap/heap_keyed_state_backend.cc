@@ -272,6 +272,12 @@ void HeapKeyedStateBackend::for_each_key(const std::string& state_name,
   }
 }
 
+void HeapKeyedStateBackend::clear_all() {
+  while (KeyEntry* entry = core_.table.first()) {
+    core_.erase(*entry);
+  }
+}
+
 bool HeapKeyedStateBackend::encode_slot(
     std::uint32_t index, const Window& window, const Slot& slot, Timestamp now, std::string& out) {
   scratch_.clear();

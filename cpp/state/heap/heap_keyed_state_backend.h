@@ -31,6 +31,8 @@ class HeapKeyedStateBackend final : public KeyedStateBackend {
   std::optional<StateDescriptor> declared(const std::string& name) const override;
   void for_each_key(const std::string& state_name, const std::function<void()>& visit) override;
 
+  void clear_all() override;
+
   std::map<KeyGroup, std::string> snapshot() override;
   void restore(const std::map<KeyGroup, std::string>& frames) override;
 

@@ -91,6 +91,22 @@ def _set_runtime_mode(env: Any, key: str, value: Any) -> None:
     env.set_runtime_mode(_member(key, value, RuntimeExecutionMode))
 
 
+def _set_sorted_inputs(env: Any, key: str, value: Any) -> None:
+    env._sort_options["sort_inputs"] = _boolean(key, value)
+
+
+def _set_sort_memory(env: Any, key: str, value: Any) -> None:
+    from pyflink.datastream.slot_sharing_group import MemorySize
+
+    try:
+        size = MemorySize._parse(_text(value).strip()).get_bytes()
+    except ValueError as error:
+        raise ValueError(f"Could not parse value {value!r} for key {key!r}: {error}") from None
+    if size <= 0:
+        raise ValueError(f"{key!r} must be greater than zero, got {value!r}")
+    env._sort_options["sort_memory_bytes"] = size
+
+
 def _set_checkpointing_mode(env: Any, key: str, value: Any) -> None:
     from pyflink.datastream.checkpointing_mode import CheckpointingMode
 
@@ -195,6 +211,8 @@ _SETTINGS: dict[str, Callable[[Any, str, Any], None]] = {
     "python.archives": _add_archives,
     "python.executable": _set_executable,
     "execution.runtime-mode": _set_runtime_mode,
+    "execution.sorted-inputs.enabled": _set_sorted_inputs,
+    "execution.sorted-inputs.memory": _set_sort_memory,
     "execution.buffer-timeout": _environment("set_buffer_timeout", parse_duration_ms),
     "execution.buffer-timeout.interval": _environment("set_buffer_timeout", parse_duration_ms),
     "execution.savepoint.path": _set_restore_path,

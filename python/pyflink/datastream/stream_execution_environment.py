@@ -51,6 +51,7 @@ class StreamExecutionEnvironment:
         self._runtime_mode = RuntimeExecutionMode.STREAMING
         self._chaining = True
         self._chaining_of_different_max_parallelism = True
+        self._sort_options: dict[str, Any] = {}
         self._buffer_timeout = 100
         self._state_backend: StateBackend | None = None
         self._changelog: bool | None = None
@@ -628,6 +629,7 @@ class StreamExecutionEnvironment:
             "batch_mode": batch,
             "chaining": self._chaining,
             "buffer_timeout_ms": self._buffer_timeout,
+            **self._sort_options,
         }
         config = self._execution_config
         if config is not None:

@@ -32,6 +32,23 @@ WatermarkStrategy ascending() {
   return out;
 }
 
+/// Emits until it is cancelled.
+class Endless final : public ProcessFunction {
+ public:
+  explicit Endless(std::atomic<std::int64_t>& emitted) : emitted_(emitted) {}
+  void open(OperatorContext& context) override { context_ = &context; }
+  void process_element(Value&&, int, ProcessContext&, Collector& out) override {
+    while (!context_->is_cancelled()) {
+      out.collect(Value::integer(++emitted_));
+    }
+  }
+  void on_timer(Timestamp, ProcessContext&, Collector&) override {}
+
+ private:
+  std::atomic<std::int64_t>& emitted_;
+  OperatorContext* context_ = nullptr;
+};
+
 class AtParallelism : public ::testing::TestWithParam<int> {};
 INSTANTIATE_TEST_SUITE_P(LocalJob, AtParallelism, ::testing::Values(1, 2, 4));
 
@@ -209,6 +226,57 @@ TEST(LocalJob, SideOutputsReachTheirReaders) {
       ASSERT_EQ(item.value.as_int() % 2, 1);
     }
   }
+}
+
+TEST(LocalJob, ACallThatEmitsAndEmitsWaitsForTheReader) {
+  constexpr std::int64_t kRows = 500'000;
+  Graph g;
+  auto out = std::make_shared<Collected>();
+  auto valve = std::make_shared<Valve>();
+  valve->closed = true;
+  std::atomic<std::int64_t> emitted{0};
+  std::atomic<std::int64_t> lead{0};
+  const int source = g.source(vectors({{1}}), 1);
+  const int many = g.add({.name = "many"}, {source}, [&](int) {
+    return make_flat_map_operator(harness::flat_map_with([&](const Value&, Collector& to) {
+      for (std::int64_t i = 0; i < kRows; ++i) {
+        to.collect(Value::integer(i));
+        emitted = i + 1;
+        lead = std::max<std::int64_t>(lead, i - static_cast<std::int64_t>(out->size()));
+      }
+    }));
+  });
+  g.sink(many, 1, out, PartitionStrategy::kRebalance, valve);
+  JobOptions options;
+  options.chaining = false;
+  options.channel_capacity_bytes = 16 << 10;
+  const auto job = start_job(g.graph, options);
+  ASSERT_TRUE(eventually(*job, [&] { return emitted > 1'000; }));
+  valve->closed = false;
+  finish(*job);
+  EXPECT_EQ(out->size(), static_cast<std::size_t>(kRows));
+  EXPECT_LT(lead, kRows / 2);
+}
+
+TEST(LocalJob, ACallThatWaitsForTheReaderCanBeCancelled) {
+  Graph g;
+  auto out = std::make_shared<Collected>();
+  auto valve = std::make_shared<Valve>();
+  valve->closed = true;
+  std::atomic<std::int64_t> emitted{0};
+  const int source = g.source(vectors({{1}}), 1);
+  const int many = g.add({.name = "endless"}, {source}, [&](int) {
+    return make_process_operator(std::make_unique<Endless>(emitted));
+  });
+  g.sink(many, 1, out, PartitionStrategy::kRebalance, valve);
+  JobOptions options;
+  options.chaining = false;
+  options.channel_capacity_bytes = 16 << 10;
+  const auto job = start_job(g.graph, options);
+  ASSERT_TRUE(eventually(*job, [&] { return emitted > 1'000; }));
+  job->cancel();
+  ASSERT_TRUE(job->wait_for(kPatience));
+  EXPECT_EQ(job_status_name(job->status()), "CANCELED");
 }
 
 TEST(LocalJob, TwoInputsAreToldApart) {

@@ -684,6 +684,91 @@ TEST_F(LastTimersTest, AreDroppedInStreaming) {
   EXPECT_EQ(chain->next_time(), kMaxTimestamp);
 }
 
+/// A keyed operator whose input is sorted by key: each record sets a timer at its value.
+class KeyByKeyTest : public ChainTest {
+ protected:
+  void start(Granularity granularity) {
+    environment.batch_mode = true;
+    OperatorChain::LinkSpec keyed =
+        link({.name = "a",
+              .granularity = granularity,
+              .on_record =
+                  [this](Record&& record, int, Output& out) {
+                    TimerService& timers = context->timers();
+                    EXPECT_EQ(timers.current_watermark(), kMinWatermark);
+                    timers.register_timer(TimeDomain::kEventTime, {}, record.value.as_int());
+                    timers.register_timer(TimeDomain::kProcessingTime, {}, 5);  // long due
+                    seen->update(
+                        Value::integer((seen->value().is_null() ? 0 : seen->value().as_int()) + 1));
+                    out.emit(std::move(record));
+                  },
+              .on_open =
+                  [this](OperatorContext& c) {
+                    context = &c;
+                    StateDescriptor descriptor;
+                    descriptor.name = "seen";
+                    seen = &c.keyed_state().value_state(descriptor);
+                  },
+              .on_timer =
+                  [this](Timestamp, Output& out) {
+                    EXPECT_EQ(context->timers().current_watermark(), kMaxWatermark);
+                    EXPECT_EQ(context->keyed_state().key_count(), 1);
+                    out.emit(Record{seen->value(), 0, RowKind::kInsert, nullptr});
+                  }},
+             -1);
+    keyed.keyed = true;
+    keyed.key_by_key = true;
+    keyed.edges.push_back(edge(0));
+    make(list(std::move(keyed)));
+  }
+  void records(const std::vector<std::int64_t>& keys, const std::vector<std::int64_t>& values) {
+    auto column = std::make_shared<KeyColumn>();
+    for (const std::int64_t key : keys) {
+      const Value value = Value::integer(key);
+      std::string bytes;
+      encode_key(value, bytes);
+      column->append(bytes, value);
+    }
+    chain->process(ints(values)->with_keys(std::move(column)), 0, 0, kNoDeadline);
+  }
+  OperatorContext* context = nullptr;
+  ValueState* seen = nullptr;
+};
+
+TEST_F(KeyByKeyTest, TimersFireAndStateGoesWhenAKeyEnds) {
+  start(Granularity::kRow);
+  records({1, 1, 2}, {30, 10, 20});
+  records({2, 3}, {21, 1});
+  EXPECT_TRUE(chain->fire_timers(kNoDeadline));
+  EXPECT_EQ(chain->next_time(), kMaxTimestamp) << "timers of the clock wait for the end of the key";
+  EXPECT_EQ(
+      take_log(),
+      "a:30 | a:10 | a:timer 10 | a:timer 30 | a:watermark max | a:timer 5 | a:watermark max | "
+      "a:20 | a:21 | a:timer 20 | a:timer 21 | a:watermark max | a:timer 5 | a:watermark max | "
+      "a:1");
+  EXPECT_TRUE(chain->process_watermark(kMaxWatermark, kNoDeadline));
+  EXPECT_EQ(take_log(),
+            "a:timer 1 | a:watermark max | a:timer 5 | a:watermark max | a:watermark max");
+  EXPECT_EQ(context->keyed_state().key_count(), 0);
+  EXPECT_EQ(out(0), "30 10 2 2 2 20 21 2 2 2 1 1 1 | watermark max");
+}
+
+TEST_F(KeyByKeyTest, TheLastKeyEndsWithTheInputWhenNoWatermarkComes) {
+  start(Granularity::kRow);
+  records({1, 2}, {10, 20});
+  take_log();
+  chain->end_input(0);
+  EXPECT_EQ(take_log(),
+            "a:timer 20 | a:watermark max | a:timer 5 | a:watermark max | a:end_input 0");
+}
+
+TEST_F(KeyByKeyTest, ABatchOperatorGetsTheKeysOneByOne) {
+  start(Granularity::kBatch);
+  records({1, 1, 2}, {30, 10, 20});
+  records({2, 3}, {21, 1});
+  EXPECT_EQ(take_log(), "a:[30 10] | a:watermark max | a:[20] | a:[21] | a:watermark max | a:[1]");
+}
+
 TEST_F(ChainTest, TwoInputsEndOneByOne) {
   make(list(link({.name = "a"}, -1)));
   chain->end_input(1);

@@ -1,5 +1,6 @@
 #include "runtime/sorted_input.h"
 
+#include "base/error.h"
 #include "runtime/input_gate.h"
 #include "runtime_support.h"
 
@@ -8,67 +9,94 @@
 namespace flott {
 namespace {
 
-/// Two channels, one an input, behind a gate that sorts.
-struct Sorting {
-  explicit Sorting(std::vector<bool> is_keyed)
-      : channels(2),
-        input(
-            std::make_unique<InputGate>(
-                std::vector<InputGate::Connection>{{channels.all[0], 0}, {channels.all[1], 1}}, 2),
-            std::move(is_keyed)) {}
+using Order = SortedInput::Order;
+
+/// One channel an input, sorted as `orders` say.
+struct Sorted {
+  explicit Sorted(std::vector<Order> orders) : channels(orders.size()) {
+    std::vector<InputGate::Connection> connections;
+    for (std::size_t i = 0; i < orders.size(); ++i) {
+      connections.push_back({channels.all[i], static_cast<int>(i)});
+    }
+    input = std::make_unique<SortedInput>(
+        std::make_unique<InputGate>(std::move(connections), static_cast<int>(orders.size())),
+        std::move(orders),
+        RowSorter::Options{});
+  }
   std::string read() {
     std::string out;
     TaskInput::Item item;
-    while (input.next(item) == TaskInput::Status::kElement) {
-      out += (out.empty() ? "" : " | ") + std::string(item.input == 1 ? "2:" : "") +
-             to_text(item.element);
+    TaskInput::Status status = TaskInput::Status::kProgress;
+    while (status == TaskInput::Status::kProgress || status == TaskInput::Status::kElement) {
+      status = input->next(item);
+      if (status == TaskInput::Status::kElement) {
+        out += (out.empty() ? "" : " | ") + std::string(item.input == 1 ? "2:" : "") +
+               to_text(item.element);
+      }
     }
-    return out;
+    return status == TaskInput::Status::kEnd ? out + " | END" : out;
   }
-  void end() {
-    channels[0].push(EndOfInput{});
-    channels[1].push(EndOfInput{});
+  void end(std::size_t channel) {
+    channels[channel].push(Watermark{kMaxWatermark});
+    channels[channel].push(EndOfInput{});
   }
 
   Channels channels;
-  SortedInput input;
+  std::unique_ptr<SortedInput> input;
 };
 
-TEST(SortedInput, GivesRecordsByTimestampWhenTheInputHasEnded) {
-  Sorting s({true, true});
-  s.channels[0].push(ints({1, 2, 3}, {30, 10, 20}));
-  s.channels[0].push(Watermark{5});
-  s.channels[0].push(ints({4}, {5}));
-  EXPECT_EQ(s.read(), "");
-  s.end();
-  EXPECT_EQ(s.read(), "4 | 2 3 1 | watermark 5 | 2:end | end");
+BatchPtr row(const char* key, std::int64_t value, Timestamp timestamp) {
+  const OwnedKey owned(Value::string(key));
+  BatchBuilder builder(LogicalType::of(TypeKind::kBigInt));
+  builder.append(Value::integer(value), timestamp, RowKind::kInsert, &owned.key);
+  return builder.finish();
 }
 
-TEST(SortedInput, MergesTheInputsAndKeepsEqualTimestampsAsTheyCame) {
-  Sorting s({true, true});
-  s.channels[0].push(ints({1, 2}, {10, 30}));
-  s.channels[1].push(ints({7, 8}, {10, 20}));
-  s.end();
-  EXPECT_EQ(s.read(), "1 | 2:7 8 | 2 | end | 2:end");
+TEST(SortedInput, GivesNothingBeforeTheEndAndThenEverythingInOrder) {
+  Sorted s({Order::kSorted});
+  s.channels[0].push(row("b", 1, 5));
+  s.channels[0].push(WatermarkStatus::kIdle);
+  s.channels[0].push(Watermark{3});
+  s.channels[0].push(row("a", 2, 9));
+  s.channels[0].push(row("b", 3, 4));
+  EXPECT_EQ(s.read(), "");
+  s.end(0);
+  EXPECT_EQ(s.read(), "2 3 1 | watermark max | end | END");
 }
 
-TEST(SortedInput, LetsRecordsWithoutTimestampsPass) {
-  Sorting s({true, true});
-  s.channels[0].push(ints({2, 1}));
-  EXPECT_EQ(s.read(), "2 1");
-  s.channels[1].push(ints({4, 3}, {9, 8}));
+TEST(SortedInput, MergesTwoInputsAndEndsBothBehindTheWatermark) {
+  Sorted s({Order::kSorted, Order::kSorted});
+  s.channels[0].push(row("a", 1, 5));
+  s.channels[1].push(row("a", 2, 4));
+  s.end(1);
   EXPECT_EQ(s.read(), "");
-  s.end();
-  EXPECT_EQ(s.read(), "2:3 4 | end | 2:end");
+  s.channels[0].push(row("b", 3, 1));
+  s.end(0);
+  EXPECT_EQ(s.read(), "2:2 | 1 3 | watermark max | 2:end | end | END");
 }
 
-TEST(SortedInput, GivesTheBroadcastSideFirst) {
-  Sorting s({true, false});
-  s.channels[0].push(ints({1}));
-  s.channels[1].push(ints({5, 4}, {9, 8}));
-  EXPECT_EQ(s.read(), "");
-  s.end();
-  EXPECT_EQ(s.read(), "2:5 4 | 1 | end | 2:end");
+TEST(SortedInput, ABroadcastInputComesFirst) {
+  for (const Order order : {Order::kSorted, Order::kHeld}) {
+    Sorted s({order, Order::kFirst});
+    s.channels[0].push(row("b", 1, 5));
+    s.channels[1].push(ints({10}));
+    s.channels[0].push(row("a", 2, 5));
+    EXPECT_EQ(s.read(), "2:10");
+    s.channels[1].push(ints({11}));
+    s.end(1);
+    s.channels[0].push(row("a", 3, 6));
+    const bool held = order == Order::kHeld;
+    EXPECT_EQ(s.read(), held ? "2:11 | 2:end | 1 | 2 | 3" : "2:11 | 2:end");
+    s.end(0);
+    EXPECT_EQ(s.read(), held ? "watermark max | end | END" : "2 3 1 | watermark max | end | END");
+  }
+}
+
+TEST(SortedInput, TakesNoCheckpoints) {
+  Sorted s({Order::kSorted});
+  s.channels[0].push(CheckpointBarrier{1, 0});
+  TaskInput::Item item;
+  EXPECT_THROW(s.input->next(item), Error);
 }
 
 }  // namespace
