@@ -463,6 +463,26 @@ TEST_P(BackendConformance, ForEachKeyVisitsKeysOfThatStateAndAllowsChanges) {
   backend->for_each_key("unknown", [] { FAIL(); });
 }
 
+TEST_P(BackendConformance, ClearAllDropsTheStateOfAllKeysAndKeepsTheCurrentKey) {
+  auto backend = make();
+  ValueState& a = backend->value_state(descriptor(kValue, "a"));
+  ListState& b = backend->list_state(descriptor(kList, "b"));
+  for (int k = 0; k < 20; ++k) {
+    set_key(*backend, i(k));
+    a.update(i(k));
+    b.set_namespace(Window{k, k + 1});
+    b.add(i(k));
+  }
+  backend->clear_all();
+  EXPECT_EQ(backend->key_count(), 0u);
+  EXPECT_EQ(backend->entry_count(), 0u);
+  EXPECT_EQ(backend->current_key(), i(19));
+  EXPECT_TRUE(a.value().is_null());
+  a.update(i(5));
+  EXPECT_EQ(a.value(), i(5));
+  EXPECT_EQ(backend->key_count(), 1u);
+}
+
 TEST_P(BackendConformance, StatesDeclaredWhileKeysExistWork) {
   auto backend = make();
   ValueState& first = backend->value_state(descriptor(kValue, "s0"));

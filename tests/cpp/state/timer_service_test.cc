@@ -66,6 +66,18 @@ class Timers {
 
 using Fired = std::vector<std::string>;
 
+TEST(TimerService, ResetLetsTheNextKeyBeginBeforeAllTime) {
+  Timers t;
+  t.add(1, 10);
+  EXPECT_TRUE(t.advance(kMaxWatermark));
+  EXPECT_EQ(t.service->current_watermark(), kMaxWatermark);
+  t.service->reset_watermark();
+  EXPECT_EQ(t.service->current_watermark(), kMinWatermark);
+  t.add(2, 5);
+  EXPECT_TRUE(t.advance(3));
+  EXPECT_EQ(t.service->size(kEvent), 1u);
+}
+
 TEST(TimerService, FiresByTimeThenByInsertion) {
   Timers t;
   t.add(1, 20);
