@@ -563,16 +563,18 @@ def operations():
 
 def cpu_seconds():
     """Processor time of this process and all below it (a JVM may be)."""
-    pids, seconds = [os.getpid()], 0
-    while pids:
-        pid = pids.pop()
+    parents, times = {}, {}
+    for process in Path("/proc").glob("[0-9]*"):
         try:
-            for task in Path(f"/proc/{pid}/task").iterdir():
-                pids += map(int, (task / "children").read_text().split())
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
+            fields = (process / "stat").read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended meanwhile
             continue
-        seconds += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        parents[int(process.name)] = int(fields[1])
+        times[int(process.name)] = int(fields[11]) + int(fields[12])
+    ours = {os.getpid()}
+    while any(parent in ours and pid not in ours for pid, parent in parents.items()):
+        ours |= {pid for pid, parent in parents.items() if parent in ours}
+    seconds = sum(times.get(pid, 0) for pid in ours) / os.sysconf("SC_CLK_TCK")
     return seconds
 
 
