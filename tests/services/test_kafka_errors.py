@@ -12,6 +12,7 @@ from pyflink.common.serialization import SimpleStringSchema
 from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.datastream.connectors import DeliveryGuarantee
 from pyflink.datastream.connectors.kafka import (
+    FlinkKafkaConsumer,
     KafkaOffsetsInitializer,
     KafkaRecordSerializationSchema,
     KafkaSink,
@@ -77,6 +78,23 @@ def test_a_topic_that_is_missing(strict: KafkaServer) -> None:
         write(servers, "no-such-output", ["a"], delivery_timeout_ms="3000")
     for word in ("'no-such-output'", servers, "'topic'"):
         assert word in str(failed.value)
+
+
+def test_the_older_source_makes_its_topic_where_brokers_make_topics() -> None:
+    with KafkaServer(partitions=3) as kafka:
+        servers = kafka.bootstrap_servers
+        made = {"bootstrap.servers": servers, "group.id": "g", "auto.offset.reset": "earliest"}
+        stream = environment().add_source(FlinkKafkaConsumer("made", SimpleStringSchema(), made))
+        with stream.execute_and_collect() as results:
+            produce(servers, "made", ["first"])
+            assert next(iter(results)) == "first"
+        kept = {**made, "allow.auto.create.topics": "false"}
+        stream = environment().add_source(FlinkKafkaConsumer("not", SimpleStringSchema(), kept))
+        with (
+            pytest.raises(RuntimeError, match="'not' does not exist"),
+            stream.execute_and_collect() as results,
+        ):
+            list(results)
 
 
 def test_a_message_that_is_too_large(strict: KafkaServer) -> None:

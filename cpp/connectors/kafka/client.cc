@@ -147,6 +147,34 @@ void StartErrors::on_error(rd_kafka_resp_err_t code, std::string_view text) {
   text_ = text;
 }
 
+bool StartErrors::out_of_time(rd_kafka_resp_err_t code,
+                              std::int64_t waited_ns,
+                              std::int64_t timeout_ms,
+                              const std::string& brokers,
+                              std::string_view what) {
+  const std::int64_t timeout_ns = timeout_ms * 1'000'000;
+  if (waited_ns < timeout_ns) {
+    return false;
+  }
+  const bool silent =
+      (code == RD_KAFKA_RESP_ERR__TIMED_OUT || code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) &&
+      text_.empty();
+  if (!silent || waited_ns >= kSilenceFactor * timeout_ns) {
+    return true;
+  }
+  if (!warned_) {
+    warned_ = true;
+    log(LogLevel::kWarn,
+        "flott.kafka",
+        "{} yet: Kafka brokers '{}' have not answered for {} s; waiting for up to {} s",
+        what,
+        brokers,
+        timeout_ms / 1000,
+        kSilenceFactor * timeout_ms / 1000);
+  }
+  return false;
+}
+
 void StartErrors::fail(const std::string& brokers, std::string_view what) const {
   std::string_view hint = "check 'bootstrap.servers' and that the brokers run and can be reached";
   switch (code_) {

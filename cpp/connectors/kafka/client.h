@@ -11,6 +11,9 @@
 
 namespace flott::kafka {
 
+/// So many times `startup.timeout.ms` for brokers that just do not answer.
+inline constexpr std::int64_t kSilenceFactor = 6;
+
 // RAII over librdkafka's C handles. The one place that turns its codes into Error is check_kafka().
 
 struct ClientDeleter {
@@ -91,12 +94,21 @@ class StartErrors final : public ClientEvents {
   void on_error(rd_kafka_resp_err_t code, std::string_view text) override;
   /// The server refused us: waiting does not help.
   bool refused() const { return refused_; }
+  /// Whether to give up `waited_ns` after the start, the last request having ended with `code`.
+  /// Brokers that nothing is wrong with but that do not answer, or have not yet made a topic - a
+  /// busy machine - are waited for kSilenceFactor times as long as `timeout_ms`; a warning says so.
+  bool out_of_time(rd_kafka_resp_err_t code,
+                   std::int64_t waited_ns,
+                   std::int64_t timeout_ms,
+                   const std::string& brokers,
+                   std::string_view what);
   /// Error for a client that could not start: names brokers, what was wrong and which setting to
   /// look at.
   [[noreturn]] void fail(const std::string& brokers, std::string_view what) const;
 
  private:
   bool refused_ = false;
+  bool warned_ = false;
   rd_kafka_resp_err_t code_ = RD_KAFKA_RESP_ERR_NO_ERROR;
   std::string text_;
 };

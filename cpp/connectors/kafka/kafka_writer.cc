@@ -109,7 +109,7 @@ void KafkaWriter::serve() {
 
 /// Before the first record fails after minutes: are the brokers there, and is the topic?
 void KafkaWriter::check_start() {
-  const std::int64_t deadline = monotonic_ns() + options_->startup_timeout_ms * 1'000'000;
+  const std::int64_t begin = monotonic_ns();
   Topic topic;
   if (!options_->topic.empty()) {
     topic.reset(rd_kafka_topic_new(client_.get(), options_->topic.c_str(), nullptr));
@@ -121,6 +121,10 @@ void KafkaWriter::check_start() {
   // more, or no request ever succeeds.
   constexpr int kMaxPatienceMs = 1000;
   int patience_ms = 100;
+  // Many writers that ask without a pause for topics that are being made keep a broker from making
+  // them.
+  constexpr int kMaxPauseMs = 300;
+  int pause_ms = 10;
   while (!stopped_.load(std::memory_order_acquire)) {
     const rd_kafka_metadata_t* raw = nullptr;
     const rd_kafka_resp_err_t code =
@@ -139,8 +143,13 @@ void KafkaWriter::check_start() {
         return;
       }
     }
-    rd_kafka_poll(client_.get(), 10);
-    if (start_errors_.refused() || monotonic_ns() >= deadline) {
+    rd_kafka_poll(client_.get(), pause_ms);
+    pause_ms = std::min(2 * pause_ms, kMaxPauseMs);
+    if (start_errors_.refused() || start_errors_.out_of_time(code,
+                                                             monotonic_ns() - begin,
+                                                             options_->startup_timeout_ms,
+                                                             options_->bootstrap_servers,
+                                                             what)) {
       if (topic_code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         fail(Error(
             ErrorKind::kExternal,

@@ -12,6 +12,9 @@ namespace {
 // between requests. A broker that is slower than that needs more, or no attempt ever succeeds.
 constexpr int kFirstPatienceMs = 250;
 constexpr int kMaxPatienceMs = 2000;
+// Between requests, at first and at most: asking without a pause keeps a busy broker busy.
+constexpr int kFirstPauseMs = 20;
+constexpr int kMaxPauseMs = 320;
 // A topic that was just made may be unknown to the broker that answers first.
 constexpr std::int64_t kUnknownTopicGraceMs = 2000;
 
@@ -41,11 +44,15 @@ bool OffsetLookup::retry(std::string_view what,
                          const Attempt& attempt) {
   // What went wrong since the discovery before is not what goes wrong now.
   errors_ = StartErrors();
-  const std::int64_t deadline = monotonic_ns() + options_.startup_timeout_ms * 1'000'000;
+  const std::int64_t begin = monotonic_ns();
+  int pause_ms = kFirstPauseMs;
+  const std::int64_t deadline = begin + options_.startup_timeout_ms * 1'000'000;
   while (!cancelled || !cancelled()) {
     const std::int64_t left_ms = (deadline - monotonic_ns()) / 1'000'000;
     const auto timeout_ms = static_cast<int>(
-        std::min<std::int64_t>(patience_ms_, std::max<std::int64_t>(left_ms, kFirstPatienceMs)));
+        left_ms > 0 ? std::min<std::int64_t>(patience_ms_,
+                                             std::max<std::int64_t>(left_ms, kFirstPatienceMs))
+                    : patience_ms_);
     const rd_kafka_resp_err_t code = attempt(timeout_ms);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
       return true;
@@ -53,8 +60,13 @@ bool OffsetLookup::retry(std::string_view what,
     if (code == RD_KAFKA_RESP_ERR__TIMED_OUT) {
       patience_ms_ = std::min(2 * patience_ms_, kMaxPatienceMs);
     }
-    rd_kafka_poll(client_.get(), 20);
-    if (errors_.refused() || monotonic_ns() >= deadline) {
+    rd_kafka_poll(client_.get(), pause_ms);
+    pause_ms = std::min(2 * pause_ms, kMaxPauseMs);
+    if (errors_.refused() || errors_.out_of_time(code,
+                                                 monotonic_ns() - begin,
+                                                 options_.startup_timeout_ms,
+                                                 options_.bootstrap_servers,
+                                                 what)) {
       errors_.fail(options_.bootstrap_servers, what);
     }
   }
@@ -79,7 +91,7 @@ std::vector<TopicPartition> OffsetLookup::partitions(const Cancelled& cancelled)
   const auto makes_topics = options_.client.find("allow.auto.create.topics");
   const std::int64_t grace_ms =
       makes_topics != options_.client.end() && makes_topics->second == "true"
-          ? options_.startup_timeout_ms
+          ? 3 * options_.startup_timeout_ms
           : std::min(kUnknownTopicGraceMs, options_.startup_timeout_ms);
   const std::int64_t unknown_deadline = monotonic_ns() + grace_ms * 1'000'000;
   std::string what = "cannot read the partitions of ";

@@ -1,6 +1,7 @@
 #include "connectors/kafka/options.h"
 
 #include "base/log.h"
+#include "connectors/kafka/client.h"
 #include "connectors/kafka/properties.h"
 
 #include <charconv>
@@ -113,7 +114,8 @@ const std::vector<OptionInfo>& option_table() {
       {"startup.timeout.ms",
        "int",
        "10000",
-       "How long brokers, topics and offsets may take to answer at start."},
+       "How long brokers, topics and offsets may be wrong at start; six times as long when brokers "
+       "just do not answer."},
       {"topics", "list", "", "Source: topics to read. One of topics, topic-pattern, partitions."},
       {"topic-pattern", "regex", "", "Source: topics whose whole name matches."},
       {"partitions", "list", "", "Source: topic:partition, to read just these."},
@@ -316,7 +318,8 @@ SinkOptions SinkOptions::parse(const Options& options) {
   client.emplace("socket.nagle.disable", "true");
   client.emplace("queue.buffering.max.messages", std::to_string(out.buffer_records * 2));
   client.emplace("queue.buffering.max.kbytes", "131072");
-  client.emplace("topic.metadata.propagation.max.ms", std::to_string(out.startup_timeout_ms));
+  client.emplace("topic.metadata.propagation.max.ms",
+                 std::to_string(kSilenceFactor * out.startup_timeout_ms));
   client["delivery.report.only.error"] = "true";
   client.emplace("statistics.interval.ms", "2000");
   return out;

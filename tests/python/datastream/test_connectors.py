@@ -14,6 +14,7 @@ from pyflink.datastream.connectors.elasticsearch import (
     FlushBackoffType,
 )
 from pyflink.datastream.connectors.kafka import (
+    FlinkKafkaConsumer,
     KafkaOffsetResetStrategy,
     KafkaOffsetsInitializer,
     KafkaRecordSerializationSchema,
@@ -125,6 +126,21 @@ def test_csv_lines_end_as_asked():
         assert builder.build()._format()[1] == {"line-delimiter": delimiter}
     with pytest.raises(ValueError, match="Unsupported new line delimiter ';'"):
         CsvRowSerializationSchema.Builder(ROW).set_line_delimiter(";")
+
+
+def test_only_the_older_kafka_source_lets_brokers_make_its_topic():
+    name = "properties.allow.auto.create.topics"
+    settings = {"bootstrap.servers": "localhost:1"}
+
+    def options(**more):
+        source = FlinkKafkaConsumer("t", SimpleStringSchema(), {**settings, **more})
+        return source._source_spec()[1]
+
+    assert options()[name] == "true"
+    assert options(**{"allow.auto.create.topics": "false"})[name] == "false"
+    source = KafkaSource.builder().set_properties(settings).set_topics("t")
+    source.set_value_only_deserializer(SimpleStringSchema())
+    assert name not in source.build()._source_spec()[1]
 
 
 def test_an_elasticsearch_sink_lowers_to_the_connectors_options():
