@@ -271,6 +271,10 @@ def through_kafka(python: str, path: Path, log: Path, patience_s: float) -> Resu
         time.sleep(1)
         lines = [line for line in printed_lines(script.text()) if line.startswith("+I[")]
         seconds = script.interrupt(30)
+    rows = [(1, "hi"), (2, "hello"), (3, "hi"), (4, "hello"), (5, "hi"), (6, "hello"), (6, "hello")]
+    expect(lines == sorted(f"+I[{i},{text}]" for i, text in rows), f"the rows are {lines}")
+    if path.stem == "kafka_csv_format":  # not recorded
+        return {"checked": "7 rows", "_stopped_after_s": seconds}
     return {"records": len(lines), "digest": digest(lines), "_stopped_after_s": seconds}
 
 
@@ -619,13 +623,17 @@ def windowing_aggregations(python: str, path: Path, log: Path) -> Result:
     ends = sorted({end for _, end in count})
     expect(len(ends) >= 2 and len(count) == 5 * len(ends), f"{len(count)} tumbling windows")
 
-    def multiset(results: list[Any]) -> collections.Counter[str]:
-        return collections.Counter(json.dumps(r, sort_keys=True) for r in results)
+    def multiset(results: list[Any]) -> collections.Counter[tuple[Any, ...]]:
+        # floats are added in the order of arrival, which the two need not share
+        names = ("order_count", "unique_users", "unique_products", "unique_sessions")
+        return collections.Counter(
+            (*(r[name] for name in names), round(r["total_revenue"], 2)) for r in results
+        )
 
-    expect(
-        multiset([r["aggregated_data"] for r in tumbling]) == multiset(minutes),
-        "windows of one minute differ from windows of one minute",
-    )
+    extra = multiset([r["aggregated_data"] for r in tumbling])
+    extra.subtract(multiset(minutes))
+    different = [k for k, n in extra.items() if n]
+    expect(not different, f"windows of one minute are not all twice: {different[:4]}")
     for result in topic_values("windowing-sliding"):
         # it began before the first event: all minutes up to its end are in it
         wanted = sum(
