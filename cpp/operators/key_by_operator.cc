@@ -1,6 +1,5 @@
 #include "operators/key_by_operator.h"
 
-#include "base/bytes.h"
 #include "base/error.h"
 #include "types/key.h"
 
@@ -33,49 +32,44 @@ class ConstantKeySelector final : public KeySelector {
   bool takes_batches_;
 };
 
-/// Appends the keys of a column; the grammar of types/key.h for the two kinds that matter most,
-/// encode_key for the others.
+/// Appends the keys of a column; those of the two kinds that matter most without a Value each.
 void append_keys(const Column& column, KeyColumn& keys) {
-  std::string bytes;
-  BytesWriter writer(bytes);
   const std::int64_t rows = column.length;
+  const auto count = static_cast<std::size_t>(rows);
   switch (column.type->kind()) {
     case TypeKind::kBigInt: {
+      keys.reserve(count, count * 9);
       const auto* data = column.data<std::int64_t>();
       for (std::int64_t i = 0; i < rows; ++i) {
-        bytes.clear();
         if (column.is_null(i)) {
-          encode_key(Value{}, bytes);
-          keys.append(bytes, Value{});
-          continue;
+          keys.append_null();
+        } else {
+          keys.append_int(data[i]);
         }
-        writer.u8('I');
-        writer.i64(data[i]);
-        keys.append(bytes, Value::integer(data[i]));
       }
       return;
     }
-    case TypeKind::kString:
+    case TypeKind::kString: {
+      const std::int32_t* offsets = column.offset_data();
+      keys.reserve(count, count * 2 + static_cast<std::size_t>(offsets[rows] - offsets[0]));
       for (std::int64_t i = 0; i < rows; ++i) {
-        bytes.clear();
         if (column.is_null(i)) {
-          encode_key(Value{}, bytes);
-          keys.append(bytes, Value{});
-          continue;
+          keys.append_null();
+        } else {
+          keys.append_string(column.string_at(i));
         }
-        const std::string_view text = column.string_at(i);
-        writer.u8('S');
-        writer.string(text);
-        keys.append(bytes, Value::string(std::string(text)));
       }
       return;
-    default:
+    }
+    default: {
+      std::string bytes;
       for (std::int64_t i = 0; i < rows; ++i) {
         bytes.clear();
         Value value = column.value_at(i);
         encode_key(value, bytes);
         keys.append(bytes, std::move(value));
       }
+    }
   }
 }
 

@@ -220,22 +220,91 @@ KeyGroupRange key_group_range_of(int subtask, int max_parallelism, int paralleli
   return {first_group(subtask), first_group(subtask + 1)};
 }
 
+Value key_value(const Key& key) {
+  if (key.value != nullptr) {
+    return *key.value;
+  }
+  if (key.bytes.empty()) {
+    return {};
+  }
+  BytesReader reader(key.bytes);
+  switch (static_cast<char>(reader.u8())) {
+    case 'N':
+      return {};
+    case 'I':
+      return Value::integer(reader.i64());
+    case 'S':
+      return Value::string(std::string(reader.string()));
+    default:
+      throw_error(ErrorKind::kInternal, "a key of kind '{}' without its value", key.bytes[0]);
+  }
+}
+
 void KeyColumn::append(const Key& key) {
   data_.append(key.bytes);
-  STREAM_CHECK(data_.size() <= std::numeric_limits<std::uint32_t>::max(),
-               "more than 4 GiB of keys in one batch");
-  offsets_.push_back(static_cast<std::uint32_t>(data_.size()));
-  hashes_.push_back(key.hash);
-  values_.push_back(key.value != nullptr ? *key.value : Value());
-  has_objects_ = has_objects_ || values_.back().is_object();
+  end_bytes(key.hash);
+  if (key.value != nullptr) {
+    append_value(*key.value);
+  } else {
+    end_without_value();
+  }
 }
 
 void KeyColumn::append(std::string_view bytes, Value value) {
   data_.append(bytes);
+  end_bytes();
+  append_value(std::move(value));
+}
+
+void KeyColumn::append_null() {
+  data_.push_back('N');
+  end_bytes();
+  end_without_value();
+}
+
+void KeyColumn::append_int(std::int64_t v) {
+  tagged_i64('I', v, data_);
+  end_bytes();
+  end_without_value();
+}
+
+void KeyColumn::append_string(std::string_view text) {
+  tagged_string('S', text, data_);
+  end_bytes();
+  end_without_value();
+}
+
+void KeyColumn::reserve(std::size_t rows, std::size_t bytes) {
+  data_.reserve(bytes);
+  offsets_.reserve(rows + 1);
+  hashes_.reserve(rows);
+}
+
+void KeyColumn::end_bytes(std::uint64_t hash) {
   STREAM_CHECK(data_.size() <= std::numeric_limits<std::uint32_t>::max(),
                "more than 4 GiB of keys in one batch");
   offsets_.push_back(static_cast<std::uint32_t>(data_.size()));
-  hashes_.push_back(hash_bytes(bytes));
+  hashes_.push_back(hash);
+}
+
+void KeyColumn::end_bytes() {
+  end_bytes(hash_bytes(std::string_view(data_).substr(offsets_.back())));
+}
+
+void KeyColumn::end_without_value() {
+  if (!values_.empty()) {
+    const std::size_t row = values_.size();
+    values_.push_back(key_value({std::string_view(data_).substr(offsets_[row]), 0, nullptr}));
+  }
+}
+
+void KeyColumn::append_value(Value value) {
+  for (std::size_t row = values_.size(); row + 1 < hashes_.size(); ++row) {
+    values_.push_back(key_value(
+        {std::string_view(data_).substr(offsets_[row], offsets_[row + 1] - offsets_[row]),
+         0,
+         nullptr}));
+  }
   has_objects_ = has_objects_ || value.is_object();
   values_.push_back(std::move(value));
 }

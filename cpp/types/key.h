@@ -30,12 +30,17 @@ inline constexpr int kDefaultMaxParallelism = 128;
 struct Key {
   std::string_view bytes;        ///< canonical encoding; lives as long as the record / current key
   std::uint64_t hash = 0;        ///< hash_bytes(bytes)
-  const Value* value = nullptr;  ///< the key as the user's selector returned it
+  /// The key as the user's selector returned it. nullptr: a null, an int64 or a string, which
+  /// `bytes` alone say; see key_value().
+  const Value* value = nullptr;
 
   static Key of(std::string_view bytes, const Value& value) {
     return {bytes, hash_bytes(bytes), &value};
   }
 };
+
+/// The key as the user's selector returned it.
+Value key_value(const Key& key);
 
 /// Appends the canonical encoding of a native or opaque value.
 void encode_key(const Value& value, std::string& out);
@@ -74,11 +79,16 @@ class KeyColumn {
  public:
   void append(const Key& key);
   void append(std::string_view bytes, Value value);
-  std::size_t size() const { return values_.size(); }
+  /// Keys of these kinds need no Value beside their bytes.
+  void append_null();
+  void append_int(std::int64_t v);
+  void append_string(std::string_view text);
+  void reserve(std::size_t rows, std::size_t bytes);
+  std::size_t size() const { return hashes_.size(); }
   Key at(std::size_t row) const {
     return {std::string_view(data_).substr(offsets_[row], offsets_[row + 1] - offsets_[row]),
             hashes_[row],
-            &values_[row]};
+            values_.empty() ? nullptr : &values_[row]};
   }
   std::uint64_t hash_at(std::size_t row) const { return hashes_[row]; }
   /// Some key's value is an opaque one: copying it needs the host's lock.
@@ -86,10 +96,16 @@ class KeyColumn {
   std::size_t size_bytes() const { return data_.size() + values_.size() * 32; }
 
  private:
+  /// Ends the key whose bytes were appended to `data_`.
+  void end_bytes(std::uint64_t hash);
+  void end_bytes();
+  void end_without_value();
+  void append_value(Value value);
+
   std::string data_;
   std::vector<std::uint32_t> offsets_{0};
   std::vector<std::uint64_t> hashes_;
-  std::vector<Value> values_;
+  std::vector<Value> values_;  ///< empty as long as no key needs one, otherwise one per key
   bool has_objects_ = false;
 };
 

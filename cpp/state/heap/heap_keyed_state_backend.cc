@@ -189,7 +189,7 @@ void HeapKeyedStateBackend::set_current_key(const Key& key) {
   }
   KeyEntry* entry = core_.table.find(key.hash, key.bytes);
   if (entry == nullptr) {
-    core_.key = key.value != nullptr ? Core::isolate(*key.value) : Value();
+    core_.key = Core::isolate(key_value(key));
   }
   core_.key_known = entry == nullptr;
   core_.entry = entry;

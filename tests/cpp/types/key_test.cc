@@ -183,5 +183,49 @@ TEST(KeyColumn, KeepsKeysApart) {
   EXPECT_EQ(host.live(), 0);
 }
 
+TEST(KeyColumn, NullsIntegersAndStringsAreTheirBytes) {
+  KeyColumn keys;
+  keys.append_int(-7);
+  keys.append_null();
+  keys.append_string("user");
+  EXPECT_EQ(keys.at(0).value, nullptr);
+  EXPECT_EQ(key_value(keys.at(0)), Value::integer(-7));
+  EXPECT_TRUE(key_value(keys.at(1)).is_null());
+  EXPECT_EQ(key_value(keys.at(2)), Value::string("user"));
+  const Value values[] = {Value::integer(-7), Value(), Value::string("user")};
+  for (std::size_t row = 0; row < keys.size(); ++row) {
+    std::string bytes;
+    encode_key(values[row], bytes);
+    EXPECT_EQ(keys.at(row).bytes, bytes);
+    EXPECT_EQ(keys.at(row).hash, hash_bytes(bytes));
+  }
+}
+
+TEST(KeyColumn, AValueBehindKeysWithoutOne) {
+  KeyColumn keys;
+  keys.append_int(1);
+  keys.append_string("a");
+  keys.append("opaque", Value::real(2.5));
+  keys.append_null();
+  const KeyColumn copied = [&] {
+    KeyColumn out;
+    for (std::size_t row = 0; row < keys.size(); ++row) {
+      out.append(keys.at(row));
+    }
+    return out;
+  }();
+  for (const KeyColumn* column : {&keys, &copied}) {
+    ASSERT_EQ(column->size(), 4U);
+    EXPECT_EQ(key_value(column->at(0)), Value::integer(1));
+    EXPECT_EQ(key_value(column->at(1)), Value::string("a"));
+    EXPECT_EQ(key_value(column->at(2)), Value::real(2.5));
+    EXPECT_TRUE(key_value(column->at(3)).is_null());
+  }
+}
+
+TEST(KeyColumn, OtherKeysNeedTheirValue) {
+  EXPECT_THROW(key_value({"D", 0, nullptr}), Error);
+}
+
 }  // namespace
 }  // namespace flott
