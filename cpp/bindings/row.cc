@@ -147,6 +147,18 @@ Py_ssize_t index_of(RowObject* row, PyObject* name) {
   return index < Py_SIZE(row) ? index : -1;
 }
 
+/// Names the fields there are; not for `__deepcopy__` and its like, which are only looked for.
+void refuse_field(RowObject* row, PyObject* name) {
+  const Ref underscores = Ref::steal(PyUnicode_FromString("__"));
+  if (!underscores || PyUnicode_Tailmatch(name, underscores.get(), 0, 2, -1) != 0) {
+    PyErr_SetObject(PyExc_AttributeError, name);
+  } else if (row->fields == nullptr) {
+    PyErr_Format(PyExc_AttributeError, "%U: the fields of this Row have no names; use row[i]", name);
+  } else {
+    PyErr_Format(PyExc_AttributeError, "'%U' is not a field of this Row; it has %R", name, row->fields);
+  }
+}
+
 PyObject* getattro(PyObject* self, PyObject* name) {
   // Methods win over fields, as upstream, whose fields are found by __getattr__.
   if (_PyType_Lookup(Py_TYPE(self), name) == nullptr) {
@@ -159,7 +171,7 @@ PyObject* getattro(PyObject* self, PyObject* name) {
     if (index == -2) {
       return nullptr;
     }
-    PyErr_SetObject(PyExc_AttributeError, name);
+    refuse_field(as_row(self), name);
     return nullptr;
   }
   return PyObject_GenericGetAttr(self, name);

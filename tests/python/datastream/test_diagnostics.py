@@ -1,0 +1,248 @@
+"""What a user reads when something does not work: each message says what was wrong (with the value),
+where (operator and the line that made it), and what to do. `docs/diagnostics.md` lists them."""
+
+from __future__ import annotations
+
+import datetime
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pyflink.common import Row, Time, Types, WatermarkStrategy
+from pyflink.common.watermark_strategy import TimestampAssigner
+from pyflink.datastream import (
+    DataStream,
+    KeyedProcessFunction,
+    MapFunction,
+    OutputTag,
+    ProcessFunction,
+    StreamExecutionEnvironment,
+)
+from pyflink.datastream.state import MapStateDescriptor, ValueStateDescriptor
+from pyflink.datastream.window import TumblingEventTimeWindows
+
+PAIR = Types.TUPLE([Types.STRING(), Types.LONG()])
+THIS_FILE = "test_diagnostics.py:"
+
+
+def pairs(env: StreamExecutionEnvironment) -> DataStream:
+    return env.from_collection([("a", 1), ("b", 2)], type_info=PAIR)
+
+
+def message_of(
+    build: Callable[[DataStream], Any], *, parallelism: int = 1, located: bool = True
+) -> str:
+    """What the job's failure says, notes included; it has to name this file's line."""
+    env = StreamExecutionEnvironment.get_execution_environment().set_parallelism(parallelism)
+    with pytest.raises(Exception) as failed:  # noqa: PT011 (the text is asserted by the callers)
+        with build(pairs(env)).execute_and_collect() as results:
+            list(results)
+    notes = "\n".join(getattr(failed.value, "__notes__", []))
+    if located:
+        assert THIS_FILE in notes, notes
+    return f"{failed.value}\n{notes}"
+
+
+def holds(text: str, *parts: str) -> None:
+    missing = [part for part in parts if part not in text]
+    assert not missing, f"{missing} not in: {text}"
+
+
+class Locked(MapFunction):
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+
+    def map(self, value: Any) -> Any:
+        return value
+
+
+def test_a_function_that_cannot_be_copied() -> None:
+    text = message_of(lambda stream: stream.map(Locked()), parallelism=2)
+    holds(text, "Locked", "'Map'", "2 subtasks", "'lock'", "_thread.lock", "Create it in open()")
+
+
+class Plain:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"), [({"a"}, "{'a'} of type set"), ({"a": 1}, "dict"), ([1], "[1] of type list")]
+)
+def test_a_key_without_a_stable_encoding(key: object, shown: str) -> None:
+    text = message_of(lambda stream: stream.key_by(lambda value: key).map(lambda value: value))
+    holds(text, shown, "no stable encoding", "record ('a', 1)", "tuple or frozenset")
+
+
+def test_a_key_of_a_class_names_the_way_out() -> None:
+    text = message_of(lambda stream: stream.key_by(lambda value: Plain()).map(lambda value: value))
+    holds(text, "Plain", "no stable encoding", "register_key_encoder()")
+
+
+def test_a_key_that_is_not_of_its_declared_type() -> None:
+    text = message_of(
+        lambda stream: stream.key_by(lambda value: "x", key_type=Types.INT()).map(lambda v: v)
+    )
+    holds(text, "'x' of type str does not fit the declared type INT", "record ('a', 1)")
+
+
+def test_a_result_that_is_not_of_the_declared_type() -> None:
+    text = message_of(lambda stream: stream.map(lambda value: "abc", output_type=Types.INT()))
+    holds(text, "'abc' of type str", "declared type INT", "operator 'Map'", "record ('a', 1)")
+
+
+def test_a_row_with_too_many_fields() -> None:
+    text = message_of(
+        lambda stream: stream.map(lambda value: (1, 2, 3), output_type=Types.ROW([Types.INT()]))
+    )
+    holds(text, "(1, 2, 3) has 3 fields", "ROW<f0 INT> has 1", "operator 'Map'")
+
+
+def test_a_reduce_that_changes_the_type() -> None:
+    text = message_of(lambda stream: stream.key_by(lambda v: 1).reduce(lambda a, b: "zz"))
+    holds(text, "'zz' of type str", "TUPLE<STRING, BIGINT>", "operator 'Reduce'")
+
+
+def test_a_flat_map_that_gives_one_value() -> None:
+    text = message_of(lambda stream: stream.flat_map(lambda value: 5))
+    holds(text, "flat_map()", "not 5 (int)", "write `yield value` or return a list")
+
+
+def test_a_text_that_a_flat_map_returns_is_taken_apart() -> None:
+    text = message_of(lambda stream: stream.flat_map(lambda v: "abc", output_type=Types.INT()))
+    holds(text, "'a' of type str", "declared type INT", "operator 'FlatMap'")
+
+
+class Returning(KeyedProcessFunction):
+    def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Any:
+        return 5
+
+
+def test_a_process_function_that_returns_a_value() -> None:
+    text = message_of(lambda stream: stream.key_by(lambda value: value[0]).process(Returning()))
+    holds(text, "process_element()", "not 5 (int)", "write `yield value`")
+
+
+class Stamps(TimestampAssigner):
+    def __init__(self, timestamp: object) -> None:
+        self.timestamp = timestamp
+
+    def extract_timestamp(self, value: Any, record_timestamp: int) -> Any:
+        return self.timestamp
+
+
+@pytest.mark.parametrize("timestamp", [None, 1.5, "12", datetime.datetime(2020, 1, 1)])
+def test_a_timestamp_that_is_no_number_of_milliseconds(timestamp: object) -> None:
+    strategy = WatermarkStrategy.for_monotonous_timestamps()
+    strategy = strategy.with_timestamp_assigner(Stamps(timestamp))
+    text = message_of(lambda stream: stream.assign_timestamps_and_watermarks(strategy))
+    holds(text, "extract_timestamp()", "milliseconds", repr(timestamp), type(timestamp).__name__)
+
+
+class WithoutKey(ProcessFunction):
+    def open(self, runtime_context: Any) -> None:
+        runtime_context.get_state(ValueStateDescriptor("seen", Types.INT()))
+
+    def process_element(self, value: Any, ctx: ProcessFunction.Context) -> Any:
+        yield value
+
+
+def test_keyed_state_of_a_stream_without_keys() -> None:
+    text = message_of(lambda stream: stream.process(WithoutKey()))
+    holds(text, "'seen'", "keyed stream", "key_by()")
+
+
+class InOpen(KeyedProcessFunction):
+    def open(self, runtime_context: Any) -> None:
+        runtime_context.get_state(ValueStateDescriptor("seen", Types.INT())).value()
+
+    def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Any:
+        yield value
+
+
+def test_state_that_is_read_in_open() -> None:
+    text = message_of(lambda stream: stream.key_by(lambda value: value[0]).process(InOpen()))
+    holds(text, "'seen'", "no current key", "not in open()")
+
+
+class DeclaresTwice(KeyedProcessFunction):
+    def open(self, runtime_context: Any) -> None:
+        runtime_context.get_state(ValueStateDescriptor("seen", Types.INT()))
+        runtime_context.get_map_state(MapStateDescriptor("seen", Types.INT(), Types.INT()))
+
+    def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Any:
+        yield value
+
+
+def test_one_name_for_two_states() -> None:
+    text = message_of(lambda stream: stream.key_by(lambda v: v[0]).process(DeclaresTwice()))
+    holds(text, "'seen'", "map state of INT to INT", "value state of INT", "use another name")
+
+
+class WrongState(KeyedProcessFunction):
+    def open(self, runtime_context: Any) -> None:
+        self.seen = runtime_context.get_state(ValueStateDescriptor("seen", Types.INT()))
+
+    def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Any:
+        self.seen.update("many")
+        yield value
+
+
+def test_a_value_that_a_state_cannot_hold() -> None:
+    text = message_of(lambda stream: stream.key_by(lambda v: v[0]).process(WrongState()))
+    holds(text, "'many' of type str", "declared type INT", "record ('a', 1)")
+
+
+class WrongSide(ProcessFunction):
+    def process_element(self, value: Any, ctx: ProcessFunction.Context) -> Any:
+        yield OutputTag("side", Types.INT()), "abc"
+
+
+def test_a_side_output_that_is_not_of_its_type() -> None:
+    text = message_of(
+        lambda stream: stream.process(WrongSide()).get_side_output(OutputTag("side", Types.INT()))
+    )
+    holds(text, "'abc' of type str", "declared type INT", "operator 'PROCESS'")
+
+
+def test_an_event_time_window_over_records_without_timestamps() -> None:
+    text = message_of(
+        lambda stream: stream.key_by(lambda value: value[0])
+        .window(TumblingEventTimeWindows.of(Time.seconds(1)))
+        .reduce(lambda a, b: a)
+    )
+    holds(text, "without a timestamp", "assign_timestamps_and_watermarks", "processing-time")
+
+
+def test_a_value_that_cannot_be_kept() -> None:
+    text = message_of(lambda stream: stream.map(lambda value: (x for x in [1])))
+    holds(text, "generator", "cannot be copied", "emit plain data", "enable_object_reuse()")
+
+
+def test_a_field_that_a_row_does_not_have() -> None:
+    named = Types.ROW_NAMED(["user", "amount"], [Types.STRING(), Types.LONG()])
+    text = message_of(
+        lambda stream: stream.map(lambda v: Row(user=v[0], amount=v[1]), output_type=named).map(
+            lambda row: row.usr
+        )
+    )
+    holds(text, "'usr' is not a field", "('user', 'amount')", "operator 'Map'")
+
+
+def test_a_window_without_a_key() -> None:
+    text = message_of(
+        lambda stream: stream.window(  # type: ignore[attr-defined]
+            TumblingEventTimeWindows.of(Time.seconds(1))
+        ),
+        located=False,
+    )
+    holds(text, "call key_by(...) first", "window_all(...)")
+
+
+def test_nothing_to_execute() -> None:
+    env = StreamExecutionEnvironment.get_execution_environment()
+    pairs(env)
+    with pytest.raises(RuntimeError) as failed:
+        env.execute()
+    holds(str(failed.value), "No operators defined", "Add an operator or sink", "stream.print()")
