@@ -119,6 +119,9 @@ class Engine:
     def answers(self, jobs: list[tuple[int, Graph]]) -> dict[int, Answer]:
         """Every graph's answer; a job that fails is run again in halves."""
         answer = self.ask(jobs)
+        if "error" in answer and "pemja.PyJObject" in answer["error"]:
+            self.kill()  # after some hundred graphs Java objects lose their methods in Python
+            answer = self.ask(jobs)
         if self.is_flink and jobs[0][1]["engine"] == "process":
             self.kill()  # it keeps hundreds of spinning threads of each such job
         if "results" in answer:
@@ -268,13 +271,14 @@ def smaller(graph: Graph) -> Iterator[Graph]:
     def changed(index: int, **fields: Any) -> Graph:
         made = copy.deepcopy(graph)
         made["nodes"][index].update(fields)
+        for field, value in fields.items():
+            if value is None:
+                del made["nodes"][index][field]
         return made
 
     if len(graph["outputs"]) > 1:
         for output in graph["outputs"]:
             yield {**graph, "outputs": [output]}
-    if graph["engine"] != "process":
-        yield {**graph, "engine": "process"}
     for index, node in enumerate(nodes):
         for other in node.get("in", []):
             if nodes[other]["shape"] == node["shape"]:
@@ -305,11 +309,13 @@ def smaller(graph: Graph) -> Iterator[Graph]:
             yield changed(index, key={**node["key"], "typed": False})
         if node.get("state", "value") != "value":
             yield changed(index, state="value")
-        if node["op"] in ("map", "flat_map", "process", "co") and node["kind"] not in (
-            "same",
-            "gather",
-        ):
-            yield {**changed(index, op="map", kind="same", n=0), "_": 1}
+        if node["op"] != "source" and (node["op"], node.get("kind")) != ("map", "same"):
+            used = any(o["node"] == index and o.get("side") for o in graph["outputs"])
+            if not used:
+                made = copy.deepcopy(graph)
+                kept = {"in": node["in"][:1], "shape": node["shape"]}
+                made["nodes"][index] = {"op": "map", "kind": "same", "n": 0, **kept}
+                yield made
     for form in ("py", "tuple"):
         made = copy.deepcopy(graph)
         for node in made["nodes"]:
@@ -325,7 +331,7 @@ def smaller(graph: Graph) -> Iterator[Graph]:
 
 
 def size(graph: Graph) -> int:
-    return len(json.dumps(graph)) + 200 * len(graph["nodes"]) + 20 * (graph["engine"] == "thread")
+    return len(json.dumps(graph)) + 200 * len(graph["nodes"])
 
 
 def shrink(difference: Difference, flink: Engine, flott: Engine) -> Difference:
@@ -333,11 +339,7 @@ def shrink(difference: Difference, flink: Engine, flott: Engine) -> Difference:
     for _ in range(30):
         candidates: dict[str, Graph] = {}
         for made in smaller(difference.graph):
-            graph = without_unused({k: v for k, v in made.items() if k != "_"})
-            for node in graph["nodes"]:
-                if node["op"] == "map":
-                    node["in"] = node["in"][:1]
-            graph = without_unused(graph)
+            graph = without_unused(made)
             if size(graph) < size(difference.graph):
                 candidates[json.dumps(graph)] = graph
         ordered = sorted(candidates.values(), key=size)[:80]

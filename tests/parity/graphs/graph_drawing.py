@@ -30,9 +30,13 @@ from hypothesis import strategies as st
 
 TYPED_FORMS = ("tuple", "row", "named")
 FORMS = ("tuple", "tuple", "row", "named", "py", "py", "list", "pyrow")
-KEY_TYPES = ("STRING", "STRING", "INT", "LONG", "BOOLEAN")
+KEY_TYPES = ("STRING", "STRING", "INT", "LONG", "BOOLEAN", "DOUBLE")
 VALUE_TYPES = ("INT", "INT", "LONG", "DOUBLE", "FLOAT", "SHORT", "STRING", "BOOLEAN")
 NUMBERS = ("INT", "LONG", "DOUBLE", "FLOAT")
+EXTRAS = (
+    *("DECIMAL", "DATE", "TIME", "TIMESTAMP", "LIST", "MAP", "BYTES", "PAIR", "INNER", "NULL"),
+)  # the last one not in tuples
+EXTRA_PERCENT = 25
 STATES = ("value", "list", "map", "reducing", "aggregating")
 WINDOW_END = ("event", "purging_event")
 
@@ -101,15 +105,17 @@ class Drawing:
             return self.one_of("a", "b", "c", "ü")
         if kind == "BOOLEAN":
             return self.one_of(True, False)
+        if kind == "DOUBLE":
+            return self.one_of(0.0, 1.0, 2.5, -7.25)
         return self.one_of(0, 1, 2, -7)
 
     def new_shape(self, shape: list[str]) -> list[str]:
-        form, key, value = shape
+        form, key, value, *extra = shape
         if self.chance(40):
-            form = self.one_of(*FORMS)
+            form = self.one_of(*(FORMS if extra != ["NULL"] else FORMS[2:]))
         if self.chance(20):
             value = self.one_of(*VALUE_TYPES)
-        return [form, key, value]
+        return [form, key, value, *extra]
 
     def key(self, stream: Stream) -> dict[str, Any]:
         by = self.one_of("k", "k", "k", "k", "mod", "pair", "const")
@@ -119,7 +125,7 @@ class Drawing:
         return key
 
     def parallelism(self) -> int:
-        return int(self.one_of(1, 1, 2, 4))
+        return int(self.one_of(1, 1, 1, 2, 4))
 
     def watermarks(self, records: list[list[Any]]) -> dict[str, Any]:
         kind = self.one_of("per_record", "per_record", "per_record", "mono", "bounded", "no")
@@ -136,6 +142,8 @@ class Drawing:
     def source(self, shape: list[str] | None = None, ends_only: bool = False) -> Stream:
         if shape is None:
             shape = [self.one_of(*FORMS), self.one_of(*KEY_TYPES), self.one_of(*VALUE_TYPES)]
+            if self.chance(EXTRA_PERCENT):
+                shape.append(self.one_of(*(EXTRAS if shape[0] != "tuple" else EXTRAS[:-1])))
         count = self.integer(1, 14)
         times = [self.integer(0, 60) for _ in range(count)]
         if self.chance(10):
@@ -352,7 +360,8 @@ class Drawing:
         pre = self.one_of(*pres)
         shape = self.new_shape(s.shape)
         strings = s.shape[2] == "STRING"
-        commutative = not ordered
+        # Which of several windows the others are merged into is not defined.
+        commutative = not ordered or (sessions and not s.sorted)
         fires_often = (node["trigger"] or {}).get("kind") in ("count", "purging_count")
         if pre == "reduce":
             reduces = ["max"] if strings else ["sum", "max"]
@@ -437,7 +446,7 @@ class Drawing:
         return self.add(node, **self.joined(s, other))
 
     def op_co(self, s: Stream) -> Stream:
-        other = self.other(s, [s.shape[0], s.shape[1], s.shape[2]] if self.chance(30) else None)
+        other = self.other(s, s.shape if self.chance(30) else None)
         known = self.joined(s, other)
         kinds = ["map", "flat_map", "process"]
         if known["marks"] == "end" and known["stamps"] == "ok" and s.shape[1] == other.shape[1]:

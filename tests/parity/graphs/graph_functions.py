@@ -7,7 +7,9 @@ business of `cases/values.py`.
 
 from __future__ import annotations
 
+import datetime
 import json
+from decimal import Decimal
 
 from pyflink.common import Row, Types
 from pyflink.common.watermark_strategy import TimestampAssigner
@@ -57,22 +59,65 @@ FIELD_TYPES = {
 LIMITS = {"SHORT": 10_000, "INT": 100_000, "LONG": 10**12, "FLOAT": 4096, "DOUBLE": 10**12}
 
 
-class Shape:
-    """How the records of a stream look: `form` and the types of key and value."""
+EXTRA_TYPES = {
+    "DECIMAL": Types.BIG_DEC,
+    "DATE": Types.SQL_DATE,
+    "TIME": Types.SQL_TIME,
+    "TIMESTAMP": Types.SQL_TIMESTAMP,
+    "LIST": lambda: Types.LIST(Types.INT()),  # PyFlink's sources refuse small LONGs in lists
+    "MAP": lambda: Types.MAP(Types.STRING(), Types.INT()),
+    "BYTES": lambda: Types.PRIMITIVE_ARRAY(Types.BYTE()),
+    "PAIR": lambda: Types.TUPLE([Types.INT(), Types.STRING()]),
+    "INNER": lambda: Types.ROW([Types.INT(), Types.STRING()]),
+    "NULL": Types.STRING,
+}
 
-    def __init__(self, form, key, value):
-        self.form, self.key, self.value = form, key, value
+
+def extra_value(kind, v):
+    """A value of the fourth field, made of the second."""
+    n = int(number(v)) % 1000
+    if kind == "DECIMAL":
+        return Decimal(n) / 4
+    if kind == "DATE":
+        return datetime.date(2024, 2, 27) + datetime.timedelta(days=n % 900)
+    if kind == "TIME":
+        return datetime.time(n % 24, n % 60, 7)
+    if kind == "TIMESTAMP":
+        return datetime.datetime(2024, 2, 27, 23, 59) + datetime.timedelta(milliseconds=n)
+    if kind == "LIST":
+        return [n, -n]
+    if kind == "MAP":
+        return {"n": n, "square": n * n}
+    if kind == "BYTES":
+        return bytes([n % 256, 0, 255])
+    if kind == "PAIR":
+        return (n, str(n))
+    if kind == "INNER":
+        return Row(n, str(n))
+    return None if n % 2 else str(n)
+
+
+class Shape:
+    """How the records of a stream look: `form`, the types of key and value, and perhaps a fourth
+    field of a type that is only carried along."""
+
+    def __init__(self, form, key, value, extra=None):
+        self.form, self.key, self.value, self.extra = form, key, value, extra
 
     def type_info(self):
         """A new type, or None where values are pickled. (PyFlink keeps Java objects in types: one
         that was used cannot be pickled with a function.)"""
         fields = [FIELD_TYPES[self.key](), FIELD_TYPES[self.value](), Types.LONG()]
+        names = ["k", "v", "t"]
+        if self.extra:
+            fields.append(EXTRA_TYPES[self.extra]())
+            names.append("x")
         if self.form == "tuple":
             return Types.TUPLE(fields)
         if self.form == "row":
             return Types.ROW(fields)
         if self.form == "named":
-            return Types.ROW_NAMED(["k", "v", "t"], fields)
+            return Types.ROW_NAMED(names, fields)
         return None
 
     def make(self, k, v, t):
@@ -86,13 +131,14 @@ class Shape:
                 limit = LIMITS[self.value]
                 v = (v + limit) % (2 * limit) - limit
                 v = float(v) if self.value in ("DOUBLE", "FLOAT") else int(v)
+        extra = (extra_value(self.extra, v),) if self.extra else ()
         if self.form in ("row", "pyrow"):
-            return Row(k, v, t)
+            return Row(k, v, t, *extra)
         if self.form == "named":
-            return Row(k=k, v=v, t=t)
+            return Row(k=k, v=v, t=t, x=extra[0]) if extra else Row(k=k, v=v, t=t)
         if self.form == "list":
-            return [k, v, t]
-        return (k, v, t)
+            return [k, v, t, *extra]
+        return (k, v, t, *extra)
 
 
 def number(v):
@@ -702,6 +748,8 @@ def describe(value):
     if isinstance(value, (list, tuple)):
         inner = ", ".join(describe(item) for item in value)
         return f"[{inner}]" if isinstance(value, list) else f"({inner})"
+    if isinstance(value, dict):
+        return str(sorted((describe(key), describe(item)) for key, item in value.items()))
     return repr(value)
 
 
