@@ -376,7 +376,7 @@ void RowSorter::spill() {
   auto run = std::make_unique<Run>(std::move(file), folder);
   Merge merge(std::move(in_memory));
   std::string block;
-  std::string key_value;
+  std::string value_bytes;
   while (const std::optional<Chunk> chunk = merge.next()) {
     const Batch& batch = *chunk->batch;
     const HostScope scope;
@@ -389,9 +389,9 @@ void RowSorter::spill() {
     for (std::int64_t row = 0; row < batch.num_rows(); ++row) {
       const Key key = batch.keys()->at(static_cast<std::size_t>(row));
       writer.string(key.bytes);
-      key_value.clear();
-      key.value->encode(key_value);
-      writer.string(key_value);
+      value_bytes.clear();
+      key_value(key).encode(value_bytes);
+      writer.string(value_bytes);
       writer.i64(batch.timestamp_at(row));
       writer.u8(static_cast<std::uint8_t>(batch.kind_at(row)));
       batch.value_at(row).encode(block);

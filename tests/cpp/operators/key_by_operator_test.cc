@@ -31,9 +31,9 @@ class KeyOutput final : public Output {
   void add(const Key& key) {
     EXPECT_EQ(key.hash, hash_bytes(key.bytes));
     std::string bytes;
-    encode_key(*key.value, bytes);
+    encode_key(key_value(key), bytes);
     EXPECT_EQ(bytes, key.bytes);
-    keys.push_back(to_text(*key.value));
+    keys.push_back(to_text(key_value(key)));
   }
 };
 

@@ -126,7 +126,7 @@ TEST(RecordWriter, HashFollowsTheKeyGroupInRowsAndBatches) {
           const std::int64_t v = batch->value_at(row).as_int();
           (side == &rows ? from_rows : from_batch).push_back(v);
           const Key key = batch->keys()->at(static_cast<std::size_t>(row));
-          EXPECT_EQ(key.value->as_int(), v);
+          EXPECT_EQ(key_value(key).as_int(), v);
           EXPECT_EQ(subtask_of(key_group_of(key.hash, 128), 128, 4), static_cast<int>(i));
         }
       }

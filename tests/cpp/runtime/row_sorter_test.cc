@@ -40,7 +40,7 @@ std::string sorted(RowSorter& sorter) {
     for (std::int64_t row = 0; row < chunk->batch->num_rows(); ++row) {
       const Key key = chunk->batch->keys()->at(static_cast<std::size_t>(row));
       out += (out.empty() ? "" : " ") + std::string(chunk->input == 1 ? "2/" : "") +
-             key.value->to_string() + ":" + chunk->batch->value_at(row).to_string();
+             key_value(key).to_string() + ":" + chunk->batch->value_at(row).to_string();
       if (chunk->batch->timestamp_at(row) != kNoTimestamp) {
         out += "@" + std::to_string(chunk->batch->timestamp_at(row));
       }

@@ -214,7 +214,7 @@ TEST(KeyColumn, AValueBehindKeysWithoutOne) {
     }
     return out;
   }();
-  for (const KeyColumn* column : {&keys, &copied}) {
+  for (const KeyColumn* column : std::initializer_list<const KeyColumn*>{&keys, &copied}) {
     ASSERT_EQ(column->size(), 4U);
     EXPECT_EQ(key_value(column->at(0)), Value::integer(1));
     EXPECT_EQ(key_value(column->at(1)), Value::string("a"));
