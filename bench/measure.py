@@ -47,9 +47,9 @@ def child_main(run: Callable[[str, dict[str, Any]], dict[str, Any]]) -> None:
 def rate_of(job: Callable[[int], None], sizes: list[int]) -> dict[str, Any]:
     """Records per second of `job(records)`.
 
-    With two sizes the smaller one runs twice: the first time it only warms the engine up, the second
-    time it says what starting a job takes, which is taken off. An engine that needs seconds to start
-    is so measured at its steady rate. With one size the job's start counts.
+    With two sizes the smaller one runs twice: the first time it only warms the engine up, the
+    second time it says what starting a job takes, which is taken off. An engine that needs seconds
+    to start is so measured at its steady rate. With one size the job's start counts.
     """
     if len(sizes) == 2:
         job(sizes[0])

@@ -153,9 +153,11 @@ void refuse_field(RowObject* row, PyObject* name) {
   if (!underscores || PyUnicode_Tailmatch(name, underscores.get(), 0, 2, -1) != 0) {
     PyErr_SetObject(PyExc_AttributeError, name);
   } else if (row->fields == nullptr) {
-    PyErr_Format(PyExc_AttributeError, "%U: the fields of this Row have no names; use row[i]", name);
+    PyErr_Format(
+        PyExc_AttributeError, "%U: the fields of this Row have no names; use row[i]", name);
   } else {
-    PyErr_Format(PyExc_AttributeError, "'%U' is not a field of this Row; it has %R", name, row->fields);
+    PyErr_Format(
+        PyExc_AttributeError, "'%U' is not a field of this Row; it has %R", name, row->fields);
   }
 }
 

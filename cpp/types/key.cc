@@ -300,10 +300,10 @@ void KeyColumn::end_without_value() {
 
 void KeyColumn::append_value(Value value) {
   for (std::size_t row = values_.size(); row + 1 < hashes_.size(); ++row) {
-    values_.push_back(key_value(
-        {std::string_view(data_).substr(offsets_[row], offsets_[row + 1] - offsets_[row]),
-         0,
-         nullptr}));
+    values_.push_back(
+        key_value({std::string_view(data_).substr(offsets_[row], offsets_[row + 1] - offsets_[row]),
+                   0,
+                   nullptr}));
   }
   has_objects_ = has_objects_ || value.is_object();
   values_.push_back(std::move(value));

@@ -28,8 +28,8 @@ inline constexpr int kDefaultMaxParallelism = 128;
 ///   name varint-count items | instance of a class with a registered encoder 'X' class name, then
 ///   what the encoder returned
 struct Key {
-  std::string_view bytes;        ///< canonical encoding; lives as long as the record / current key
-  std::uint64_t hash = 0;        ///< hash_bytes(bytes)
+  std::string_view bytes;  ///< canonical encoding; lives as long as the record / current key
+  std::uint64_t hash = 0;  ///< hash_bytes(bytes)
   /// The key as the user's selector returned it. nullptr: a null, an int64 or a string, which
   /// `bytes` alone say; see key_value().
   const Value* value = nullptr;

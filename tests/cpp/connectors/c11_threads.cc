@@ -1,7 +1,7 @@
-// librdkafka uses C11's threads, which the thread sanitizer of g++ 12 does not know: it neither sees
-// what they synchronise nor survives the first allocation in such a thread. These definitions come
-// before those of the C library and do the same through the POSIX functions, which it does know. In
-// glibc the C11 objects are the POSIX ones under other names.
+// librdkafka uses C11's threads, which the thread sanitizer of g++ 12 does not know: it neither
+// sees what they synchronise nor survives the first allocation in such a thread. These definitions
+// come before those of the C library and do the same through the POSIX functions, which it does
+// know. In glibc the C11 objects are the POSIX ones under other names.
 
 #include <pthread.h>
 #include <threads.h>

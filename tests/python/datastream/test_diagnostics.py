@@ -1,5 +1,5 @@
-"""What a user reads when something does not work: each message says what was wrong (with the value),
-where (operator and the line that made it), and what to do. `docs/diagnostics.md` lists them."""
+"""What a user reads when something does not work: each message says what was wrong (with its
+value), where (operator and the line that made it), and what to do. `docs/diagnostics.md` lists them."""
 
 from __future__ import annotations
 
@@ -36,9 +36,8 @@ def message_of(
 ) -> str:
     """What the job's failure says, notes included; it has to name this file's line."""
     env = StreamExecutionEnvironment.get_execution_environment().set_parallelism(parallelism)
-    with pytest.raises(Exception) as failed:  # noqa: PT011 (the text is asserted by the callers)
-        with build(pairs(env)).execute_and_collect() as results:
-            list(results)
+    with pytest.raises(Exception) as failed:  # noqa: PT011 (the callers assert the text)
+        list(build(pairs(env)).execute_and_collect())
     notes = "\n".join(getattr(failed.value, "__notes__", []))
     if located:
         assert THIS_FILE in notes, notes
@@ -208,9 +207,11 @@ def test_a_side_output_that_is_not_of_its_type() -> None:
 
 def test_an_event_time_window_over_records_without_timestamps() -> None:
     text = message_of(
-        lambda stream: stream.key_by(lambda value: value[0])
-        .window(TumblingEventTimeWindows.of(Time.seconds(1)))
-        .reduce(lambda a, b: a)
+        lambda stream: (
+            stream.key_by(lambda value: value[0])
+            .window(TumblingEventTimeWindows.of(Time.seconds(1)))
+            .reduce(lambda a, b: a)
+        )
     )
     holds(text, "without a timestamp", "assign_timestamps_and_watermarks", "processing-time")
 
