@@ -3,8 +3,10 @@
 #include "bindings/errors.h"
 #include "bindings/python_ref.h"
 
+#include <initializer_list>
 #include <memory>
 #include <utility>
+#include <vector>
 
 namespace flott::bindings {
 
@@ -35,13 +37,16 @@ struct Boxed {
   /// Makes the Python type; `methods` lives as long as the process.
   static PyTypeObject* make_type(const char* name,
                                  PyMethodDef* methods,
-                                 PyType_Slot extra = {0, nullptr}) {
-    PyType_Slot slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(&dealloc)},
-                           {Py_tp_methods, methods},
-                           extra,
-                           {0, nullptr}};
-    PyType_Spec spec = {
-        name, sizeof(Boxed), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+                                 std::initializer_list<PyType_Slot> extra = {}) {
+    std::vector<PyType_Slot> slots{{Py_tp_dealloc, reinterpret_cast<void*>(&dealloc)},
+                                   {Py_tp_methods, methods}};
+    slots.insert(slots.end(), extra);
+    slots.push_back({0, nullptr});
+    PyType_Spec spec = {name,
+                        sizeof(Boxed),
+                        0,
+                        Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                        slots.data()};
     return reinterpret_cast<PyTypeObject*>(checked(PyType_FromSpec(&spec)).release());
   }
 };

@@ -249,6 +249,21 @@ PyObject* broadcast_iterate(PyObject* self, PyObject* /*unused*/) {
   });
 }
 
+PyObject* broadcast_iter(PyObject* self) {
+  return broadcast_iterate<PyDict_Keys>(self, nullptr);
+}
+
+int broadcast_assign(PyObject* self, PyObject* key, PyObject* value) {
+  if (value == nullptr) {
+    const Ref done = Ref::steal(broadcast_remove(self, key));
+    return done ? 0 : -1;
+  }
+  return guarded(-1, [&] {
+    broadcast_put(writable_view(self), key, value);
+    return 0;
+  });
+}
+
 PyObject* broadcast_is_empty(PyObject* self, PyObject* /*unused*/) {
   return guarded(null_object(),
                  [&] { return PyBool_FromLong(PyDict_Size(view_of(self).entries()) == 0); });
@@ -267,8 +282,6 @@ PyMethodDef g_broadcast_methods[] = {
     {"put_all", broadcast_put_all, METH_O, nullptr},
     {"remove", broadcast_remove, METH_O, nullptr},
     {"contains", broadcast_contains, METH_O, nullptr},
-    {"__contains__", broadcast_contains, METH_O, nullptr},
-    {"__getitem__", broadcast_get, METH_O, nullptr},
     {"items", broadcast_iterate<PyDict_Items>, METH_NOARGS, nullptr},
     {"immutable_entries", broadcast_iterate<PyDict_Items>, METH_NOARGS, nullptr},
     {"entries", broadcast_iterate<PyDict_Items>, METH_NOARGS, nullptr},
@@ -551,7 +564,10 @@ void add_context_types(PyObject* module) {
   g_broadcast_state = Boxed<BroadcastView>::make_type(
       "pyflink._native.BroadcastState",
       g_broadcast_methods,
-      {Py_sq_contains, reinterpret_cast<void*>(&broadcast_contains_slot)});
+      {{Py_sq_contains, reinterpret_cast<void*>(&broadcast_contains_slot)},
+       {Py_tp_iter, reinterpret_cast<void*>(&broadcast_iter)},
+       {Py_mp_subscript, reinterpret_cast<void*>(&broadcast_get)},
+       {Py_mp_ass_subscript, reinterpret_cast<void*>(&broadcast_assign)}});
   g_window_context =
       Boxed<WindowSlot>::make_type("pyflink._native.WindowContext", g_window_methods);
   g_keyed_state_store =

@@ -199,6 +199,18 @@ class ReadOnlyBroadcastState(State, Generic[K, V]):
     def is_empty(self) -> bool:
         """Whether there is nothing in it."""
 
+    def __getitem__(self, key: K) -> V:
+        """As `get()`."""
+        return self.get(key)
+
+    def __contains__(self, key: K) -> bool:
+        """As `contains()`."""
+        return self.contains(key)
+
+    def __iter__(self) -> Iterator[K]:
+        """Over the keys."""
+        return iter(self.keys())
+
 
 class BroadcastState(ReadOnlyBroadcastState[K, V]):
     """State that is the same in every subtask."""
@@ -214,6 +226,14 @@ class BroadcastState(ReadOnlyBroadcastState[K, V]):
     @abstractmethod
     def remove(self, key: K) -> None:
         """Forgets one value."""
+
+    def __setitem__(self, key: K, value: V) -> None:
+        """As `put()`."""
+        self.put(key, value)
+
+    def __delitem__(self, key: K) -> None:
+        """As `remove()`."""
+        self.remove(key)
 
 
 def _without_rounding(type_info: TypeInformation) -> TypeInformation:

@@ -319,6 +319,38 @@ def test_broadcast_state_reaches_every_subtask(env):
     assert len(out) == 3
 
 
+def test_broadcast_state_is_used_like_a_dictionary(env):
+    descriptor = MapStateDescriptor("rules", Types.STRING(), Types.INT())
+
+    class Rules(BroadcastProcessFunction):
+        def process_element(self, value, ctx):
+            state = ctx.get_broadcast_state(descriptor)
+            assert "a" in state
+            assert "b" not in state
+            with pytest.raises(ValueError, match="read-only in process_element"):
+                state["b"] = 1
+            with pytest.raises(ValueError, match="read-only in process_element"):
+                del state["a"]
+            yield sorted(state), state["a"], state["b"]
+
+        def process_broadcast_element(self, value, ctx):
+            state = ctx.get_broadcast_state(descriptor)
+            state["a"] = value
+            state["b"] = value
+            del state["b"]
+            del state["missing"]
+            return []
+
+    env.set_parallelism(1)
+    env.set_runtime_mode(RuntimeExecutionMode.BATCH)
+    out = collect(
+        env.from_collection([1])
+        .connect(env.from_collection([9]).broadcast(descriptor))
+        .process(Rules())
+    )
+    assert out == [(["a"], 9, None)]
+
+
 def test_partition_custom_gets_the_next_parallelism(env):
     seen = []
 
