@@ -24,7 +24,7 @@ class RowSorter {
  public:
   struct Options {
     std::size_t memory_bytes = 128 << 20;  ///< rows held before they go to a file
-    std::string directory;  ///< of the files; empty: $TMPDIR, else /tmp. Nothing stays in it
+    std::string directory{};  ///< of the files; empty: $TMPDIR, else /tmp. Nothing stays in it
     std::size_t run_rows = 128 * 1024;  ///< sorted at once
   };
   struct Chunk {
