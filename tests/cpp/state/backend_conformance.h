@@ -470,7 +470,7 @@ TEST_P(BackendConformance, ClearAllDropsTheStateOfAllKeysAndKeepsTheCurrentKey) 
   for (int k = 0; k < 20; ++k) {
     set_key(*backend, i(k));
     a.update(i(k));
-    b.set_namespace(Window{k, k + 1});
+    b.set_namespace(Window{k, k + 1, {}});
     b.add(i(k));
   }
   backend->clear_all();

@@ -1,5 +1,5 @@
 """What a user reads when something does not work: each message says what was wrong (with its
-value), where (operator and line of the script), and what to do. `docs/diagnostics.md` lists them."""
+value), where (operator and line of the script), what to do. `docs/diagnostics.md` lists them."""
 
 from __future__ import annotations
 
