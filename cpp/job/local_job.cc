@@ -117,6 +117,13 @@ LocalJob::LocalJob(const StreamGraph& graph, const JobOptions& options)
       clock_(options.clock != nullptr ? *options.clock : system_clock_) {
   CheckpointId first_checkpoint = 1;
   if (!options_.restore_path.empty()) {
+    if (options_.batch_mode) {
+      throw_error(ErrorKind::kInvalidArgument,
+                  "'{}' cannot be restored in BATCH mode, which keeps the state of one key at a "
+                  "time; set the runtime mode to STREAMING, or start without "
+                  "'execution.savepoint.path'",
+                  options_.restore_path);
+    }
     restored_ = read_checkpoint(options_.restore_path);
     first_checkpoint = restored_->id + 1;
   }

@@ -525,9 +525,10 @@ class DataStream:
 
         Beyond upstream, rows can be projected too, and their fields be given by name.
 
-        :raises TypeError: when the records are no tuples or rows of declared type.
+        :raises TypeError: when the records are no tuples or rows of declared type, or a field is
+            neither an index nor (of rows) a name.
         :raises IndexError: for an index that is not there.
-        :raises ValueError: for a name that is not there.
+        :raises ValueError: for a name that is not there, and for a field of rows given twice.
         """
         type_info = self._type_info
         if not isinstance(type_info, (TupleTypeInfo, RowTypeInfo)):
@@ -545,8 +546,15 @@ class DataStream:
                         f"project(): there is no field {field!r}; the row has {', '.join(names)}"
                     )
                 field = names.index(field)
+            if not isinstance(field, int) or isinstance(field, bool):
+                raise TypeError(
+                    f"project(): a field is given by its index{' or its name' if names else ''}, "
+                    f"not {field!r}"
+                )
             if not 0 <= field < len(types):
                 raise IndexError(f"project(): there is no field {field} in {type_info}")
+            if names and field in indexes:
+                raise ValueError(f"project(): the field {names[field]!r} is given twice")
             indexes.append(field)
         projected = [types[index] for index in indexes]
         return self._apply(

@@ -186,3 +186,12 @@ def test_keyed_behind_keyed():
     first = timed(env, MIXED).key_by(lambda v: v[0]).reduce(lambda x, y: (y[0], x[1] + y[1]))
     total = first.key_by(lambda v: 0).reduce(lambda x, y: (x[0] + y[0], x[1] + y[1]))
     assert collect(total) == [("ab", 21)]
+
+
+def test_a_checkpoint_is_not_restored(tmp_path):
+    env = environment()
+    env.configure(Configuration().set_string("execution.savepoint.path", f"{tmp_path}/chk-1"))
+    env.from_collection([1]).print()
+    with pytest.raises(ValueError, match="cannot be restored in BATCH mode") as refused:
+        env.execute()
+    assert "set the runtime mode to STREAMING" in str(refused.value)

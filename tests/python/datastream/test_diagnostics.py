@@ -247,3 +247,19 @@ def test_nothing_to_execute() -> None:
     with pytest.raises(RuntimeError) as failed:
         env.execute()
     holds(str(failed.value), "No operators defined", "Add an operator or sink", "stream.print()")
+
+
+@pytest.mark.parametrize("field", ["x", 1.0, True, None])
+def test_a_field_of_tuples_that_is_no_index(field: Any) -> None:
+    env = StreamExecutionEnvironment.get_execution_environment()
+    with pytest.raises(TypeError) as failed:
+        pairs(env).project(field)
+    holds(str(failed.value), "project()", "by its index", repr(field))
+
+
+def test_a_field_of_rows_that_is_projected_twice() -> None:
+    env = StreamExecutionEnvironment.get_execution_environment()
+    named = Types.ROW_NAMED(["user", "amount"], [Types.STRING(), Types.LONG()])
+    stream = env.from_collection([Row("a", 1)], type_info=named)
+    with pytest.raises(ValueError, match="'user' is given twice"):
+        stream.project(0, "user")  # type: ignore[arg-type]
