@@ -3,7 +3,8 @@
 The script is the same for both engines. A job is a number sequence (native on both), a map to the
 type the operation needs, the operation, and a sink that drops everything (native on both): rates
 are of whole jobs. All jobs of an engine run one after another in one process, which is warm
-by the second; starting a job is taken off by the difference of two sizes.
+by the second; starting a job is taken off by the difference of two sizes, the larger of which is
+raised until the difference takes long enough to be told from the noise of starting.
 `FLOTT_OPERATIONS=sum,map` runs only those whose name contains one of these.
 """
 
@@ -27,12 +28,18 @@ KEYS = 100
 PER_MS = 10  # records a millisecond of event time: 10,000 in a window of 1 s
 
 
+ONCE = True  # an hour of the peer otherwise
+
+
 def prepare(bench, engine):
-    """How many records the jobs of this engine get."""
-    sizes = {"flott": [20_000, 420_000], "flink-thread": [10_000, 110_000]}[engine]
-    if bench.quick:
-        sizes = [sizes[0], sizes[0] + (sizes[1] - sizes[0]) // 2]
-    return {"sizes": sizes, "only": os.environ.get("FLOTT_OPERATIONS", "")}
+    """How many records the jobs of this engine get first, and how long the difference has to be."""
+    sizes = {"flott": [20_000, 420_000], "flink-thread": [10_000, 70_000]}[engine]
+    seconds = {"flott": 0.5, "flink-thread": 2.5}[engine]
+    return {
+        "sizes": sizes,
+        "seconds": seconds / 2 if bench.quick else seconds,
+        "only": os.environ.get("FLOTT_OPERATIONS", ""),
+    }
 
 
 def operations():
@@ -606,7 +613,13 @@ def measure(engine, options):
             )
         env.execute()
 
-    small, large = options["sizes"]
+    def spent_by(build, records):
+        begin = time.perf_counter(), cpu_seconds()
+        job(build, records)
+        end = time.perf_counter(), cpu_seconds()
+        return [b - a for a, b in zip(begin, end, strict=True)]
+
+    small = options["sizes"][0]
     wanted = [part for part in options["only"].split(",") if part]
     values = {}
     job(table["reduce"], small)
@@ -615,13 +628,12 @@ def measure(engine, options):
             continue
         try:
             job(build, small)
-            marks = []
-            for records in (small, large):
-                begin = time.perf_counter(), cpu_seconds()
-                job(build, records)
-                end = time.perf_counter(), cpu_seconds()
-                marks.append([b - a for a, b in zip(begin, end, strict=True)])
-            spent = [max(b - a, 1e-9) for a, b in zip(*marks, strict=True)]
+            base, large = spent_by(build, small), options["sizes"][1]
+            while True:
+                spent = [b - a for a, b in zip(base, spent_by(build, large), strict=True)]
+                if spent[0] >= options["seconds"]:
+                    break
+                large *= 4
             values[name] = (large - small) / spent[0]
             values[f"cpu_us {name}"] = spent[1] / (large - small) * 1e6
             said = f"{name}: {values[name]:,.0f}/s, {values[f'cpu_us {name}']:.2f} us of CPU time"

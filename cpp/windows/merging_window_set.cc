@@ -1,8 +1,11 @@
 #include "windows/merging_window_set.h"
 
 #include "base/error.h"
+#include "types/host.h"
+#include "types/key.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 
 // Stored value: an array. First item: 2 or 3, the fields of a window (start, end and, when any
@@ -11,6 +14,8 @@
 namespace flott {
 namespace {
 
+/// Sets held open; more than that many keys take turns.
+constexpr std::size_t kMostSets = 16 * 1024;
 constexpr std::int64_t kPlainFields = 2;
 constexpr std::int64_t kCustomFields = 3;
 
@@ -34,6 +39,7 @@ Window read_window(const std::vector<Value>& items, std::size_t at, std::int64_t
 
 void MergingWindowSet::open(WindowAssigner& assigner, KeyedStateBackend& backend) {
   assigner_ = &assigner;
+  backend_ = &backend;
   merging_ = assigner.is_merging();
   if (merging_) {
     StateDescriptor descriptor;
@@ -42,82 +48,116 @@ void MergingWindowSet::open(WindowAssigner& assigner, KeyedStateBackend& backend
   }
 }
 
-void MergingWindowSet::read_state() {
-  entries_.clear();
-  changed_ = false;
+void MergingWindowSet::open_current() {
+  const Key key = backend_->current();
+  if (current_ != nullptr && current_->first == key.bytes) {
+    return;
+  }
+  if (const auto known = sets_.find(key.bytes); known != sets_.end()) {
+    current_ = &*known;
+    return;
+  }
+  if (sets_.size() >= kMostSets) {
+    const std::string bytes(key.bytes);
+    const Value value = backend_->current_key();
+    flush();
+    sets_.clear();
+    backend_->set_current_key(Key::of(bytes, value));
+  }
+  current_ = &*sets_.try_emplace(std::string(backend_->current().bytes)).first;
+  Set& set = current_->second;
+  set.key = backend_->current_key();
   const Value stored = state_->value();
-  if (stored.is_null()) {
+  set.is_stored = !stored.is_null();
+  if (!set.is_stored) {
     return;
   }
   const std::vector<Value>& items = stored.as_array();
   const std::int64_t fields = items[0].as_int();
   const auto step = static_cast<std::size_t>(fields);
   for (std::size_t at = 1; at + 2 * step <= items.size(); at += 2 * step) {
-    entries_.push_back({read_window(items, at, fields), read_window(items, at + step, fields)});
+    set.in_flight.emplace(read_window(items, at, fields), read_window(items, at + step, fields));
   }
 }
 
-void MergingWindowSet::write_state() {
-  changed_ = false;
-  if (entries_.empty()) {
+void MergingWindowSet::drop_current() {
+  if (current_->second.is_stored) {
     state_->clear();
-    return;
   }
-  const bool custom = std::any_of(entries_.begin(), entries_.end(), [](const Entry& entry) {
-    return !entry.window.custom.empty() || !entry.state_window.custom.empty();
-  });
+  sets_.erase(sets_.find(current_->first));
+  current_ = nullptr;
+}
+
+void MergingWindowSet::flush() {
+  const HostScope host_scope;  // keys may be the host's
+  current_ = nullptr;
+  for (auto& [bytes, set] : sets_) {
+    if (set.has_changed) {
+      backend_->set_current_key(Key::of(bytes, set.key));
+      store(set);
+      set.is_stored = true;
+      set.has_changed = false;
+    }
+  }
+}
+
+void MergingWindowSet::store(const Set& set) {
+  const bool custom =
+      std::any_of(set.in_flight.begin(), set.in_flight.end(), [](const auto& entry) {
+        return !entry.first.custom.empty() || !entry.second.custom.empty();
+      });
   const std::int64_t fields = custom ? kCustomFields : kPlainFields;
   std::vector<Value> items;
-  items.reserve(1 + entries_.size() * 2 * static_cast<std::size_t>(fields));
+  items.reserve(1 + set.in_flight.size() * 2 * static_cast<std::size_t>(fields));
   items.push_back(Value::integer(fields));
-  for (const Entry& entry : entries_) {
-    append_window(entry.window, fields, items);
-    append_window(entry.state_window, fields, items);
+  for (const auto& [window, state_window] : set.in_flight) {
+    append_window(window, fields, items);
+    append_window(state_window, fields, items);
   }
   state_->update(Value::array(std::move(items)));
 }
 
 const Window* MergingWindowSet::find_state_window(const Window& window) const {
-  for (const Entry& entry : entries_) {
-    if (entry.window == window) {
-      return &entry.state_window;
-    }
-  }
-  return nullptr;
+  const auto it = current_->second.in_flight.find(window);
+  return it == current_->second.in_flight.end() ? nullptr : &it->second;
 }
 
 void MergingWindowSet::retire(const Window& window) {
   if (!merging_) {
     return;
   }
-  const auto it = std::find_if(
-      entries_.begin(), entries_.end(), [&](const Entry& entry) { return entry.window == window; });
-  STREAM_CHECK(it != entries_.end(), "window [{}, {}) is not in flight", window.start, window.end);
-  entries_.erase(it);
-  changed_ = true;
+  Set& set = current_->second;
+  STREAM_CHECK(set.in_flight.erase(window) > 0,
+               "window [{}, {}) is not in flight",
+               window.start,
+               window.end);
+  set.has_changed = true;
 }
 
 std::vector<WindowAssigner::Merge> MergingWindowSet::merges_with(const Window& window) const {
+  const std::map<Window, Window>& in_flight = current_->second.in_flight;
   if (!assigner_->merges_intersecting()) {
     std::vector<Window> windows;
-    windows.reserve(entries_.size() + 1);
-    for (const Entry& entry : entries_) {
-      windows.push_back(entry.window);
+    windows.reserve(in_flight.size() + 1);
+    for (const auto& [known, state_window] : in_flight) {
+      windows.push_back(known);
     }
     windows.push_back(window);
     return assigner_->merge(std::move(windows));
   }
+  // Windows in flight never intersect each other: those the new one meets lie next to it.
   WindowAssigner::Merge merge{window, {}};
-  for (const Entry& entry : entries_) {
-    if (window.intersects(entry.window)) {
-      merge.result = merge.result.cover(entry.window);
-      merge.merged.push_back(entry.window);
-    }
+  auto it = in_flight.upper_bound(window);
+  while (it != in_flight.begin() && std::prev(it)->first.end >= window.start) {
+    --it;
+  }
+  for (; it != in_flight.end() && it->first.start <= window.end; ++it) {
+    merge.result = merge.result.cover(it->first);
+    merge.merged.push_back(it->first);
   }
   if (merge.merged.empty()) {
     return {};
   }
-  std::sort(merge.merged.begin(), merge.merged.end());
   merge.merged.push_back(window);
   return {std::move(merge)};
 }
@@ -126,6 +166,8 @@ Window MergingWindowSet::merge_in(const Window& window, const OnMerge& on_merge)
   if (find_state_window(window) != nullptr) {
     return window;  // exactly a window in flight: nothing moves
   }
+  Set& set = current_->second;
+  set.has_changed = true;
   Window result = window;
   bool merged_new_window = false;
   for (WindowAssigner::Merge& merge : merges_with(window)) {
@@ -136,33 +178,28 @@ Window MergingWindowSet::merge_in(const Window& window, const OnMerge& on_merge)
     // The first merged window keeps its state window; the contents of the others move there.
     std::vector<Window> state_windows;
     for (const Window& merged : merge.merged) {
-      const auto it = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) {
-        return entry.window == merged;
-      });
-      STREAM_CHECK(it != entries_.end(),
+      const auto it = set.in_flight.find(merged);
+      STREAM_CHECK(it != set.in_flight.end(),
                    "a window assigner merged window [{}, {}), not in flight",
                    merged.start,
                    merged.end);
-      state_windows.push_back(it->state_window);
-      entries_.erase(it);
+      state_windows.push_back(it->second);
+      set.in_flight.erase(it);
     }
     if (state_windows.empty()) {
-      entries_.push_back({merge.result, merge.result});
-      changed_ = true;
+      set.in_flight.emplace(merge.result, merge.result);
       continue;
     }
     const Window state_window = state_windows.front();
     state_windows.erase(state_windows.begin());
-    entries_.push_back({merge.result, state_window});
+    set.in_flight.insert_or_assign(merge.result, state_window);
     const bool nothing_grew = merge.merged.size() == 1 && merge.merged.front() == merge.result;
     if (!nothing_grew) {
-      changed_ = true;
       on_merge(merge.result, merge.merged, state_window, state_windows);
     }
   }
   if (!merged_new_window) {
-    entries_.push_back({window, window});
-    changed_ = true;
+    set.in_flight.emplace(window, window);
   }
   return result;
 }

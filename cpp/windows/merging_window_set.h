@@ -5,14 +5,19 @@
 #include "windows/assigner.h"
 
 #include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
 namespace flott {
 
 /// Flink's MergingWindowSet: the windows in flight of the current key, each with the window whose
-/// namespace holds its contents, so that growing a session moves no state. Kept in ValueState
-/// "merging-window-set".
+/// namespace holds its contents, so that growing a session moves no state. Stored in ValueState
+/// "merging-window-set"; the sets of the keys last seen are held open, in order of time, because a
+/// key may have thousands of sessions in flight: they are stored by flush().
 ///
 /// For assigners that do not merge it is the identity: every window is in flight and its own state
 /// window, and nothing is stored. The operator therefore has one code path.
@@ -25,14 +30,14 @@ class MergingWindowSet {
                                      const Window& state_window,
                                      const std::vector<Window>& merged_state_windows)>;
 
-  /// `assigner` is borrowed.
+  /// Both are borrowed.
   void open(WindowAssigner& assigner, KeyedStateBackend& backend);
   bool is_merging() const { return merging_; }
 
-  /// Reads the set of the current key; before anything else for a record or timer.
+  /// Opens the set of the current key; before anything else for a record or timer.
   void load() {
     if (merging_) {
-      read_state();
+      open_current();
     }
   }
   /// The window the new one has become: itself, or what it was merged into.
@@ -44,29 +49,41 @@ class MergingWindowSet {
     return merging_ ? find_state_window(window) : &window;
   }
   void retire(const Window& window);
-  /// Writes the set back if it has changed since load().
+  /// After the last change for a record or timer: forgets the set when it has become empty.
   void persist() {
-    if (changed_) {
-      write_state();
+    if (current_ != nullptr && current_->second.in_flight.empty()) {
+      drop_current();
     }
   }
+  /// Stores what has changed; before a snapshot of keyed state. Leaves another current key behind.
+  void flush();
 
  private:
-  struct Entry {
-    Window window;
-    Window state_window;
+  struct Set {
+    Value key;
+    bool is_stored = false;   ///< the state holds something
+    bool has_changed = false;  ///< since it was stored
+    std::map<Window, Window> in_flight;  ///< to state windows
   };
-  void read_state();
-  void write_state();
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view key) const { return hash_bytes(key); }
+  };
+  using Sets = std::unordered_map<std::string, Set, Hash, std::equal_to<>>;
+
+  void open_current();
+  void drop_current();
+  void store(const Set& set);
   Window merge_in(const Window& window, const OnMerge& on_merge);
   std::vector<WindowAssigner::Merge> merges_with(const Window& window) const;
   const Window* find_state_window(const Window& window) const;
 
   WindowAssigner* assigner_ = nullptr;
+  KeyedStateBackend* backend_ = nullptr;
   ValueState* state_ = nullptr;
   bool merging_ = false;
-  bool changed_ = false;
-  std::vector<Entry> entries_;
+  Sets sets_;
+  Sets::value_type* current_ = nullptr;
 };
 
 }  // namespace flott

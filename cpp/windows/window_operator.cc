@@ -169,6 +169,11 @@ class WindowOperator final : public Operator {
     windows_.persist();
   }
 
+  bool prepare_snapshot(CheckpointId /*id*/, Output& /*out*/) override {
+    windows_.flush();
+    return true;
+  }
+
   void close() override {
     if (options_.function != nullptr) {
       options_.function->close();

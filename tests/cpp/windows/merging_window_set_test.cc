@@ -106,6 +106,54 @@ TEST_F(MergingWindowSetTest, IsKeptPerKeyInState) {
   EXPECT_EQ(backend_->key_count(), 0U);
 }
 
+TEST_F(MergingWindowSetTest, FindsItsNeighboursAmongManyWindows) {
+  for (Timestamp start = 0; start < 1000; start += 10) {
+    EXPECT_EQ(add(start, start + 4), "[" + to_text(start) + "," + to_text(start + 4) + ")");
+  }
+  EXPECT_EQ(add(515, 518), "[515,518)");
+  EXPECT_EQ(add(504, 515), "[500,518) <- [500,504) [510,514) [515,518): [500,504) <- [510,514) "
+                           "[515,518)");
+  EXPECT_EQ(state_of(490, 494), "[490,494)");
+  EXPECT_EQ(state_of(520, 524), "[520,524)");
+}
+
+TEST_F(MergingWindowSetTest, IsReadBackFromStateAfterFlush) {
+  add(0, 4);
+  add(2, 6);
+  set_.persist();
+  set_.flush();
+  MergingWindowSet again;
+  set_key("a");
+  again.open(*assigner_, *backend_);
+  again.load();
+  const Window* window = again.state_window({0, 6, {}});
+  ASSERT_NE(window, nullptr);
+  EXPECT_EQ(text(*window), "[0,4)");
+  again.retire({0, 6, {}});
+  again.persist();
+  EXPECT_EQ(backend_->key_count(), 0U);
+}
+
+TEST_F(MergingWindowSetTest, MoreKeysThanItHoldsOpenTakeTurns) {
+  constexpr int kKeys = 20'000;
+  for (const Timestamp start : {0, 3}) {
+    for (int key = 0; key < kKeys; ++key) {
+      set_key(std::to_string(key));
+      set_.load();
+      add(start, start + 4);
+      set_.persist();
+    }
+  }
+  for (int key = 0; key < kKeys; ++key) {
+    set_key(std::to_string(key));
+    set_.load();
+    ASSERT_EQ(state_of(0, 7), "[0,4)") << key;
+    set_.retire({0, 7, {}});
+    set_.persist();
+  }
+  EXPECT_EQ(backend_->key_count(), 0U);
+}
+
 TEST_F(MergingWindowSetTest, IsTheIdentityWithoutMerging) {
   MergingWindowSet plain;
   const auto tumbling = make_tumbling_windows(TimeCharacteristic::kEventTime, 5, 0);
