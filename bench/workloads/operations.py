@@ -43,7 +43,8 @@ def prepare(bench, engine):
 
 
 def operations():
-    """Name -> a function that builds the job over `records` numbers and returns its last stream."""
+    """Name -> a function that builds the job over `records` numbers; it returns the stream or the
+    streams that are dropped, None when there is a sink, False when the job has been run."""
     from pyflink.common import Row, Time, Types, WatermarkStrategy
     from pyflink.common.watermark_strategy import TimestampAssigner
     from pyflink.datastream import (
@@ -172,7 +173,7 @@ def operations():
                     yield SIDE, value
 
         main = numbers(env, n).process(Split(), LONG)
-        return main.union(main.get_side_output(SIDE))
+        return main, main.get_side_output(SIDE)
 
     @operation("map, filter, map")
     def _(env, n):
@@ -604,13 +605,14 @@ def measure(engine, options):
 
     def job(build, records):
         env = pyflink_environment(engine, options)
-        last = build(env, records)
-        if last is False:
+        ends = build(env, records)
+        if ends is False:
             return
-        if last is not None:
-            last.add_sink(
-                SinkFunction("org.apache.flink.streaming.api.functions.sink.DiscardingSink")
-            )
+        for end in ends if isinstance(ends, tuple) else [ends]:
+            if end is not None:
+                end.add_sink(
+                    SinkFunction("org.apache.flink.streaming.api.functions.sink.DiscardingSink")
+                )
         env.execute()
 
     def spent_by(build, records):

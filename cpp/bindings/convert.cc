@@ -42,7 +42,7 @@ PyObject* row_node_to_python(const RowNode& row) {
     return tuple.release();
   }
   Ref out = Ref::steal(reinterpret_cast<PyObject*>(
-      new_row(n, row.type ? field_names_of(row.type) : nullptr, row.kind)));
+      new_row(n, row.type ? field_names_of(*row.type) : nullptr, row.kind)));
   for (Py_ssize_t i = 0; out && i < n; ++i) {
     PyObject* item = to_python(row.fields[static_cast<std::size_t>(i)]);
     if (item == nullptr) {
@@ -201,6 +201,10 @@ class RowSource {
   }
 
   RowKind kind() const { return row_ != nullptr ? row_->kind : RowKind::kInsert; }
+  /// A row that nobody else holds, its fields in order and decoded: it need not be copied.
+  bool can_be_named_in_place() const {
+    return row_ != nullptr && !by_name_ && row_->batch == nullptr && Py_REFCNT(object_) == 1;
+  }
 
   Ref field(std::size_t i) const {
     const auto index = static_cast<Py_ssize_t>(i);
@@ -225,7 +229,7 @@ class RowSource {
  private:
   /// Same names in another order: fields are taken by name; else by position, as upstream.
   bool named_alike() const {
-    if (row_->fields == field_names_if_cached()) {
+    if (row_->fields == field_names_of(type_)) {
       return false;
     }
     for (std::size_t i = 0; i < type_.field_names().size(); ++i) {
@@ -238,7 +242,6 @@ class RowSource {
     }
     return true;
   }
-  PyObject* field_names_if_cached() const { return field_names_of(type_.shared_from_this()); }
   [[noreturn]] void wrong_count(Py_ssize_t given) const {
     throw_error(ErrorKind::kUserCode,
                 "the value {} has {} fields, the declared type {} has {}",
@@ -256,6 +259,54 @@ class RowSource {
 
 [[noreturn]] void rethrow_in_field(const Error& error, const LogicalType& type, std::size_t i) {
   throw Error(error.kind(), fmt::format("field '{}': {}", type.field_names()[i], error.what()));
+}
+
+/// coerce_python() of a field of a row.
+PyObject* coerce_field(PyObject* field, const LogicalType& type, std::size_t i) {
+  try {
+    return coerce_python(field, *type.children()[i]);
+  } catch (const PythonError&) {
+    throw;
+  } catch (const Error& error) {
+    rethrow_in_field(error, type, i);
+  }
+}
+
+/// coerce_python() of a row for which RowSource says that it can be done in place.
+Ref name_in_place(Ref owned, const LogicalType& type) {
+  auto* row = reinterpret_cast<RowObject*>(owned.get());
+  for (std::size_t i = 0; i < type.children().size(); ++i) {
+    PyObject*& value = row->values[i];
+    PyObject* const given = std::exchange(value, nullptr);
+    value = coerce_field(given != nullptr ? given : Py_NewRef(Py_None), type, i);
+  }
+  PyObject* const names = field_names_of(type);
+  if (row->fields != names) {
+    Py_XSETREF(row->fields, Py_NewRef(names));
+  }
+  return owned;
+}
+
+/// coerce_python() of a tuple of the right length: itself when every item fits as it is.
+Ref coerce_tuple(Ref owned, const LogicalType& type) {
+  const Py_ssize_t n = PyTuple_GET_SIZE(owned.get());
+  Ref out;
+  for (Py_ssize_t i = 0; i < n; ++i) {
+    PyObject* const given = PyTuple_GET_ITEM(owned.get(), i);
+    Ref item =
+        Ref::steal(coerce_python(Py_NewRef(given), *type.children()[static_cast<std::size_t>(i)]));
+    if (!out) {
+      if (item.get() == given) {
+        continue;
+      }
+      out = checked(PyTuple_New(n));
+      for (Py_ssize_t before = 0; before < i; ++before) {
+        PyTuple_SET_ITEM(out.get(), before, Py_NewRef(PyTuple_GET_ITEM(owned.get(), before)));
+      }
+    }
+    PyTuple_SET_ITEM(out.get(), i, item.release());
+  }
+  return out ? std::move(out) : std::move(owned);
 }
 
 }  // namespace
@@ -334,7 +385,7 @@ PyObject* column_to_python(const Column& column, std::int64_t i) {
     case TypeKind::kRow: {
       const auto n = static_cast<Py_ssize_t>(column.children.size());
       Ref out = Ref::steal(
-          reinterpret_cast<PyObject*>(new_row(n, field_names_of(column.type), RowKind::kInsert)));
+          reinterpret_cast<PyObject*>(new_row(n, field_names_of(*column.type), RowKind::kInsert)));
       for (Py_ssize_t k = 0; out && k < n; ++k) {
         PyObject* item = column_to_python(*column.children[static_cast<std::size_t>(k)], i);
         if (item == nullptr) {
@@ -473,16 +524,14 @@ PyObject* coerce_python(PyObject* object, const LogicalType& type) {
     case TypeKind::kInt:
     case TypeKind::kSmallInt:
     case TypeKind::kTinyInt: {
-      const std::int64_t bits = int_bits(object, type);
-      const std::int64_t wrapped = wrap_int(bits, type.kind());
-      if (PyLong_CheckExact(object) && wrapped == bits) {
+      if (PyLong_CheckExact(object)) {
         int overflow = 0;
-        PyLong_AsLongLongAndOverflow(object, &overflow);
-        if (overflow == 0) {
+        const std::int64_t number = PyLong_AsLongLongAndOverflow(object, &overflow);
+        if (overflow == 0 && wrap_int(number, type.kind()) == number) {
           return owned.release();
         }
       }
-      return checked(PyLong_FromLongLong(wrapped)).release();
+      return checked(PyLong_FromLongLong(wrap_int(int_bits(object, type), type.kind()))).release();
     }
     case TypeKind::kDouble:
       if (PyFloat_CheckExact(object)) {
@@ -500,23 +549,24 @@ PyObject* coerce_python(PyObject* object, const LogicalType& type) {
       return to_python(to_native(object, type));
     case TypeKind::kRow: {
       const RowSource source(object, type);
+      if (source.can_be_named_in_place()) {
+        return name_in_place(std::move(owned), type).release();
+      }
       const auto n = static_cast<Py_ssize_t>(type.children().size());
-      Ref out = checked(reinterpret_cast<PyObject*>(
-          new_row(n, field_names_of(type.shared_from_this()), source.kind())));
+      Ref out =
+          checked(reinterpret_cast<PyObject*>(new_row(n, field_names_of(type), source.kind())));
       for (Py_ssize_t i = 0; i < n; ++i) {
         const auto index = static_cast<std::size_t>(i);
-        try {
-          reinterpret_cast<RowObject*>(out.get())->values[i] =
-              coerce_python(source.field(index).release(), *type.children()[index]);
-        } catch (const PythonError&) {
-          throw;
-        } catch (const Error& error) {
-          rethrow_in_field(error, type, index);
-        }
+        reinterpret_cast<RowObject*>(out.get())->values[i] =
+            coerce_field(source.field(index).release(), type, index);
       }
       return out.release();
     }
     case TypeKind::kTuple: {
+      if (PyTuple_CheckExact(object) &&
+          PyTuple_GET_SIZE(object) == static_cast<Py_ssize_t>(type.children().size())) {
+        return coerce_tuple(std::move(owned), type).release();
+      }
       const RowSource source(object, type);
       Ref out = checked(PyTuple_New(static_cast<Py_ssize_t>(type.children().size())));
       for (std::size_t i = 0; i < type.children().size(); ++i) {

@@ -92,34 +92,29 @@ int clear(PyObject* self) {
   return 0;
 }
 
-PyObject* tp_new(PyTypeObject* /*type*/, PyObject* args, PyObject* kwargs) {
-  const Py_ssize_t positional = PyTuple_GET_SIZE(args);
-  const Py_ssize_t named = kwargs == nullptr ? 0 : PyDict_GET_SIZE(kwargs);
+/// Row(*values) or Row(**named_values): what `Row(...)` calls, without a tuple in between.
+PyObject* vectorcall(PyObject* /*type*/,
+                     PyObject* const* args,
+                     std::size_t flags,
+                     PyObject* names) {
+  const Py_ssize_t positional = PyVectorcall_NARGS(flags);
+  const Py_ssize_t named = names == nullptr ? 0 : PyTuple_GET_SIZE(names);
   if (positional > 0 && named > 0) {
     PyErr_SetString(
         PyExc_ValueError,
         "a Row takes positional values or named ones, not both: Row(1, 2) or Row(a=1, b=2)");
     return nullptr;
   }
-  if (named == 0) {
-    RowObject* row = new_row(positional, nullptr, RowKind::kInsert);
-    for (Py_ssize_t i = 0; row != nullptr && i < positional; ++i) {
-      row->values[i] = Py_NewRef(PyTuple_GET_ITEM(args, i));
-    }
-    return as_object(row);
-  }
-  const Ref names = Ref::steal(PySequence_Tuple(kwargs));
-  if (!names) {
-    return nullptr;
-  }
-  RowObject* row = new_row(named, names.get(), RowKind::kInsert);
-  Py_ssize_t position = 0;
-  Py_ssize_t i = 0;
-  PyObject* value = nullptr;
-  while (row != nullptr && PyDict_Next(kwargs, &position, nullptr, &value) != 0) {
-    row->values[i++] = Py_NewRef(value);
+  RowObject* row = new_row(positional + named, named == 0 ? nullptr : names, RowKind::kInsert);
+  for (Py_ssize_t i = 0; row != nullptr && i < positional + named; ++i) {
+    row->values[i] = Py_NewRef(args[i]);
   }
   return as_object(row);
+}
+
+/// As vectorcall(), for `Row.__new__(Row, ...)`.
+PyObject* tp_new(PyTypeObject* type, PyObject* args, PyObject* kwargs) {
+  return PyVectorcall_Call(reinterpret_cast<PyObject*>(type), args, kwargs);
 }
 
 /// Index of a name, -1 when there is none, -2 with an error set.
@@ -693,7 +688,7 @@ RowObject* copy_of_row(RowObject* row) {
 }
 
 PyObject* new_row_view(const Batch& batch, std::uint32_t row_index) {
-  PyObject* names = field_names_of(batch.type());
+  PyObject* names = field_names_of(*batch.type());
   RowObject* row =
       new_row(static_cast<Py_ssize_t>(batch.columns().size()), names, batch.kind_at(row_index));
   if (row != nullptr) {
@@ -740,19 +735,19 @@ PyObject* make_field_names(const LogicalType& type) {
 
 }  // namespace
 
-PyObject* field_names_of(const LogicalTypePtr& type) {
+PyObject* field_names_of(const LogicalType& type) {
   // A job has few row types; each is kept alive so that its address stays its name.
   static auto* cache = new std::unordered_map<LogicalTypePtr, PyObject*>();
   static const LogicalType* last_type = nullptr;
   static PyObject* last_names = nullptr;
-  if (type.get() == last_type) {
+  if (&type == last_type) {
     return last_names;
   }
-  PyObject*& names = (*cache)[type];
+  PyObject*& names = (*cache)[type.shared_from_this()];
   if (names == nullptr) {
-    names = make_field_names(*type);
+    names = make_field_names(type);
   }
-  last_type = type.get();
+  last_type = &type;
   last_names = names;
   return names;
 }
@@ -796,6 +791,7 @@ int add_row_type(PyObject* module) {
     return -1;
   }
   g_row_type = reinterpret_cast<PyTypeObject*>(type);
+  g_row_type->tp_vectorcall = vectorcall;
   const Ref module_name = Ref::steal(PyUnicode_FromString("pyflink._native"));
   g_new_row = PyCFunction_NewEx(&g_unpickle, nullptr, module_name.get());
   if (g_new_row == nullptr || PyModule_AddObjectRef(module, "_new_row", g_new_row) < 0) {

@@ -38,7 +38,7 @@ PyObject* row_field(RowObject* row, Py_ssize_t index);
 /// Decodes everything; -1 on failure.
 int detach_row(RowObject* row);
 /// The names of a kRow type as a tuple of interned strings; borrowed, cached a type.
-PyObject* field_names_of(const LogicalTypePtr& type);
+PyObject* field_names_of(const LogicalType& type);
 
 /// Entry `i` of a column as a Python object (new reference).
 PyObject* column_to_python(const Column& column, std::int64_t i);

@@ -61,8 +61,8 @@ class MergingWindowSet {
  private:
   struct Set {
     Value key;
-    bool is_stored = false;   ///< the state holds something
-    bool has_changed = false;  ///< since it was stored
+    bool is_stored = false;              ///< the state holds something
+    bool has_changed = false;            ///< since it was stored
     std::map<Window, Window> in_flight;  ///< to state windows
   };
   struct Hash {

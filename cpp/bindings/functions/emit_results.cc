@@ -27,17 +27,24 @@ bool ResultEmitter::is_tagged(PyObject* item) const {
   return PyObject_TypeCheck(first, tag_class) != 0;
 }
 
+const SideOutput* ResultEmitter::side_of(PyObject* tag) const {
+  if (tag != last_tag_.get()) {
+    const Ref id = attribute(tag, "tag_id");
+    const auto side = sides_->find(text_of(id.get(), "the id of an OutputTag"));
+    last_side_ = side == sides_->end() ? nullptr : &side->second;
+    last_tag_ = Handle::borrow(tag);
+  }
+  return last_side_;
+}
+
 void ResultEmitter::emit_item(Ref item, Collector& out) const {
   if (is_tagged(item.get())) [[unlikely]] {
     if (sides_ == nullptr || sides_->empty()) {
       return;
     }
-    const Ref id = attribute(PyTuple_GET_ITEM(item.get(), 0), "tag_id");
-    const auto side = sides_->find(text_of(id.get(), "the id of an OutputTag"));
-    if (side != sides_->end()) {
-      out.collect_side(
-          side->second.id,
-          typed_result(Ref::borrow(PyTuple_GET_ITEM(item.get(), 1)), side->second.type));
+    if (const SideOutput* side = side_of(PyTuple_GET_ITEM(item.get(), 0)); side != nullptr) {
+      out.collect_side(side->id,
+                       typed_result(Ref::borrow(PyTuple_GET_ITEM(item.get(), 1)), side->type));
     }
     return;
   }

@@ -33,11 +33,16 @@ class ResultEmitter {
 
  private:
   bool is_tagged(PyObject* item) const;
+  /// The output of a tag, null for one that nobody reads.
+  const SideOutput* side_of(PyObject* tag) const;
   void stop_if_cancelled() const;
 
   LogicalTypePtr type_;
   std::shared_ptr<const SideOutputs> sides_;
   Handle output_tag_class_;
+  /// The tag object of the last record and its output: most functions yield to one of their own.
+  mutable Handle last_tag_;
+  mutable const SideOutput* last_side_ = nullptr;
   const OperatorContext* context_ = nullptr;
 };
 

@@ -40,7 +40,7 @@ class Projection final : public MapFunction {
   PyObject* projected_row(PyObject* record) const {
     const RowKind kind =
         is_row(record) ? reinterpret_cast<RowObject*>(record)->kind : RowKind::kInsert;
-    RowObject* row = new_row(static_cast<Py_ssize_t>(fields_.size()), field_names_of(type_), kind);
+    RowObject* row = new_row(static_cast<Py_ssize_t>(fields_.size()), field_names_of(*type_), kind);
     Ref out = checked(reinterpret_cast<PyObject*>(row));
     for (std::size_t i = 0; i < fields_.size(); ++i) {
       row->values[i] = item(record, fields_[i]).release();

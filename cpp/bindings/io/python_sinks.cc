@@ -143,7 +143,11 @@ class PrintOperator final : public Operator {
 
 /// Null when there is no stream (pythonw, a finalizing interpreter).
 PyObject* python_stream(bool to_stderr) {
-  PyObject* stream = PySys_GetObject(to_stderr ? "stderr" : "stdout");
+  // Not PySys_GetObject, which makes a str of the name each time.
+  static PyObject* const sys = PyModule_GetDict(checked(PyImport_ImportModule("sys")).release());
+  static PyObject* const names[] = {PyUnicode_InternFromString("stdout"),
+                                    PyUnicode_InternFromString("stderr")};
+  PyObject* stream = PyDict_GetItemWithError(sys, names[to_stderr ? 1 : 0]);
   return stream == Py_None ? nullptr : stream;
 }
 

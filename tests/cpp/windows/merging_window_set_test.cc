@@ -111,8 +111,9 @@ TEST_F(MergingWindowSetTest, FindsItsNeighboursAmongManyWindows) {
     EXPECT_EQ(add(start, start + 4), "[" + to_text(start) + "," + to_text(start + 4) + ")");
   }
   EXPECT_EQ(add(515, 518), "[515,518)");
-  EXPECT_EQ(add(504, 515), "[500,518) <- [500,504) [510,514) [515,518): [500,504) <- [510,514) "
-                           "[515,518)");
+  EXPECT_EQ(add(504, 515),
+            "[500,518) <- [500,504) [510,514) [515,518): [500,504) <- [510,514) "
+            "[515,518)");
   EXPECT_EQ(state_of(490, 494), "[490,494)");
   EXPECT_EQ(state_of(520, 524), "[520,524)");
 }
