@@ -40,7 +40,10 @@ SourceInput::SourceInput(Options options)
       batch_mode_(options.batch_mode),
       reader_uses_host_(options.reader_uses_host),
       watermarks_use_host_(options.watermarks_use_host),
-      metrics_(std::move(options.metrics)) {}
+      metrics_(std::move(options.metrics)),
+      name_(std::move(options.name)),
+      subtask_(options.subtask),
+      parallelism_(options.parallelism) {}
 
 SourceInput::~SourceInput() = default;
 
@@ -65,6 +68,7 @@ void SourceInput::add_splits(const std::vector<SourceSplit>& splits) {
       state.generator = strategy_.make_generator();
     }
     state.last_record_at = asked_ms_;
+    state.id = splits[i].id;
     splits_.push_back(std::move(state));
   }
   reader_->add_splits(splits);
@@ -178,6 +182,7 @@ std::unique_ptr<HostScope> SourceInput::watermark_scope() const {
 void SourceInput::take_batch(SplitState& split, const BatchPtr& raw) {
   const auto scope = watermark_scope();
   split.last_record_at = asked_ms_;
+  ++split.batches;
   if (split.idle) {
     split.idle = false;
     update_combined();
@@ -330,6 +335,29 @@ void SourceInput::snapshot(CheckpointId id, OperatorSnapshot& out) {
 
 void SourceInput::notify_checkpoint_complete(CheckpointId id) {
   reader_->notify_checkpoint_complete(id);
+}
+
+std::vector<WatermarkOrigin> SourceInput::watermark_origins(Timestamp now) {
+  WatermarkOrigin origin;
+  origin.name = name_;
+  origin.subtask = subtask_;
+  origin.parallelism = parallelism_;
+  origin.has_strategy = static_cast<bool>(strategy_.make_generator);
+  origin.idle = status_ == WatermarkStatus::kIdle;
+  origin.watermark = ended_ ? kMaxWatermark : combined_;
+  for (SplitState& split : splits_) {
+    origin.records += split.batches;
+    const Timestamp quiet_since = split.quiet.quiet_since(split.batches, now);
+    if (!split.finished) {
+      origin.splits.push_back({split.id,
+                               split.watermark,
+                               split.idle || split.generator_idle,
+                               split.batches > 0,
+                               quiet_since});
+    }
+  }
+  origin.quiet_since = quiet_.quiet_since(origin.records, now);
+  return {std::move(origin)};
 }
 
 void SourceInput::close() {

@@ -40,6 +40,9 @@ class SourceInput final : public TaskInput {
     bool watermarks_use_host =
         false;  ///< the lock is taken around the assigner and the generators only
     std::shared_ptr<MetricGroup> metrics;
+    std::string name;  ///< of the source, with its subtask: for messages
+    int subtask = 0;
+    int parallelism = 1;
   };
   explicit SourceInput(Options options);
   ~SourceInput() override;
@@ -52,6 +55,7 @@ class SourceInput final : public TaskInput {
   void trigger_checkpoint(CheckpointBarrier barrier) override { barriers_.push_back(barrier); }
   void snapshot(CheckpointId id, OperatorSnapshot& out) override;
   void notify_checkpoint_complete(CheckpointId id) override;
+  std::vector<WatermarkOrigin> watermark_origins(Timestamp now) override;
   void close() override;
 
   /// Letters of the coordinator: more splits, and whether these were the last (bounded).
@@ -66,6 +70,9 @@ class SourceInput final : public TaskInput {
     bool idle = false;                ///< by the strategy's time-out
     bool generator_idle = false;      ///< by the generator's own word
     bool finished = false;
+    std::string id;
+    std::int64_t batches = 0;  ///< taken so far
+    QuietTimer quiet;
   };
 
   /// The host's lock while user code for timestamps and watermarks runs; null when that is native.
@@ -92,6 +99,9 @@ class SourceInput final : public TaskInput {
   const bool reader_uses_host_;
   const bool watermarks_use_host_;
   std::shared_ptr<MetricGroup> metrics_;
+  const std::string name_;
+  const int subtask_;
+  const int parallelism_;
   std::unique_ptr<TimestampAssigner> assigner_;
   std::vector<SplitState> splits_;
   std::deque<Item> ready_;  ///< batches and watermarks in order, before the next poll
@@ -114,6 +124,7 @@ class SourceInput final : public TaskInput {
   bool no_more_splits_ = false;
   bool poll_again_ = false;  ///< the reader had more when it was last asked
   bool ended_ = false;
+  QuietTimer quiet_;
 };
 
 /// A split as a checkpoint stores it.

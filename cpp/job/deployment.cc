@@ -71,6 +71,9 @@ class Builder {
       }
     }
     make_channels();
+    if (!options_.batch_mode) {
+      event_time_ = std::make_shared<EventTimeBoard>(upstream_tasks());
+    }
     for (const JobVertex& vertex : job_graph_.vertices) {
       deploy_vertex(vertex);
     }
@@ -139,6 +142,21 @@ class Builder {
         }
       }
     }
+  }
+
+  /// For each task, those that its channels come from.
+  std::vector<std::vector<int>> upstream_tasks() const {
+    std::vector<std::vector<int>> out(signals_.size());
+    for (std::size_t e = 0; e < job_graph_.edges.size(); ++e) {
+      const JobEdge& edge = job_graph_.edges[e];
+      for (std::size_t up = 0; up < channels_[e].size(); ++up) {
+        for (const auto& [target, channel] : channels_[e][up]) {
+          out[static_cast<std::size_t>(task_of(edge.target_vertex, target))].push_back(
+              task_of(edge.source_vertex, static_cast<int>(up)));
+        }
+      }
+    }
+    return out;
   }
 
   /// The writers of everything that leaves `emitter` in one subtask.
@@ -311,6 +329,9 @@ class Builder {
       options.reader_uses_host = n.source->uses_host();
       options.watermarks_use_host = n.uses_host;
       options.metrics = metrics;
+      options.name = n.name;
+      options.subtask = subtask;
+      options.parallelism = vertex.parallelism;
       auto source_input = std::make_unique<SourceInput>(std::move(options));
       source->tasks.push_back(task_id);
       source->inputs.push_back(source_input.get());
@@ -362,6 +383,8 @@ class Builder {
     };
     callbacks.thread_start = options_.on_thread_start;
     callbacks.keep_final_state = options_.checkpointing;
+    callbacks.event_time = event_time_;
+    callbacks.event_time_id = task_id;
     deployed.task = std::make_unique<Task>(vertex.name,
                                            signal,
                                            cancelled,
@@ -384,6 +407,7 @@ class Builder {
   std::vector<int> first_tasks_;
   std::vector<std::shared_ptr<TaskSignal>> signals_;
   std::vector<std::shared_ptr<std::atomic<bool>>> cancelled_;
+  std::shared_ptr<EventTimeBoard> event_time_;  ///< null in BATCH
   std::vector<std::vector<std::vector<std::pair<int, std::shared_ptr<Channel>>>>> channels_;
 };
 

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "job/end_report.h"
 #include "types/host.h"
 
 #include <pthread.h>
@@ -535,6 +536,9 @@ void LocalJob::finish() {
     for (const std::string& path : retained_) {
       discard_quietly(path);
     }
+  }
+  if (final_status != JobStatus::kFailed) {
+    log_end_report(deployment_, options_.name);
   }
   result_.status = final_status;
   result_.net_runtime_ms = (monotonic_ns() - started_ns_) / 1'000'000;

@@ -1,6 +1,7 @@
 #include "job/step_executor.h"
 
 #include "base/error.h"
+#include "job/end_report.h"
 
 #include <chrono>
 #include <thread>
@@ -92,6 +93,9 @@ bool StepExecutor::step() {
       task_ended_[i] = true;
       task.end();
       progressed = true;
+      if (finished() && !error_) {
+        log_end_report(deployment_, options_.name);
+      }
     }
   }
   return progressed;

@@ -35,6 +35,16 @@ bool Operator::process_watermark(Timestamp watermark, std::int64_t deadline_ns, 
       });
 }
 
+EventTimeWait Operator::waiting() const {
+  EventTimeWait wait;
+  if (context().is_keyed()) {
+    const TimerService& timers = context().timers();
+    wait.held = static_cast<std::int64_t>(timers.size(TimeDomain::kEventTime));
+    wait.first_due = timers.next_event_time();
+  }
+  return wait;
+}
+
 void Operator::on_timer(TimeDomain /*domain*/,
                         Timestamp time,
                         const Window& /*window*/,

@@ -86,6 +86,18 @@ enum class Granularity {
   kBatch,  ///< process_batch(): a native operator over columns
 };
 
+/// What an operator holds until event time goes on, for the log line about windows that do not
+/// fire.
+struct EventTimeWait {
+  std::int64_t held = 0;  ///< how many windows or timers wait for the watermark
+  const char* held_what = "event-time timer";  ///< of one of them
+  Timestamp first_due = kMaxTimestamp;         ///< the watermark that the first of them needs
+  Timestamp largest_timestamp = kNoTimestamp;  ///< of the records that came
+  std::int64_t fired = 0;                      ///< how often something fired
+  std::int64_t late = 0;                       ///< records that were dropped
+  std::string never;  ///< why nothing fires, whatever the watermark, and what to do; else empty
+};
+
 /// The contract every operator implements.
 ///
 /// Calls come from one thread, in this order:
@@ -118,6 +130,10 @@ class Operator {
   virtual bool process_watermark(Timestamp watermark, std::int64_t deadline_ns, Output& out);
   virtual bool forwards_watermarks() const { return true; }
   virtual void process_status(WatermarkStatus /*status*/, Output& /*out*/) {}
+  /// Its watermarks are its own, not those of its input passed on.
+  virtual bool makes_watermarks() const { return !forwards_watermarks(); }
+  /// Asked every few seconds, between other calls (StallWatch). The default counts event timers.
+  virtual EventTimeWait waiting() const;
   /// A due timer; the current key is set.
   virtual void on_timer(TimeDomain domain, Timestamp time, const Window& window, Output& out);
   /// Reached the time given to schedule_wakeup(), or async_wakeup() was called.

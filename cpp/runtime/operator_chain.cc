@@ -131,6 +131,9 @@ class OperatorChain::LinkOutput final : public Output {
     writers_.push_back(std::move(writer));
   }
   void set_counter(Counter* records_out) { records_out_ = records_out; }
+  /// What was emitted last; for operators that make watermarks.
+  Timestamp watermark() const { return watermark_; }
+  WatermarkStatus status() const { return status_; }
 
   void emit(Record&& record) override { deliver(main_, std::move(record)); }
   void emit_side(SideOutputId side, Record&& record) override {
@@ -201,6 +204,8 @@ class OperatorChain::LinkOutput final : public Output {
   std::vector<std::pair<SideOutputId, Target>> sides_;
   std::vector<std::unique_ptr<RecordWriter>> writers_;
   Counter* records_out_ = nullptr;
+  Timestamp watermark_ = kMinWatermark;
+  WatermarkStatus status_ = WatermarkStatus::kActive;
 };
 
 struct OperatorChain::Link {
@@ -386,6 +391,8 @@ struct OperatorChain::Link {
   RowBuffer buffer;
   Counter& records_in;
   Counter& current_watermark;
+  int watermark_origin = -1;  ///< the link before it that makes its watermarks
+  QuietTimer quiet;
   bool sees_input_watermark = true;  ///< no operator before it makes watermarks of its own
   bool input_ended = false;
 };
@@ -459,6 +466,7 @@ bool OperatorChain::LinkOutput::links_take_rows() const {
 }
 
 void OperatorChain::LinkOutput::emit_watermark(Timestamp watermark) {
+  watermark_ = watermark;
   for (Link* link : main_.links) {
     link->process_watermark_now(watermark);
   }
@@ -471,6 +479,7 @@ void OperatorChain::LinkOutput::emit_watermark(Timestamp watermark) {
 }
 
 void OperatorChain::LinkOutput::emit_status(WatermarkStatus status) {
+  status_ = status;
   const auto pass = [status](Link* link) {
     link->flush_buffer();
     link->op->process_status(status, link->output);
@@ -506,6 +515,8 @@ OperatorChain::OperatorChain(const TaskEnvironment& environment,
       Link& parent = *links_[static_cast<std::size_t>(spec.parent)];
       parent.output.add_link(spec.side, &link);
       link.sees_input_watermark = parent.sees_input_watermark && parent.op->forwards_watermarks();
+      link.watermark_origin =
+          parent.op->makes_watermarks() ? parent.index : parent.watermark_origin;
     } else {
       head_output_->add_link(spec.side, &link);
     }
@@ -791,6 +802,51 @@ bool OperatorChain::ready() const {
 
 const std::string& OperatorChain::uid(std::size_t link) const {
   return links_[link]->uid;
+}
+
+const std::string& OperatorChain::name(std::size_t link) const {
+  return links_[link]->name;
+}
+
+std::vector<OperatorChain::Waiting> OperatorChain::waiting() const {
+  std::vector<Waiting> out;
+  // Key by key, the watermark comes once, at the end of each.
+  for (const auto& link : links_) {
+    if (link->context.is_keyed() && !link->key_by_key) {
+      out.push_back({static_cast<std::size_t>(link->index),
+                     link->op->waiting(),
+                     link->current_watermark.get(),
+                     link->records_in.get(),
+                     link->watermark_origin});
+    }
+  }
+  return out;
+}
+
+std::vector<std::pair<int, WatermarkOrigin>> OperatorChain::watermark_origins(Timestamp now) {
+  std::vector<std::pair<int, WatermarkOrigin>> out;
+  for (const auto& link : links_) {
+    if (!link->op->makes_watermarks()) {
+      continue;
+    }
+    WatermarkOrigin origin;
+    origin.name = link->name;
+    origin.subtask = environment_.subtask;
+    origin.parallelism = environment_.parallelism;
+    origin.idle = link->output.status() == WatermarkStatus::kIdle;
+    origin.watermark = link->output.watermark();
+    origin.records = link->records_in.get();
+    origin.quiet_since = link->quiet.quiet_since(origin.records, now);
+    out.emplace_back(link->index, std::move(origin));
+  }
+  return out;
+}
+
+std::string OperatorChain::describe(std::size_t link) const {
+  return fmt::format("operator '{}', subtask {}/{}",
+                     links_[link]->name,
+                     environment_.subtask + 1,
+                     environment_.parallelism);
 }
 
 const std::string& OperatorChain::failed_operator() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "runtime/event_time_board.h"
 #include "runtime/operator.h"
 #include "runtime/record_writer.h"
 
@@ -9,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace flott {
@@ -100,6 +102,21 @@ class OperatorChain {
   bool uses_host() const { return uses_host_; }
   std::size_t size() const { return links_.size(); }
   const std::string& uid(std::size_t link) const;
+
+  /// For StallWatch, asked every few seconds: an operator that may wait for event time.
+  struct Waiting {
+    std::size_t link = 0;
+    EventTimeWait wait;
+    Timestamp watermark = kMinWatermark;
+    std::int64_t records = 0;
+    int origin = -1;  ///< link that makes its watermarks; -1: they come from the task's input
+  };
+  std::vector<Waiting> waiting() const;
+  /// The links that make watermarks, as (index, what they say).
+  std::vector<std::pair<int, WatermarkOrigin>> watermark_origins(Timestamp now);
+  /// "operator 'Window', subtask 1/2".
+  std::string describe(std::size_t link) const;
+  const std::string& name(std::size_t link) const;
   /// Name of the operator in whose call an exception arose, or of the first one.
   const std::string& failed_operator() const;
   /// Text of the head record that was being processed when it failed; empty when unknown.

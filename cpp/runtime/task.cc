@@ -1,6 +1,7 @@
 #include "runtime/task.h"
 
 #include "base/error.h"
+#include "base/log.h"
 #include "types/host.h"
 
 #include <algorithm>
@@ -89,6 +90,10 @@ bool Task::start() {
     in_input_ = true;
     input_->open();
     in_input_ = false;
+    if (callbacks_.event_time) {
+      next_watch_ = clock_.now_ms() + StallWatch::kIntervalMs;
+      watches_.resize(chain_->size());
+    }
     return true;
   });
 }
@@ -96,6 +101,9 @@ bool Task::start() {
 void Task::end() {
   slice_started_ns_.store(0, std::memory_order_relaxed);
   mailbox_.close();
+  if (callbacks_.event_time) {
+    callbacks_.event_time->end(callbacks_.event_time_id);
+  }
   {
     const HostScope scope;
     if (phase_ == Phase::kDone && callbacks_.keep_final_state) {
@@ -130,6 +138,9 @@ bool Task::run_slice() {
     in_input_ = true;  // letters speak to the input: new splits, barriers
     mailbox_.drain();
     in_input_ = false;
+    if (const Timestamp now = clock_.now_ms(); now >= next_watch_) {
+      watch_event_time(now);
+    }
     std::optional<HostScope> scope;
     if (chain_->uses_host() || input_->uses_host()) {
       scope.emplace();
@@ -217,6 +228,9 @@ bool Task::take_input() {
       return true;
     case TaskInput::Status::kEnd:
       phase_ = Phase::kFinishing;
+      if (callbacks_.event_time) {
+        watch_end_of_input();
+      }
       return true;
     case TaskInput::Status::kElement:
       break;
@@ -245,6 +259,58 @@ bool Task::take_checkpoint() {
   callbacks_.acknowledge(barrier.id, snapshot(barrier.id));
   phase_ = Phase::kTakeInput;
   return true;
+}
+
+void Task::watch_event_time(Timestamp now) {
+  next_watch_ = now + StallWatch::kIntervalMs;
+  EventTimeBoard& board = *callbacks_.event_time;
+  const std::vector<WatermarkOrigin> of_input = input_->watermark_origins(now);
+  const std::vector<std::pair<int, WatermarkOrigin>> of_links = chain_->watermark_origins(now);
+  std::vector<WatermarkOrigin> own;
+  for (const auto& [link, origin] : of_links) {
+    own.push_back(origin);
+  }
+  board.publish(callbacks_.event_time_id, own.empty() ? of_input : std::move(own));
+  if (phase_ == Phase::kWatermark || phase_ == Phase::kFinishing || phase_ == Phase::kDone) {
+    return;  // timers are firing
+  }
+  for (const OperatorChain::Waiting& waiting : chain_->waiting()) {
+    std::vector<WatermarkOrigin> origins;
+    if (waiting.origin >= 0) {
+      for (const auto& [link, origin] : of_links) {
+        if (link == waiting.origin) {
+          origins.push_back(origin);
+        }
+      }
+    } else {
+      origins = of_input.empty() ? board.upstream_of(callbacks_.event_time_id) : of_input;
+    }
+    log_watch(waiting.link,
+              watch_of(waiting.link)
+                  .look(now, waiting.wait, waiting.watermark, waiting.records, origins));
+  }
+}
+
+void Task::watch_end_of_input() {
+  for (const OperatorChain::Waiting& waiting : chain_->waiting()) {
+    log_watch(waiting.link, watch_of(waiting.link).look_at_end(clock_.now_ms(), waiting.wait));
+  }
+}
+
+StallWatch& Task::watch_of(std::size_t link) {
+  std::optional<StallWatch>& watch = watches_[link];
+  if (!watch) {
+    watch.emplace(chain_->describe(link));
+  }
+  return *watch;
+}
+
+void Task::log_watch(std::size_t link, const std::vector<StallWatch::Line>& lines) {
+  for (const StallWatch::Line& line : lines) {
+    if (callbacks_.event_time->claim(fmt::format("{}: {}", chain_->name(link), line.cause))) {
+      log(LogLevel::kWarn, "flott.event_time", "{}", line.text);
+    }
+  }
 }
 
 TaskSnapshot Task::snapshot(CheckpointId id) {

@@ -2,6 +2,7 @@
 
 #include "runtime/mailbox.h"
 #include "runtime/operator_chain.h"
+#include "runtime/stall_watch.h"
 #include "runtime/task_input.h"
 #include "runtime/task_signal.h"
 
@@ -50,6 +51,10 @@ class Task {
     std::function<void(TaskResult)> ended;  ///< the last thing run() does
     std::function<void()> thread_start;     ///< with the host's lock held; may be empty
     bool keep_final_state = true;           ///< take TaskResult::final_snapshot
+    /// Where tasks tell each other about their watermarks; null: nobody looks for windows that do
+    /// not fire.
+    std::shared_ptr<EventTimeBoard> event_time;
+    int event_time_id = 0;  ///< the task's place on it
   };
 
   Task(std::string name,
@@ -94,6 +99,13 @@ class Task {
   bool time_is_due() const;
   void wait();
   TaskSnapshot snapshot(CheckpointId id);
+  /// Every StallWatch::kIntervalMs of the clock: tells the board who makes watermarks here, and
+  /// logs why windows wait in vain.
+  void watch_event_time(Timestamp now);
+  /// The same for the last time, when the input has ended.
+  void watch_end_of_input();
+  StallWatch& watch_of(std::size_t link);
+  void log_watch(std::size_t link, const std::vector<StallWatch::Line>& lines);
 
   const std::string name_;
   std::shared_ptr<TaskSignal> signal_;
@@ -112,6 +124,8 @@ class Task {
   TaskInput::Item item_;  ///< what the phase works on
   std::int64_t row_ = 0;
   std::vector<CheckpointId> completed_;  ///< notifications to pass on
+  Timestamp next_watch_ = kMaxTimestamp;
+  std::vector<std::optional<StallWatch>> watches_;  ///< by link, made when it first waits
 };
 
 }  // namespace flott

@@ -1,6 +1,9 @@
 #pragma once
 
 #include "runtime/element.h"
+#include "runtime/event_time_board.h"
+
+#include <vector>
 
 namespace flott {
 
@@ -32,6 +35,8 @@ class TaskInput {
   virtual void trigger_checkpoint(CheckpointBarrier /*barrier*/) {}
   virtual void snapshot(CheckpointId /*id*/, OperatorSnapshot& /*out*/) {}
   virtual void notify_checkpoint_complete(CheckpointId /*id*/) {}
+  /// Sources: who makes the watermarks (asked every few seconds of the clock's `now`).
+  virtual std::vector<WatermarkOrigin> watermark_origins(Timestamp /*now*/) { return {}; }
   virtual void close() {}
 };
 

@@ -289,10 +289,8 @@ class HeapTimerService final : public TimerService {
   bool fire_all_processing_timers(std::int64_t deadline_ns, const OnTimer& on_timer) override {
     return fire(TimeDomain::kProcessingTime, kMaxTimestamp, deadline_ns, on_timer);
   }
-  Timestamp next_processing_time() const override {
-    const TimerQueue& queue = queues_[1];
-    return queue.empty() ? kMaxTimestamp : queue.first_time();
-  }
+  Timestamp next_processing_time() const override { return next_time(queues_[1]); }
+  Timestamp next_event_time() const override { return next_time(queues_[0]); }
   std::size_t size(TimeDomain domain) const override {
     return queues_[static_cast<std::size_t>(domain)].size();
   }
@@ -317,6 +315,9 @@ class HeapTimerService final : public TimerService {
     Window window;
   };
 
+  static Timestamp next_time(const TimerQueue& queue) {
+    return queue.empty() ? kMaxTimestamp : queue.first_time();
+  }
   TimerQueue& queue_of(TimeDomain domain) { return queues_[static_cast<std::size_t>(domain)]; }
   Key require_key() const {
     const Key current = backend_.current();

@@ -45,6 +45,8 @@ class TimerService {
   virtual bool fire_all_processing_timers(std::int64_t deadline_ns, const OnTimer& on_timer) = 0;
   /// Earliest processing timer, or kMaxTimestamp.
   virtual Timestamp next_processing_time() const = 0;
+  /// Earliest event timer, or kMaxTimestamp.
+  virtual Timestamp next_event_time() const = 0;
   virtual std::size_t size(TimeDomain domain) const = 0;
   /// Drops all processing timers (STREAMING end of input). Returns how many.
   virtual std::size_t drop_processing_timers() = 0;

@@ -85,6 +85,7 @@ class ProcessingTimeTrigger final : public Trigger {
 
 class NeverTrigger final : public Trigger {
  public:
+  bool never_fires() const override { return true; }
   TriggerResult on_element(const Value& /*value*/,
                            Timestamp /*timestamp*/,
                            const Window& /*window*/,
@@ -128,6 +129,7 @@ class PurgingTrigger final : public Trigger {
   std::optional<TimeDomain> registers_only_window_end() const override {
     return nested_->registers_only_window_end();
   }
+  bool never_fires() const override { return nested_->never_fires(); }
   bool can_merge() const override { return nested_->can_merge(); }
   void on_merge(const Window& window,
                 const std::vector<Window>& merged,

@@ -52,6 +52,8 @@ class Trigger {
   /// in it (event time: unless the watermark has passed that). The window operator then leaves out
   /// the call for later records of a window.
   virtual std::optional<TimeDomain> registers_only_window_end() const { return std::nullopt; }
+  /// Whatever comes (NeverTrigger).
+  virtual bool never_fires() const { return false; }
   virtual bool can_merge() const { return false; }
   /// After windows merged into `window`: `merged` are the ones that are gone.
   virtual void on_merge(const Window& /*window*/,

@@ -6,11 +6,16 @@
 #include "windows/saturating.h"
 #include "windows/window_contents.h"
 
+#include <algorithm>
+#include <string>
 #include <utility>
 #include <vector>
 
 namespace flott {
 namespace {
+
+/// So many windows without a single firing are no accident of the data.
+constexpr std::int64_t kManyUnfired = 10;
 
 /// The window that triggers and functions are asked about, and what they may use.
 class WindowScope final : public TriggerContext, public WindowFunctionContext {
@@ -102,6 +107,7 @@ class WindowOperator final : public Operator {
   }
 
   void process(Record&& record, int /*input*/, Output& out) override {
+    note(record.timestamp);
     assigned_.clear();
     options_.assigner->assign(
         record.value, record.timestamp, reads_clock_ ? clock_->now_ms() : kMinTimestamp, assigned_);
@@ -129,6 +135,7 @@ class WindowOperator final : public Operator {
     }
     const Timestamp now = reads_clock_ ? clock_->now_ms() : kMinTimestamp;
     for (std::int64_t row = 0; row < batch->num_rows(); ++row) {
+      note(batch->timestamp_at(row));
       assigned_.clear();
       options_.assigner->assign(Value(), batch->timestamp_at(row), now, assigned_);
       const Key key = batch->keys()->at(static_cast<std::size_t>(row));
@@ -174,6 +181,23 @@ class WindowOperator final : public Operator {
     return true;
   }
 
+  EventTimeWait waiting() const override {
+    EventTimeWait wait = Operator::waiting();
+    wait.held_what = window_end_trigger_.has_value() && options_.allowed_lateness_ms == 0
+                         ? "window"
+                         : "window timer";
+    wait.largest_timestamp = domain_ == TimeDomain::kEventTime ? largest_timestamp_ : kNoTimestamp;
+    wait.fired = firings_;
+    wait.late = late_records_dropped_->get();
+    wait.never = why_never();
+    return wait;
+  }
+
+  bool finish(Output& /*out*/) override {
+    end_of_input();
+    return true;
+  }
+
   void close() override {
     if (options_.function != nullptr) {
       options_.function->close();
@@ -184,6 +208,11 @@ class WindowOperator final : public Operator {
   }
 
  private:
+  void note(Timestamp timestamp) {
+    has_records_ = true;
+    largest_timestamp_ = std::max(largest_timestamp_, timestamp);
+  }
+
   void add(const Record& record, const Window& window, Output& out) {
     const Window* state_window = windows_.state_window(window);
     STREAM_CHECK(
@@ -232,6 +261,36 @@ class WindowOperator final : public Operator {
            window.max_timestamp() <= timers_->current_watermark();
   }
 
+  /// Why no window has fired and none will.
+  std::string why_never() const {
+    if (firings_ > 0 || !has_records_) {
+      return {};
+    }
+    if (options_.trigger->never_fires()) {
+      return "its windows never fire: global windows without a trigger wait for ever. Add "
+             "trigger(CountTrigger.of(...)) or another one, or use count_window(...)";
+    }
+    if (ended_unfired_ >= kManyUnfired) {
+      return fmt::format(
+          "{} windows have ended and the trigger has not fired for any of them, so they gave no "
+          "result. Return TriggerResult.FIRE from its on_element(), on_event_time() or "
+          "on_processing_time(), and register the timer that calls the latter",
+          ended_unfired_);
+    }
+    return {};
+  }
+
+  /// What is dropped without a result, as in Flink, is counted; the job says so in the end.
+  void end_of_input() {
+    if (context().batch_mode()) {
+      return;
+    }
+    const auto waiting = static_cast<std::int64_t>(timers_->size(TimeDomain::kProcessingTime));
+    if (domain_ == TimeDomain::kProcessingTime && waiting > 0) {
+      context().metrics().counter(kWindowsDroppedAtEnd).inc(waiting);
+    }
+  }
+
   /// For the window of the scope, its contents selected.
   void obey(TriggerResult result, Output& out) {
     if (fires(result)) {
@@ -243,6 +302,7 @@ class WindowOperator final : public Operator {
   }
 
   void fire(Output& out) {
+    ++firings_;
     if (options_.evictor != nullptr) {
       fire_evicting(out);
       return;
@@ -282,6 +342,7 @@ class WindowOperator final : public Operator {
   }
 
   void remove_window() {
+    ended_unfired_ += firings_ == 0 ? 1 : 0;
     contents_.clear();
     options_.trigger->clear(scope_.window(), scope_);
     if (options_.function != nullptr) {
@@ -372,6 +433,10 @@ class WindowOperator final : public Operator {
   MergingWindowSet windows_;
   WindowContents contents_;
   WindowScope scope_;
+  std::int64_t firings_ = 0;
+  std::int64_t ended_unfired_ = 0;  ///< windows that ended before the first firing
+  Timestamp largest_timestamp_ = kNoTimestamp;
+  bool has_records_ = false;
   std::vector<Window> assigned_;        ///< reused
   Timestamp fired_at_ = kMinTimestamp;  ///< the timestamp of what the trigger makes us emit
   const Clock* clock_ = nullptr;

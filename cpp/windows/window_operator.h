@@ -31,6 +31,10 @@ struct WindowOperatorOptions {
   bool takes_host_values = false;
 };
 
+/// Metric: processing-time windows (their timers) that were waiting for the clock when the input
+/// ended, and were dropped. Only there when there are any.
+inline constexpr const char* kWindowsDroppedAtEnd = "numWindowsDroppedAtEnd";
+
 /// The one window operator: every assigner, trigger, evictor and function, in both time domains, on
 /// keyed streams (window_all runs on a constant key). A result has the timestamp of what made it,
 /// as in PyFlink: of the record for which the trigger fired, or of the event-time timer (for an

@@ -28,6 +28,8 @@ class OperatorWrapper : public Operator {
     return inner_->process_watermark(watermark, deadline_ns, out);
   }
   bool forwards_watermarks() const override { return inner_->forwards_watermarks(); }
+  bool makes_watermarks() const override { return inner_->makes_watermarks(); }
+  EventTimeWait waiting() const override { return inner_->waiting(); }
   void process_status(WatermarkStatus status, Output& out) override {
     inner_->process_status(status, out);
   }

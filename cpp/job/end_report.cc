@@ -1,0 +1,66 @@
+#include "job/end_report.h"
+
+#include "base/log.h"
+#include "windows/window_operator.h"
+
+#include <fmt/format.h>
+
+#include <map>
+
+namespace flott {
+namespace {
+
+struct Totals {
+  double records = 0;
+  double late = 0;
+  double windows_dropped = 0;
+};
+
+}  // namespace
+
+std::vector<std::string> end_report(const Deployment& deployment) {
+  std::map<std::string, Totals> by_operator;
+  for (const Deployment::DeployedTask& deployed : deployment.tasks) {
+    for (const auto& [name, group] : deployed.metrics) {
+      const std::map<std::string, double> values = group->snapshot();
+      const auto value = [&](const char* metric) {
+        const auto found = values.find(metric);
+        return found == values.end() ? 0.0 : found->second;
+      };
+      Totals& totals = by_operator[name];
+      totals.records += value("numRecordsIn");
+      totals.late += value("numLateRecordsDropped");
+      totals.windows_dropped += value(kWindowsDroppedAtEnd);
+    }
+  }
+  std::vector<std::string> out;
+  for (const auto& [name, totals] : by_operator) {
+    if (totals.late > 0) {
+      out.push_back(fmt::format(
+          "operator '{}' dropped {:.0f} of {:.0f} records ({:.1f} %), which came after the "
+          "watermark had passed their windows. A longer for_bounded_out_of_orderness(...) or "
+          "allowed_lateness(...) keeps them, side_output_late_data(...) collects them",
+          name,
+          totals.late,
+          totals.records,
+          100 * totals.late / totals.records));
+    }
+    if (totals.windows_dropped > 0) {
+      out.push_back(fmt::format(
+          "operator '{}' held {:.0f} processing-time windows when its input ended, and dropped "
+          "them without a result, as Apache Flink does: they wait for the clock. Use event-time "
+          "windows, which the end of the input completes, or BATCH mode",
+          name,
+          totals.windows_dropped));
+    }
+  }
+  return out;
+}
+
+void log_end_report(const Deployment& deployment, const std::string& job_name) {
+  for (const std::string& line : end_report(deployment)) {
+    log(LogLevel::kWarn, "flott.job", "job '{}': {}", job_name, line);
+  }
+}
+
+}  // namespace flott
