@@ -156,6 +156,16 @@ void refuse_field(RowObject* row, PyObject* name) {
   }
 }
 
+/// For row[key]. Upstream's types of errors: ValueError for an unknown name, `unnamed` where there
+/// are no names.
+void refuse_key(RowObject* row, PyObject* key, PyObject* unnamed) {
+  if (row->fields == nullptr) {
+    PyErr_Format(unnamed, "%R: the fields of this Row have no names; use row[i]", key);
+  } else {
+    PyErr_Format(PyExc_ValueError, "%R is not a field of this Row; it has %R", key, row->fields);
+  }
+}
+
 PyObject* getattro(PyObject* self, PyObject* name) {
   // Methods win over fields, as upstream, whose fields are found by __getattr__.
   if (_PyType_Lookup(Py_TYPE(self), name) == nullptr) {
@@ -256,9 +266,7 @@ PyObject* subscript(PyObject* self, PyObject* key) {
   const Py_ssize_t index = index_of(as_row(self), key);
   if (index < 0) {
     if (index == -1) {
-      // Upstream's type of error: ValueError for an unknown name.
-      PyErr_SetObject(as_row(self)->fields == nullptr ? PyExc_AttributeError : PyExc_ValueError,
-                      key);
+      refuse_key(as_row(self), key, PyExc_AttributeError);
     }
     return nullptr;
   }
@@ -287,7 +295,7 @@ int set_subscript(PyObject* self, PyObject* key, PyObject* value) {
     index = index_of(row, key);
     if (index < 0) {
       if (index == -1) {
-        PyErr_SetObject(row->fields == nullptr ? PyExc_KeyError : PyExc_ValueError, key);
+        refuse_key(row, key, PyExc_KeyError);
       }
       return -1;
     }

@@ -84,6 +84,9 @@ class KeySelector : public UserFunction {
   virtual int field_index() const { return -1; }
   /// Native records are keyed a batch at a time.
   virtual bool takes_batches() const { return field_index() >= 0 && !uses_host(); }
+  /// Called while the exception of a key that cannot be encoded is handled: throws it on, saying
+  /// whose key it was.
+  [[noreturn]] virtual void refuse_key() { throw; }
 };
 
 /// partition_custom.

@@ -87,8 +87,7 @@ class KeyByOperator final : public Operator {
 
   void process(Record&& record, int /*input*/, Output& out) override {
     const Value value = selector_->key_of(record.value);
-    bytes_.clear();
-    encode_key(value, bytes_);
+    encode(value);
     const Key key = Key::of(bytes_, value);
     record.key = &key;
     out.emit(std::move(record));
@@ -106,8 +105,7 @@ class KeyByOperator final : public Operator {
     } else {
       for (std::int64_t row = 0; row < batch->num_rows(); ++row) {
         Value value = selector_->key_of(batch->value_at(row)).isolated();
-        bytes_.clear();
-        encode_key(value, bytes_);
+        encode(value);
         keys->append(bytes_, std::move(value));
       }
     }
@@ -117,6 +115,15 @@ class KeyByOperator final : public Operator {
   void close() override { selector_->close(); }
 
  private:
+  void encode(const Value& key) {
+    bytes_.clear();
+    try {
+      encode_key(key, bytes_);
+    } catch (...) {
+      selector_->refuse_key();
+    }
+  }
+
   std::unique_ptr<KeySelector> selector_;
   std::string bytes_;  ///< reused: the key of the current record
 };

@@ -37,28 +37,34 @@ const SideOutput* ResultEmitter::side_of(PyObject* tag) const {
   return last_side_;
 }
 
-void ResultEmitter::emit_item(Ref item, Collector& out) const {
+void ResultEmitter::emit_item(Ref item, Collector& out, PyObject* function) const {
   if (is_tagged(item.get())) [[unlikely]] {
     if (sides_ == nullptr || sides_->empty()) {
       return;
     }
     if (const SideOutput* side = side_of(PyTuple_GET_ITEM(item.get(), 0)); side != nullptr) {
       out.collect_side(side->id,
-                       typed_result(Ref::borrow(PyTuple_GET_ITEM(item.get(), 1)), side->type));
+                       typed_result(Ref::borrow(PyTuple_GET_ITEM(item.get(), 1)),
+                                    side->type,
+                                    function,
+                                    "type of the OutputTag"));
     }
     return;
   }
-  out.collect(typed_result(std::move(item), type_));
+  out.collect(typed_result(std::move(item), type_, function));
 }
 
-void ResultEmitter::emit(Ref results, Collector& out, const char* method) const {
+void ResultEmitter::emit(Ref results,
+                         Collector& out,
+                         const char* method,
+                         PyObject* function) const {
   if (results.get() == Py_None) {
     return;
   }
   // A list or tuple is walked by index; it may be changed by nobody but its owner meanwhile.
   if (PyList_CheckExact(results.get()) || PyTuple_CheckExact(results.get())) {
     for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(results.get()); ++i) {
-      emit_item(Ref::borrow(PySequence_Fast_GET_ITEM(results.get(), i)), out);
+      emit_item(Ref::borrow(PySequence_Fast_GET_ITEM(results.get(), i)), out, function);
       stop_if_cancelled();
     }
     return;
@@ -69,10 +75,11 @@ void ResultEmitter::emit(Ref results, Collector& out, const char* method) const 
       PyErr_Clear();
       const std::string message = fmt::format(
           "{}() must return None, a generator or another iterable of results, not {} ({}); write "
-          "`yield value` or return a list",
+          "`yield value` or return a list in {}",
           method,
           short_repr(results.get()),
-          type_name_of(results.get()));
+          type_name_of(results.get()),
+          describe_function(function));
       PyErr_SetString(PyExc_TypeError, message.c_str());
     }
     throw_python_error();
@@ -90,7 +97,7 @@ void ResultEmitter::emit(Ref results, Collector& out, const char* method) const 
       }
       return;
     }
-    emit_item(std::move(item), out);
+    emit_item(std::move(item), out, function);
     stop_if_cancelled();
   }
 }

@@ -26,12 +26,13 @@ class ResultEmitter {
 
   /// Looks up the OutputTag class; in open(), when user code has been imported.
   void open(OperatorContext& context);
-  /// `method` is for the error message of a result that is not iterable. Throws CancelledException
-  /// between two items once the job is being cancelled: one record may yield without an end.
-  void emit(Ref results, Collector& out, const char* method) const;
-  void emit_item(Ref item, Collector& out) const;
+  /// `method` and `function`, which returned the results, are for error messages. Throws
+  /// CancelledException between two items once the job is being cancelled: one record may yield
+  /// without an end.
+  void emit(Ref results, Collector& out, const char* method, PyObject* function) const;
 
  private:
+  void emit_item(Ref item, Collector& out, PyObject* function) const;
   bool is_tagged(PyObject* item) const;
   /// The output of a tag, null for one that nobody reads.
   const SideOutput* side_of(PyObject* tag) const;

@@ -1,8 +1,10 @@
 #include "bindings/functions/function_object.h"
 
 #include "base/error.h"
+#include "bindings/convert.h"
 #include "bindings/errors.h"
 
+#include <string_view>
 #include <utility>
 
 namespace flott::bindings {
@@ -32,7 +34,98 @@ std::string uncopyable_attribute(PyObject* object, PyObject* deepcopy) {
   return "the object itself";
 }
 
+/// The attribute as UTF-8, empty when it is not there or no text.
+std::string text_attribute(PyObject* object, const char* name) {
+  const Ref found = Ref::steal(PyObject_GetAttrString(object, name));
+  const char* utf8 =
+      found && PyUnicode_Check(found.get()) ? PyUnicode_AsUTF8(found.get()) : nullptr;
+  std::string text = utf8 == nullptr ? "" : utf8;
+  PyErr_Clear();
+  return text;
+}
+
+/// "job.py:12" of a Python function; empty for what has no code of Python.
+std::string place_of(PyObject* function) {
+  const Ref code = Ref::steal(PyObject_GetAttrString(function, "__code__"));
+  const Ref line =
+      Ref::steal(code ? PyObject_GetAttrString(code.get(), "co_firstlineno") : nullptr);
+  PyErr_Clear();
+  if (!line || !PyLong_Check(line.get())) {
+    return {};
+  }
+  const std::string file = text_attribute(code.get(), "co_filename");
+  return fmt::format("{}:{}", file.substr(file.rfind('/') + 1), PyLong_AsLong(line.get()));
+}
+
+/// What a decorator or a partial was put around.
+Ref unwrapped(PyObject* callable) {
+  Ref function = Ref::borrow(callable);
+  constexpr int kDeepest = 16;  // a chain of wrappers may be a circle
+  for (int i = 0; i < kDeepest; ++i) {
+    const bool is_partial =
+        std::string_view(Py_TYPE(function.get())->tp_name) == "functools.partial";
+    if (!is_partial && !PyFunction_Check(function.get())) {
+      break;
+    }
+    Ref inner =
+        Ref::steal(PyObject_GetAttrString(function.get(), is_partial ? "func" : "__wrapped__"));
+    PyErr_Clear();
+    if (!inner) {
+      break;
+    }
+    function = std::move(inner);
+  }
+  return function;
+}
+
 }  // namespace
+
+std::string describe_function(PyObject* callable) {
+  const Ref function = unwrapped(callable);
+  PyObject* object = function.get();
+  if (PyMethod_Check(object)) {
+    PyObject* self = PyMethod_Self(object);
+    PyObject* method = PyMethod_Function(object);
+    const std::string owner =
+        PyType_Check(self) ? text_attribute(self, "__name__") : type_name_of(self);
+    const std::string place = place_of(unwrapped(method).get());
+    const std::string name = owner + "." + text_attribute(method, "__name__");
+    return place.empty() ? name : fmt::format("{} ({})", name, place);
+  }
+  if (PyFunction_Check(object)) {
+    const std::string place = place_of(object);
+    if (text_attribute(object, "__name__") == "<lambda>") {
+      return "the lambda at " + place;
+    }
+    constexpr std::string_view kLocals = "<locals>.";
+    std::string name = text_attribute(object, "__qualname__");
+    if (const auto at = name.rfind(kLocals); at != std::string::npos) {
+      name.erase(0, at + kLocals.size());
+    }
+    return fmt::format("{} ({})", name, place);
+  }
+  if (PyType_Check(object) || PyCFunction_Check(object)) {
+    return text_attribute(object, "__qualname__");
+  }
+  const Ref method = attribute_or_null(reinterpret_cast<PyObject*>(Py_TYPE(object)), "__call__");
+  const std::string place = method ? place_of(method.get()) : "";
+  return place.empty() ? type_name_of(object) : fmt::format("{} ({})", type_name_of(object), place);
+}
+
+void rethrow_as_result_of(PyObject* function, const char* declared_as) {
+  try {
+    throw;
+  } catch (const PythonError&) {
+    throw;  // raised by the value's own code
+  } catch (const Error& error) {
+    throw Error(error.kind(),
+                fmt::format("what {} returned is not of its declared type: {}; return a value of "
+                            "this type, or declare another {}",
+                            describe_function(function),
+                            error.what(),
+                            declared_as));
+  }
+}
 
 Ref subtask_copy(PyObject* function, int parallelism, const std::string& operator_name) {
   if (is_shared_by_nature(function)) {

@@ -14,6 +14,10 @@ namespace flott::bindings {
 /// failed. `operator_name` is for that message.
 Ref subtask_copy(PyObject* function, int parallelism, const std::string& operator_name);
 
+/// The user's function as messages name it: "parse (job.py:12)", "Parse.map (job.py:30)", "the
+/// lambda at job.py:12", "int". Never fails. With the GIL.
+std::string describe_function(PyObject* callable);
+
 /// What builders hand to the functions below: everything one operator's subtasks share.
 struct FunctionSpec {
   Handle function;  ///< the user's object, never called itself when it can be copied
@@ -49,12 +53,24 @@ class FunctionObject {
   bool opened_ = false;
 };
 
-/// Applies the declared type to a result. Steals `result`.
-inline Value typed_result(Ref result, const LogicalTypePtr& type) {
+/// To be called while the exception of a result that does not fit its type is handled: throws it
+/// on, saying whose result it was and where its type was declared.
+[[noreturn]] void rethrow_as_result_of(PyObject* function, const char* declared_as);
+
+/// Applies the declared type to what `function` returned. Steals `result`; `declared_as` is the
+/// parameter that the type was given as.
+inline Value typed_result(Ref result,
+                          const LogicalTypePtr& type,
+                          PyObject* function,
+                          const char* declared_as = "output_type") {
   if (type == nullptr) {
     return from_python_steal(result.release());
   }
-  return from_python_steal(coerce_python(result.release(), *type));
+  try {
+    return from_python_steal(coerce_python(result.release(), *type));
+  } catch (...) {
+    rethrow_as_result_of(function, declared_as);
+  }
 }
 
 /// `type`, or null when it asks for no coercion (opaque values).

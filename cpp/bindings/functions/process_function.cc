@@ -55,7 +55,8 @@ class PythonProcess final : public ProcessFunction {
     const Entered entered(*slot_, context, input == 1);
     emitter_.emit(call(process_[input].get(), argument.get(), context_.get()),
                   out,
-                  method_name(kind_, input));
+                  method_name(kind_, input),
+                  process_[input].get());
   }
 
   void on_timer(Timestamp time, ProcessContext& context, Collector& out) override {
@@ -64,7 +65,8 @@ class PythonProcess final : public ProcessFunction {
     }
     const Ref argument = checked(python_int(time));
     const Entered entered(*slot_, context, false);
-    emitter_.emit(call(on_timer_.get(), argument.get(), context_.get()), out, "on_timer");
+    emitter_.emit(
+        call(on_timer_.get(), argument.get(), context_.get()), out, "on_timer", on_timer_.get());
   }
 
  private:

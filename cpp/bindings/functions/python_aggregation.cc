@@ -43,7 +43,9 @@ class PythonAggregation final : public ReduceFunction, public UserFunction {
     }
     const Ref first = checked(to_python(accumulated));
     const Ref second = checked(to_python(value));
-    return typed_result(aggregate(first.get(), second.get()), type_);
+    Ref result = aggregate(first.get(), second.get());
+    return from_python_steal(type_ == nullptr ? result.release()
+                                              : coerce_python(result.release(), *type_));
   }
 
  private:

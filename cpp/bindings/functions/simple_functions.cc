@@ -29,7 +29,7 @@ class PythonMap final : public PythonFunction<MapFunction> {
       : PythonFunction(spec), map_(object_.method("map", "a MapFunction")) {}
   Value map(Value&& value) override {
     const Ref argument = checked(to_python(std::move(value)));
-    return typed_result(call(map_.get(), argument.get()), type_);
+    return typed_result(call(map_.get(), argument.get()), type_, map_.get());
   }
 
  private:
@@ -63,7 +63,7 @@ class PythonFlatMap final : public PythonFunction<FlatMapFunction> {
   }
   void flat_map(Value&& value, Collector& out) override {
     const Ref argument = checked(to_python(std::move(value)));
-    emitter_.emit(call(flat_map_.get(), argument.get()), out, "flat_map");
+    emitter_.emit(call(flat_map_.get(), argument.get()), out, "flat_map", flat_map_.get());
   }
 
  private:
@@ -78,10 +78,11 @@ class PythonCoMap final : public PythonFunction<CoFlatMapFunction> {
         maps_{Handle(attribute(object_.get(), "map1")), Handle(attribute(object_.get(), "map2"))} {}
   void flat_map(Value&& value, int input, Collector& out) override {
     const Ref argument = checked(to_python(std::move(value)));
-    Ref result = call(maps_[input == 0 ? 0 : 1].get(), argument.get());
+    PyObject* function = maps_[input == 0 ? 0 : 1].get();
+    Ref result = call(function, argument.get());
     // Upstream drops None of a co-map.
     if (result.get() != Py_None) {
-      out.collect(typed_result(std::move(result), type_));
+      out.collect(typed_result(std::move(result), type_, function));
     }
   }
 
@@ -102,9 +103,9 @@ class PythonCoFlatMap final : public PythonFunction<CoFlatMapFunction> {
   }
   void flat_map(Value&& value, int input, Collector& out) override {
     const Ref argument = checked(to_python(std::move(value)));
-    emitter_.emit(call(flat_maps_[input == 0 ? 0 : 1].get(), argument.get()),
-                  out,
-                  input == 0 ? "flat_map1" : "flat_map2");
+    PyObject* function = flat_maps_[input == 0 ? 0 : 1].get();
+    emitter_.emit(
+        call(function, argument.get()), out, input == 0 ? "flat_map1" : "flat_map2", function);
   }
 
  private:
@@ -120,7 +121,19 @@ class PythonKeySelector final : public PythonFunction<KeySelector> {
   }
   Value key_of(const Value& value) override {
     const Ref argument = checked(to_python(value));
-    return typed_result(call(get_key_.get(), argument.get()), type_);
+    return typed_result(call(get_key_.get(), argument.get()), type_, get_key_.get(), "key_type");
+  }
+  [[noreturn]] void refuse_key() override {
+    try {
+      throw;
+    } catch (const PythonError&) {
+      throw;  // raised by the key's own code
+    } catch (const Error& error) {
+      throw Error(error.kind(),
+                  fmt::format("what the key selector {} returned cannot be a key: {}",
+                              describe_function(get_key_.get()),
+                              error.what()));
+    }
   }
 
  private:
@@ -184,9 +197,11 @@ class PythonTimestampAssigner final : public PythonFunction<TimestampAssigner> {
     const Ref result = call(extract_.get(), argument.get(), before.get());
     if (!PyLong_Check(result.get())) {
       throw_error(ErrorKind::kUserCode,
-                  "extract_timestamp() must return milliseconds since 1970 as an int, not {} ({})",
+                  "extract_timestamp() must return milliseconds since 1970 as an int, not {} ({}): "
+                  "look at {}",
                   short_repr(result.get()),
-                  type_name_of(result.get()));
+                  type_name_of(result.get()),
+                  describe_function(extract_.get()));
     }
     return int_of(result.get(), "what extract_timestamp() returns");
   }
@@ -218,7 +233,7 @@ class PythonReduce final : public ReduceFunction, public PythonFunction<UserFunc
   Value reduce(const Value& accumulated, const Value& value) override {
     const Ref first = checked(to_python(accumulated));
     const Ref second = checked(to_python(value));
-    return typed_result(call(reduce_.get(), first.get(), second.get()), type_);
+    return typed_result(call(reduce_.get(), first.get(), second.get()), type_, reduce_.get());
   }
 
  private:
@@ -236,16 +251,16 @@ class PythonAggregate final : public AggregateFunction, public PythonFunction<Us
         merge_(attribute_or_null(object_.get(), "merge")) {}
 
   Value create_accumulator() override {
-    return typed_result(call(create_accumulator_.get()), accumulator_type_);
+    return as_accumulator(call(create_accumulator_.get()), create_accumulator_);
   }
   Value add(const Value& value, const Value& accumulator) override {
     const Ref first = checked(to_python(value));
     const Ref second = checked(to_python(accumulator));
-    return typed_result(call(add_.get(), first.get(), second.get()), accumulator_type_);
+    return as_accumulator(call(add_.get(), first.get(), second.get()), add_);
   }
   Value get_result(const Value& accumulator) override {
     const Ref argument = checked(to_python(accumulator));
-    return typed_result(call(get_result_.get(), argument.get()), type_);
+    return typed_result(call(get_result_.get(), argument.get()), type_, get_result_.get());
   }
   Value merge(const Value& a, const Value& b) override {
     if (!merge_) {
@@ -255,10 +270,14 @@ class PythonAggregate final : public AggregateFunction, public PythonFunction<Us
     }
     const Ref first = checked(to_python(a));
     const Ref second = checked(to_python(b));
-    return typed_result(call(merge_.get(), first.get(), second.get()), accumulator_type_);
+    return as_accumulator(call(merge_.get(), first.get(), second.get()), merge_);
   }
 
  private:
+  Value as_accumulator(Ref result, const Handle& function) const {
+    return typed_result(std::move(result), accumulator_type_, function.get(), "accumulator_type");
+  }
+
   LogicalTypePtr accumulator_type_;
   Handle create_accumulator_;
   Handle add_;

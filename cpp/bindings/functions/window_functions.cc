@@ -52,13 +52,16 @@ class PythonWindowFunction final : public WindowFunction {
     const Ref second =
         how_.apply ? slot_->windows.to_python(context.window()) : Ref::borrow(context_.get());
     if (how_.all) {
-      emitter_.emit(
-          call(function_.get(), second.get(), list.get()), out, how_.apply ? "apply" : "process");
+      emitter_.emit(call(function_.get(), second.get(), list.get()),
+                    out,
+                    how_.apply ? "apply" : "process",
+                    function_.get());
     } else {
       const Ref key = checked(to_python(context.current_key()));
       emitter_.emit(call(function_.get(), key.get(), second.get(), list.get()),
                     out,
-                    how_.apply ? "apply" : "process");
+                    how_.apply ? "apply" : "process",
+                    function_.get());
     }
   }
 

@@ -42,7 +42,8 @@ class AsyncWaitOperator final : public Operator {
         capacity_(capacity),
         submit_(attribute(object_.get(), "submit")),
         watermark_(attribute(object_.get(), "watermark")),
-        ready_(attribute(object_.get(), "ready")) {}
+        ready_(attribute(object_.get(), "ready")),
+        invoke_(attribute(attribute(object_.get(), "_function").get(), "async_invoke")) {}
 
   bool uses_host() const override { return true; }
   void open(OperatorContext& context) override {
@@ -71,6 +72,7 @@ class AsyncWaitOperator final : public Operator {
     return true;
   }
   bool forwards_watermarks() const override { return false; }
+  bool makes_watermarks() const override { return false; }  // it passes them on in its own time
   void process_status(WatermarkStatus status, Output& out) override { out.emit_status(status); }
 
   bool finish(Output& out) override {
@@ -100,7 +102,7 @@ class AsyncWaitOperator final : public Operator {
       for_each_item(
           PyTuple_GET_ITEM(item, 1), "emission", [&](Py_ssize_t /*number*/, PyObject* result) {
             Record record;
-            record.value = typed_result(Ref::borrow(result), type_);
+            record.value = typed_result(Ref::borrow(result), type_, invoke_.get());
             record.timestamp = timestamp;
             out.emit(std::move(record));
           });
@@ -114,6 +116,7 @@ class AsyncWaitOperator final : public Operator {
   Handle submit_;
   Handle watermark_;
   Handle ready_;
+  Handle invoke_;  ///< the user's, for messages
 };
 
 }  // namespace

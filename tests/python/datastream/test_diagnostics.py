@@ -4,6 +4,7 @@ value), where (operator and line of the script), what to do. `docs/diagnostics.m
 from __future__ import annotations
 
 import datetime
+import functools
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -72,6 +73,7 @@ class Plain:
 def test_a_key_without_a_stable_encoding(key: object, shown: str) -> None:
     text = message_of(lambda stream: stream.key_by(lambda value: key).map(lambda value: value))
     holds(text, shown, "no stable encoding", "record ('a', 1)", "tuple or frozenset")
+    holds(text, f"the key selector the lambda at {THIS_FILE}")
 
 
 def test_a_key_of_a_class_names_the_way_out() -> None:
@@ -84,11 +86,56 @@ def test_a_key_that_is_not_of_its_declared_type() -> None:
         lambda stream: stream.key_by(lambda value: "x", key_type=Types.INT()).map(lambda v: v)
     )
     holds(text, "'x' of type str does not fit the declared type INT", "record ('a', 1)")
+    holds(text, f"what the lambda at {THIS_FILE}", "declare another key_type")
 
 
 def test_a_result_that_is_not_of_the_declared_type() -> None:
     text = message_of(lambda stream: stream.map(lambda value: "abc", output_type=Types.INT()))
     holds(text, "'abc' of type str", "declared type INT", "operator 'Map'", "record ('a', 1)")
+    holds(text, f"what the lambda at {THIS_FILE}", "declare another output_type")
+
+
+def parse_amount(value: Any) -> Any:
+    return "abc"
+
+
+def logged(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    @functools.wraps(function)
+    def wrapper(value: Any) -> Any:
+        return function(value)
+
+    return wrapper
+
+
+class ParseAmount(MapFunction):
+    def map(self, value: Any) -> Any:
+        return "abc"
+
+
+class Callable1:
+    def __call__(self, value: Any) -> Any:
+        return "abc"
+
+
+class Amounts:
+    def parse(self, value: Any) -> Any:
+        return "abc"
+
+
+@pytest.mark.parametrize(
+    ("function", "named"),
+    [
+        (parse_amount, "parse_amount (test_diagnostics.py:"),
+        (logged(parse_amount), "parse_amount (test_diagnostics.py:"),
+        (functools.partial(parse_amount), "parse_amount (test_diagnostics.py:"),
+        (ParseAmount(), "ParseAmount.map (test_diagnostics.py:"),
+        (Callable1(), "Callable1 (test_diagnostics.py:"),
+        (Amounts().parse, "Amounts.parse (test_diagnostics.py:"),
+        (repr, "what repr returned"),
+    ],
+)
+def test_the_function_is_named(function: Any, named: str) -> None:
+    holds(message_of(lambda stream: stream.map(function, output_type=Types.INT())), named)
 
 
 def test_a_row_with_too_many_fields() -> None:
@@ -101,6 +148,7 @@ def test_a_row_with_too_many_fields() -> None:
 def test_a_reduce_that_changes_the_type() -> None:
     text = message_of(lambda stream: stream.key_by(lambda v: 1).reduce(lambda a, b: "zz"))
     holds(text, "'zz' of type str", "TUPLE<STRING, BIGINT>", "operator 'Reduce'")
+    holds(text, f"what the lambda at {THIS_FILE}")
 
 
 def test_a_flat_map_that_gives_one_value() -> None:
@@ -121,6 +169,7 @@ class Returning(KeyedProcessFunction):
 def test_a_process_function_that_returns_a_value() -> None:
     text = message_of(lambda stream: stream.key_by(lambda value: value[0]).process(Returning()))
     holds(text, "process_element()", "not 5 (int)", "write `yield value`")
+    holds(text, f"Returning.process_element ({THIS_FILE}")
 
 
 class Stamps(TimestampAssigner):
@@ -137,6 +186,7 @@ def test_a_timestamp_that_is_no_number_of_milliseconds(timestamp: object) -> Non
     strategy = strategy.with_timestamp_assigner(Stamps(timestamp))
     text = message_of(lambda stream: stream.assign_timestamps_and_watermarks(strategy))
     holds(text, "extract_timestamp()", "milliseconds", repr(timestamp), type(timestamp).__name__)
+    holds(text, f"Stamps.extract_timestamp ({THIS_FILE}")
 
 
 class WithoutKey(ProcessFunction):
@@ -203,6 +253,7 @@ def test_a_side_output_that_is_not_of_its_type() -> None:
         lambda stream: stream.process(WrongSide()).get_side_output(OutputTag("side", Types.INT()))
     )
     holds(text, "'abc' of type str", "declared type INT", "operator 'PROCESS'")
+    holds(text, f"WrongSide.process_element ({THIS_FILE}", "another type of the OutputTag")
 
 
 def test_an_event_time_window_over_records_without_timestamps() -> None:
@@ -229,6 +280,17 @@ def test_a_field_that_a_row_does_not_have() -> None:
         )
     )
     holds(text, "'usr' is not a field", "('user', 'amount')", "operator 'Map'")
+
+
+def test_a_field_asked_for_by_a_name_that_a_row_does_not_have() -> None:
+    for row in (Row(user="a", amount=1), Row("user", "amount")("a", 1)):
+        with pytest.raises(ValueError, match="'usr' is not a field of this Row") as failed:
+            row["usr"]
+        holds(str(failed.value), "'user', 'amount'")
+        with pytest.raises(ValueError, match="'usr' is not a field of this Row"):
+            row["usr"] = 1
+    with pytest.raises(AttributeError, match=r"'usr': the fields of this Row have no names"):
+        Row("a", 1)["usr"]
 
 
 def test_a_window_without_a_key() -> None:
