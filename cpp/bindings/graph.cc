@@ -52,6 +52,7 @@ struct Draft {
   NodeParams params;
   std::shared_ptr<const JobParameters> job_parameters;
   StreamGraph& graph;
+  std::shared_ptr<const bool> leaves_python;
   StreamNode node;
 
   /// The function of `param` with what its subtasks share.
@@ -67,6 +68,7 @@ struct Draft {
     spec->parallelism = request.parallelism;
     spec->output_type = request.output_type;
     spec->job_parameters = job_parameters;
+    spec->leaves_python = leaves_python;
     return spec;
   }
 
@@ -675,6 +677,18 @@ constexpr Kind kKinds[] = {
     {"python_sink", 1, add_python_sink},
 };
 
+/// Kinds that upstream gives values by their type's serializer, not as Python objects.
+bool takes_results_out(const std::string& kind) {
+  constexpr const char* kTaking[] = {"print",
+                                     "collect",
+                                     "convert",
+                                     "json_encode",
+                                     "kafka_serializer",
+                                     "elasticsearch_emitter",
+                                     "sink"};
+  return std::find(std::begin(kTaking), std::end(kTaking), kind) != std::end(kTaking);
+}
+
 const Kind& kind_of(const std::string& name) {
   std::string known;
   for (const Kind& kind : kKinds) {
@@ -774,10 +788,12 @@ int GraphBuilder::add(const std::string& kind_name, NodeRequest request) {
                 kind_name,
                 kind.inputs == 0 ? "is a source and takes no inputs" : "needs an input");
   }
+  const auto leaves_python = std::make_shared<bool>(false);
   Draft draft{request,
               NodeParams(request.params.get(), request.name),
               job_parameters_,
               graph_,
+              leaves_python,
               StreamNode{}};
   StreamNode& node = draft.node;
   node.name = request.name;
@@ -806,7 +822,17 @@ int GraphBuilder::add(const std::string& kind_name, NodeRequest request) {
   }
   kind.add(draft);
   attach_probe(draft);
-  return graph_.add(std::move(draft.node));
+  if (takes_results_out(kind_name)) {
+    for (const EdgeSpecPtr& edge : request.inputs) {
+      const auto from = leaves_python_.find(edge->node);
+      if (from != leaves_python_.end() && edge->side < 0) {
+        *from->second = true;
+      }
+    }
+  }
+  const int id = graph_.add(std::move(draft.node));
+  leaves_python_[id] = leaves_python;
+  return id;
 }
 
 }  // namespace flott::bindings

@@ -5,6 +5,7 @@
 #include "graph/stream_graph.h"
 #include "job/job.h"
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -54,6 +55,8 @@ class GraphBuilder {
 
  private:
   StreamGraph graph_;
+  /// By node: whether its results leave Python's functions.
+  std::map<int, std::shared_ptr<bool>> leaves_python_;
   std::shared_ptr<JobParameters> job_parameters_ = std::make_shared<JobParameters>();
 };
 

@@ -73,6 +73,9 @@ NOT_YET = {
 REFUSED_BY_BOTH = {
     "timing.timer_on_a_stream_that_is_not_keyed_is_refused": "timer",
     "rolling.second_field_of_a_plain_number_is_refused": "field",
+    "values.none_of_a_map_to_long_is_refused": "null",
+    "values.none_of_a_map_to_a_row_is_refused": "null",
+    "values.none_that_a_filter_lets_pass_is_refused": "null",
     "wiring.error_in_a_filter_is_refused": "division by zero",
     "wiring.error_in_a_key_selector_is_refused": "tuple index out of range",
     "wiring.error_in_a_reduce_is_refused": "unsupported operand type(s) for -: 'tuple' and 'tuple'",

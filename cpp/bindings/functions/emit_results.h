@@ -21,8 +21,8 @@ using SideOutputs = std::map<std::string, SideOutput, std::less<>>;
 /// a time: an item has gone through the whole chain before the next is pulled.
 class ResultEmitter {
  public:
-  ResultEmitter(LogicalTypePtr type, std::shared_ptr<const SideOutputs> sides)
-      : type_(coercion_of(type)), sides_(std::move(sides)) {}
+  ResultEmitter(const FunctionSpec& spec, std::shared_ptr<const SideOutputs> sides)
+      : type_(spec), sides_(std::move(sides)) {}
 
   /// Looks up the OutputTag class; in open(), when user code has been imported.
   void open(OperatorContext& context);
@@ -38,7 +38,7 @@ class ResultEmitter {
   const SideOutput* side_of(PyObject* tag) const;
   void stop_if_cancelled() const;
 
-  LogicalTypePtr type_;
+  ResultType type_;
   std::shared_ptr<const SideOutputs> sides_;
   Handle output_tag_class_;
   /// The tag object of the last record and its output: most functions yield to one of their own.

@@ -219,6 +219,46 @@ void FunctionObject::close() {
   scope_->context = nullptr;
 }
 
+namespace {
+
+/// Upstream's serializers of these write null.
+bool takes_null(TypeKind kind) {
+  switch (kind) {
+    case TypeKind::kBoolean:
+    case TypeKind::kTinyInt:
+    case TypeKind::kSmallInt:
+    case TypeKind::kInt:
+    case TypeKind::kBigInt:
+    case TypeKind::kFloat:
+    case TypeKind::kDouble:
+    case TypeKind::kBytes:
+    case TypeKind::kArray:
+    case TypeKind::kMap:
+    case TypeKind::kMultiset:
+    case TypeKind::kRow:
+    case TypeKind::kTuple:
+      return false;
+    default:
+      return true;
+  }
+}
+
+}  // namespace
+
+ResultType::ResultType(const FunctionSpec& spec)
+    : type(coercion_of(spec.output_type)),
+      refuses_none(type != nullptr && spec.leaves_python != nullptr && *spec.leaves_python &&
+                   !takes_null(type->kind())) {}
+
+void refuse_none(const std::string& what, const LogicalType& type) {
+  throw_error(ErrorKind::kUserCode,
+              "{}: the value None of type NoneType does not fit the declared type {}, which "
+              "has no null where a stream leaves Python's functions; return a value of this type, "
+              "or drop None before: filter(lambda value: value is not None)",
+              what,
+              type.to_string());
+}
+
 LogicalTypePtr coercion_of(const LogicalTypePtr& type) {
   return type == nullptr || type->kind() == TypeKind::kObject ? nullptr : type;
 }

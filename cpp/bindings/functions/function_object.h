@@ -25,6 +25,8 @@ struct FunctionSpec {
   int parallelism = 1;
   LogicalTypePtr output_type;  ///< null: results are not coerced
   std::shared_ptr<const JobParameters> job_parameters;
+  /// Set while the graph is built: results leave Python's functions here (print, collect, a sink).
+  std::shared_ptr<const bool> leaves_python;
 };
 using FunctionSpecPtr = std::shared_ptr<const FunctionSpec>;
 
@@ -75,5 +77,27 @@ inline Value typed_result(Ref result,
 
 /// `type`, or null when it asks for no coercion (opaque values).
 LogicalTypePtr coercion_of(const LogicalTypePtr& type);
+
+/// What the results of a function must be. None passes from function to function whatever the type,
+/// as upstream, so that a filter may drop it; where results leave Python, a type without null, as
+/// LONG or ROW, refuses it.
+struct ResultType {
+  ResultType() = default;
+  explicit ResultType(const FunctionSpec& spec);
+
+  LogicalTypePtr type;  ///< null: not coerced
+  bool refuses_none = false;
+};
+
+/// Throws kUserCode; `what` says who let None pass.
+[[noreturn]] void refuse_none(const std::string& what, const LogicalType& type);
+
+inline Value typed_result(Ref result, const ResultType& type, PyObject* function) {
+  if (type.refuses_none && result.get() == Py_None) [[unlikely]] {
+    refuse_none("what " + describe_function(function) + " returned is not of its declared type",
+                *type.type);
+  }
+  return typed_result(std::move(result), type.type, function);
+}
 
 }  // namespace flott::bindings

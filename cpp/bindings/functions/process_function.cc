@@ -29,7 +29,7 @@ class PythonProcess final : public ProcessFunction {
                 std::shared_ptr<BroadcastStates> broadcast)
       : object_(spec),
         kind_(kind),
-        emitter_(spec.output_type, std::move(sides)),
+        emitter_(spec, std::move(sides)),
         slot_(std::make_shared<ProcessSlot>()) {
     process_[0] = kind == ProcessKind::kOneInput
                       ? object_.method("process_element", "a ProcessFunction")

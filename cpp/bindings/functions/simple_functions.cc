@@ -12,15 +12,14 @@ namespace {
 template <typename Interface>
 class PythonFunction : public Interface {
  public:
-  explicit PythonFunction(const FunctionSpec& spec)
-      : object_(spec), type_(coercion_of(spec.output_type)) {}
+  explicit PythonFunction(const FunctionSpec& spec) : object_(spec), type_(spec) {}
   void open(OperatorContext& context) override { object_.open(context); }
   void close() override { object_.close(); }
   bool uses_host() const override { return true; }
 
  protected:
   FunctionObject object_;
-  LogicalTypePtr type_;
+  ResultType type_;
 };
 
 class PythonMap final : public PythonFunction<MapFunction> {
@@ -43,8 +42,12 @@ class PythonFilter final : public PythonFunction<FilterFunction> {
   bool filter(const Value& value) override {
     const Ref argument = checked(to_python(value));
     const Ref result = call(filter_.get(), argument.get());
-    return result.get() == Py_True ||
-           (result.get() != Py_False && checked(PyObject_IsTrue(result.get())) != 0);
+    const bool passes = result.get() == Py_True ||
+                        (result.get() != Py_False && checked(PyObject_IsTrue(result.get())) != 0);
+    if (passes && type_.refuses_none && argument.get() == Py_None) [[unlikely]] {
+      refuse_none(describe_function(filter_.get()) + " let None pass", *type_.type);
+    }
+    return passes;
   }
 
  private:
@@ -56,7 +59,7 @@ class PythonFlatMap final : public PythonFunction<FlatMapFunction> {
   PythonFlatMap(const FunctionSpec& spec, std::shared_ptr<const SideOutputs> sides)
       : PythonFunction(spec),
         flat_map_(object_.method("flat_map", "a FlatMapFunction")),
-        emitter_(spec.output_type, std::move(sides)) {}
+        emitter_(spec, std::move(sides)) {}
   void open(OperatorContext& context) override {
     emitter_.open(context);
     PythonFunction::open(context);
@@ -96,7 +99,7 @@ class PythonCoFlatMap final : public PythonFunction<CoFlatMapFunction> {
       : PythonFunction(spec),
         flat_maps_{Handle(attribute(object_.get(), "flat_map1")),
                    Handle(attribute(object_.get(), "flat_map2"))},
-        emitter_(spec.output_type, std::move(sides)) {}
+        emitter_(spec, std::move(sides)) {}
   void open(OperatorContext& context) override {
     emitter_.open(context);
     PythonFunction::open(context);
@@ -117,11 +120,12 @@ class PythonKeySelector final : public PythonFunction<KeySelector> {
  public:
   PythonKeySelector(const FunctionSpec& spec, LogicalTypePtr key_type)
       : PythonFunction(spec), get_key_(object_.method("get_key", "a KeySelector")) {
-    type_ = coercion_of(key_type);
+    key_type_ = coercion_of(key_type);
   }
   Value key_of(const Value& value) override {
     const Ref argument = checked(to_python(value));
-    return typed_result(call(get_key_.get(), argument.get()), type_, get_key_.get(), "key_type");
+    return typed_result(
+        call(get_key_.get(), argument.get()), key_type_, get_key_.get(), "key_type");
   }
   [[noreturn]] void refuse_key() override {
     try {
@@ -138,6 +142,7 @@ class PythonKeySelector final : public PythonFunction<KeySelector> {
 
  private:
   Handle get_key_;
+  LogicalTypePtr key_type_;
 };
 
 /// A field as the key: read natively from typed rows, by index from Python rows and tuples.

@@ -19,7 +19,7 @@ class PythonWindowFunction final : public WindowFunction {
                        std::shared_ptr<const SideOutputs> sides)
       : object_(spec),
         how_(how),
-        emitter_(spec.output_type, std::move(sides)),
+        emitter_(spec, std::move(sides)),
         function_(object_.method(how.apply ? "apply" : "process",
                                  how.apply ? "a WindowFunction" : "a ProcessWindowFunction")),
         clear_(how.apply ? Handle() : object_.optional_method("clear")),

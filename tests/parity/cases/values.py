@@ -427,3 +427,47 @@ def list_for_a_row_across_an_exchange(env):
 @case()
 def dict_for_a_map_across_an_exchange(env):
     return across(env, {"a": 1}, Types.MAP(Types.STRING(), Types.LONG())).map(lambda v: v)
+
+
+def none_for_odd(value):
+    return None if value % 2 else value
+
+
+@case()
+def none_of_a_typed_map_is_dropped_by_a_filter(env):
+    numbers = env.from_collection([1, 2, 3, 4]).map(none_for_odd, output_type=Types.LONG())
+    return numbers.filter(lambda v: v is not None)
+
+
+@case()
+def none_of_a_typed_map_reaches_the_next_map(env):
+    numbers = env.from_collection([1, 2]).map(none_for_odd, output_type=Types.LONG())
+    return numbers.map(lambda v: [v])
+
+
+@case()
+def none_of_a_typed_map_as_a_key(env):
+    numbers = env.from_collection([1, 2, 3]).map(none_for_odd, output_type=Types.LONG())
+    return numbers.key_by(lambda v: v).map(lambda v: [v])
+
+
+@case()
+def none_of_a_map_to_long_is_refused(env):
+    return env.from_collection([1, 2]).map(none_for_odd, output_type=Types.LONG())
+
+
+@case()
+def none_of_a_map_to_a_row_is_refused(env):
+    return env.from_collection([1]).map(lambda v: None, output_type=Types.ROW([Types.LONG()]))
+
+
+@case()
+def none_that_a_filter_lets_pass_is_refused(env):
+    numbers = env.from_collection([1, 2]).map(none_for_odd, output_type=Types.LONG())
+    return numbers.filter(lambda v: True)
+
+
+@case()
+def none_in_a_row_field(env):
+    kind = Types.ROW([Types.LONG(), Types.STRING()])
+    return env.from_collection([1]).map(lambda v: Row(None, None), output_type=kind)

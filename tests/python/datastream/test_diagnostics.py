@@ -138,6 +138,36 @@ def test_the_function_is_named(function: Any, named: str) -> None:
     holds(message_of(lambda stream: stream.map(function, output_type=Types.INT())), named)
 
 
+def give_none(value: Any) -> Any:
+    return None
+
+
+@pytest.mark.parametrize(
+    "output_type",
+    [Types.LONG(), Types.BOOLEAN(), Types.ROW([Types.INT()]), PAIR, Types.LIST(Types.INT())],
+)
+def test_none_where_the_type_has_no_null(output_type: Any) -> None:
+    text = message_of(lambda stream: stream.map(give_none, output_type=output_type))
+    holds(
+        text, f"what give_none ({THIS_FILE}", "None of type NoneType", "drop None before: filter("
+    )
+
+
+def test_none_that_a_filter_lets_pass() -> None:
+    text = message_of(
+        lambda stream: stream.map(give_none, output_type=Types.LONG()).filter(lambda value: True)
+    )
+    holds(text, f"the lambda at {THIS_FILE}", "let None pass", "operator 'Filter'")
+
+
+def test_none_passes_from_function_to_function() -> None:
+    env = StreamExecutionEnvironment.get_execution_environment().set_parallelism(1)
+    numbers = pairs(env).map(lambda v: v[1] if v[1] > 1 else None, output_type=Types.LONG())
+    assert list(numbers.filter(lambda v: v is not None).execute_and_collect()) == [2]
+    texts = pairs(env).map(give_none, output_type=Types.STRING())
+    assert list(texts.execute_and_collect()) == [None, None]
+
+
 def test_a_row_with_too_many_fields() -> None:
     text = message_of(
         lambda stream: stream.map(lambda value: (1, 2, 3), output_type=Types.ROW([Types.INT()]))
