@@ -6,6 +6,8 @@ what to do instead. The list shrinks to nothing.
 
 from __future__ import annotations
 
+import sys
+
 # as typing's, without importing it: that costs as much as all of this package
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -196,8 +198,11 @@ def placeholder_getattr(module: str) -> Callable[[str], Any]:
         instead = names.get(name)
         if instead is None:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
-        return _Placeholder(
+        made = _Placeholder(
             name, (), {"__module__": module, "_instead": instead, "__doc__": instead}
         )
+        # one class for all who ask, which pickle finds by its name as well
+        setattr(sys.modules[module], name, made)
+        return made
 
     return __getattr__

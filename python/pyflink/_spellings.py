@@ -58,6 +58,10 @@ SPELLINGS: list[tuple[str, str]] = [
         "stream.window_all(assigner).process(a WindowFunction): the key is None",
         "stream.window_all(assigner).apply(an AllWindowFunction)",
     ),
+    (
+        "stream.count_window_all(size), stream.count_window_all(size, slide)",
+        "none: only Java has it",
+    ),
     ("flat_map(self, value, out), flat_map1, flat_map2", "flat_map(self, value): yield x"),
     ("ctx.output(tag, x)", "yield tag, x"),
     ("class Mine(SourceFunction): run(self, ctx), cancel(self)", "a Java class by its name"),

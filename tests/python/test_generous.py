@@ -29,6 +29,7 @@ from pyflink.datastream import (
     ProcessAllWindowFunction,
     ProcessFunction,
     ProcessWindowFunction,
+    RuntimeExecutionMode,
     SinkFunction,
     SourceFunction,
     StreamExecutionEnvironment,
@@ -647,6 +648,30 @@ def test_evictors(env):
     sliding = keyed.window(GlobalWindows.create()).trigger(CountTrigger.of(1))
     results = collected(sliding.evictor(CountEvictor.of(2)).process(Listed()))
     assert [[t for _, t in r] for r in results] == [[1], [1, 2], [2, 3], [3, 4]]
+
+
+class AllListed(ProcessAllWindowFunction):
+    def process(self, context, elements):
+        yield list(elements)
+
+
+@spells("stream.count_window_all(size), stream.count_window_all(size, slide)")
+@pytest.mark.parametrize("mode", [RuntimeExecutionMode.STREAMING, RuntimeExecutionMode.BATCH])
+@pytest.mark.parametrize("parallelism", [1, 2])
+def test_count_windows_of_a_whole_stream(env, mode, parallelism):
+    env.set_runtime_mode(mode)
+    env.set_parallelism(parallelism)
+    numbers = env.from_collection([1, 2, 3, 4, 5, 6, 7], Types.INT())
+    # as Java: what does not fill a window is not emitted at the end
+    assert collected(numbers.count_window_all(3).process(AllListed())) == [[1, 2, 3], [4, 5, 6]]
+    assert collected(numbers.count_window_all(3).reduce(lambda a, b: a + b)) == [6, 15]
+    # every two records the last three
+    sliding = [[1, 2], [2, 3, 4], [4, 5, 6]]
+    assert collected(numbers.count_window_all(3, 2).process(AllListed())) == sliding
+    assert collected(numbers.count_window_all(3, 2).reduce(lambda a, b: a + b)) == [3, 9, 15]
+    # the keys of a keyed stream make no difference
+    keyed = numbers.key_by(lambda n: n % 2).count_window_all(7).process(AllListed())
+    assert [sorted(window) for window in collected(keyed)] == [[1, 2, 3, 4, 5, 6, 7]]
 
 
 # -- environment and jobs --------------------------------------------------------------------------

@@ -326,3 +326,20 @@ def test_what_functions_hold_survives_pickling_and_copying(expression: str) -> N
         assert type(other) is type(value)
         if type(value).__repr__ is not object.__repr__:
             assert repr(other) == repr(value)
+
+
+PLACEHOLDERS = [(module, name) for module, names in NOT_YET.items() for name in names]
+
+
+@pytest.mark.parametrize(("module_name", "name"), PLACEHOLDERS)
+def test_a_name_that_is_not_offered_yet_is_one_class_and_says_so(
+    module_name: str, name: str
+) -> None:
+    module = importlib.import_module(module_name)
+    placeholder = getattr(module, name)
+    assert getattr(module, name) is placeholder
+    assert pickle.loads(pickle.dumps(placeholder)) is placeholder
+    assert copy.deepcopy(placeholder) is placeholder
+    for use in (placeholder, lambda: placeholder.builder()):
+        with pytest.raises(NotSupportedError, match=re.escape(NOT_YET[module_name][name])):
+            use()

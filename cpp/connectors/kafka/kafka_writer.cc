@@ -204,6 +204,7 @@ std::int64_t KafkaWriter::produce(const Batch& batch, std::int64_t row) {
   fields[5].u.i = RD_KAFKA_MSG_F_COPY;
   std::int64_t bytes = 0;
   const std::int64_t first = row;
+  std::int64_t refused = 0;
   for (; row < batch.num_rows(); ++row) {
     const std::string_view name =
         topics.is_null(row) ? std::string_view(options_->topic) : topics.string_at(row);
@@ -215,8 +216,9 @@ std::int64_t KafkaWriter::produce(const Batch& batch, std::int64_t row) {
         partitions.is_null(row) ? RD_KAFKA_PARTITION_UA : partitions.data<std::int32_t>()[row];
     const std::string_view key = keys.is_null(row) ? std::string_view() : keys.string_at(row);
     const std::string_view value = values.is_null(row) ? std::string_view() : values.string_at(row);
-    const std::int64_t timestamp =
-        timestamps.is_null(row) ? 0 : timestamps.data<std::int64_t>()[row];
+    const std::int64_t timestamp = timestamps.is_null(row) || !options_->write_timestamp
+                                       ? 0
+                                       : timestamps.data<std::int64_t>()[row];
     // A null pointer is a null key or value; an empty one still needs an address.
     const char* const key_data = keys.is_null(row) ? nullptr : (key.empty() ? "" : key.data());
     const char* const value_data =
@@ -239,13 +241,18 @@ std::int64_t KafkaWriter::produce(const Batch& batch, std::int64_t row) {
     }
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
       errors_->inc();
-      throw Error(ErrorKind::kExternal,
-                  explain(std::string(name), partition, code, rd_kafka_err2str(code)));
+      const std::string what = explain(std::string(name), partition, code, rd_kafka_err2str(code));
+      if (!options_->log_failures_only) {
+        throw Error(ErrorKind::kExternal, what);
+      }
+      log_failure(what);
+      ++refused;
+      continue;
     }
     bytes += static_cast<std::int64_t>(key.size() + value.size());
   }
-  handed_over_.fetch_add(row - first);
-  records_->inc(row - first);
+  handed_over_.fetch_add(row - first - refused);
+  records_->inc(row - first - refused);
   bytes_->inc(bytes);
   return row;
 }
@@ -370,6 +377,16 @@ void KafkaWriter::fail(Error error) {
   context_.wakeup();
 }
 
+void KafkaWriter::log_failure(std::string_view what) const {
+  log(LogLevel::kError,
+      "flott.kafka",
+      "{} ({}/{}): {}; the record is left out",
+      context_.operator_name,
+      context_.subtask + 1,
+      context_.parallelism,
+      what);
+}
+
 void KafkaWriter::throw_failure() {
   if (!failed_.load(std::memory_order_acquire)) {
     return;
@@ -440,12 +457,15 @@ void KafkaWriter::on_delivery_failed(const rd_kafka_message_t& message) {
       message.err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT) {
     return;
   }
-  fail(Error(ErrorKind::kExternal,
-             explain(rd_kafka_topic_name(message.rkt),
-                     message.partition,
-                     message.err,
-                     rd_kafka_err2str(message.err)),  // _message_errstr would give the payload
-             Retryable::kYes));
+  std::string what = explain(rd_kafka_topic_name(message.rkt),
+                             message.partition,
+                             message.err,
+                             rd_kafka_err2str(message.err));  // _message_errstr has the payload
+  if (options_->log_failures_only) {
+    log_failure(what);
+  } else {
+    fail(Error(ErrorKind::kExternal, std::move(what), Retryable::kYes));
+  }
 }
 
 void KafkaWriter::on_statistics(std::string_view json) {

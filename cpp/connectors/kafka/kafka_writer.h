@@ -61,6 +61,8 @@ class KafkaWriter final : public SinkWriter, private ClientEvents {
   rd_kafka_topic_t* topic_of(std::string_view name);
   void throw_failure();
   void fail(Error error);
+  /// For `log_failures_only`; of any thread.
+  void log_failure(std::string_view what) const;
   std::string explain(const std::string& topic,
                       std::int32_t partition,
                       rd_kafka_resp_err_t code,

@@ -160,6 +160,8 @@ const std::vector<OptionInfo>& option_table() {
       {"format", "string", "string", "Source: format of the values; its options below format."},
       {"topic", "string", "", "Sink: topic of records that name none."},
       {"delivery.guarantee", "enum", "at-least-once", "Sink: none, at-least-once."},
+      {"write.timestamp", "bool", "true", "Sink: records keep their event time."},
+      {"log.failures.only", "bool", "false", "Sink: log what cannot be delivered, and go on."},
       {"buffer.records",
        "int",
        "200000",
@@ -299,6 +301,8 @@ SinkOptions SinkOptions::parse(const Options& options) {
                 guarantee);
   }
   out.flush_on_checkpoint = guarantee == "at-least-once";
+  out.write_timestamp = options.get_bool("write.timestamp", out.write_timestamp);
+  out.log_failures_only = options.get_bool("log.failures.only", out.log_failures_only);
   out.startup_timeout_ms = options.get_int("startup.timeout.ms", out.startup_timeout_ms);
   out.buffer_records = options.get_int("buffer.records", out.buffer_records);
 

@@ -61,6 +61,8 @@ struct SinkOptions {
   std::string bootstrap_servers;
   std::string topic;                ///< for records without topic; may be empty
   bool flush_on_checkpoint = true;  ///< false: what is unsent at a failure is lost (NONE)
+  bool write_timestamp = true;      ///< false: the client's clock stamps the messages
+  bool log_failures_only = false;   ///< true: what cannot be delivered is logged and left out
   std::int64_t startup_timeout_ms = 10'000;
   std::int64_t buffer_records = 200'000;
   ClientSettings client;

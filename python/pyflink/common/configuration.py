@@ -189,3 +189,78 @@ def parse_duration_ms(key: str, value: Any) -> int:
             " 1 min"
         )
     return int(text[:digits]) * _UNITS_MS[unit]
+
+
+_QUOTES = "'\"`"
+
+
+def split_quoted(key: str, text: str, delimiter: str) -> list[str]:
+    """The parts of a setting; a delimiter between quotes is none of it.
+
+    Quotes open at the beginning of a part, or after ``:`` or ``,`` in it; they are taken off a part
+    that is quoted as a whole. A quote is doubled between its like. Empty parts are left out.
+
+    :raises ValueError: naming the setting, when a quote is not closed.
+    """
+    parts: list[str] = []
+    part = quote = ""
+    at = 0
+    while at < len(text):
+        c = text[at]
+        if quote:
+            if c == quote and text[at + 1 : at + 2] == quote:
+                part += c
+                at += 1
+            elif c == quote:
+                quote = ""
+        elif c in _QUOTES and (not part.strip() or part.rstrip()[-1] in ":,"):
+            quote = c
+        elif c == delimiter:
+            parts.append(part)
+            part = ""
+            at += 1
+            continue
+        part += c
+        at += 1
+    if quote:
+        raise ValueError(f"Could not parse value {text!r} for key {key!r}: a {quote} is not closed")
+    parts.append(part)
+    return [_unquoted(part.strip()) for part in parts if part.strip()]
+
+
+def _unquoted(part: str) -> str:
+    quote = part[0]
+    if len(part) > 1 and quote in _QUOTES and part[-1] == quote:
+        inner = part[1:-1]
+        if quote not in inner.replace(2 * quote, ""):
+            return inner.replace(2 * quote, quote)
+    return part
+
+
+def quoted(text: str) -> str:
+    """The text as a part that :func:`split_quoted` leaves whole."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def parse_map(key: str, value: Any) -> dict[str, str]:
+    """``k1:v1,k2:'v,2'``, also between ``{}`` as in YAML.
+
+    :raises ValueError: naming the setting.
+    """
+    text = _text(value).strip()
+    if text.startswith("{") and text.endswith("}"):
+        text = text[1:-1]
+    pairs = {}
+    for item in split_quoted(key, text, ","):
+        name, colon, rest = item.partition(":")
+        if item[0] in _QUOTES:  # the name is quoted: the colon comes after it
+            end = item.find(item[0], 1)
+            name, colon, rest = item[1:end], item[end + 1 : end + 2], item[end + 2 :]
+        if colon != ":" or not name.strip():
+            raise ValueError(
+                f"Could not parse value {_text(value)!r} for key {key!r}: {item!r} is no pair;"
+                " write name:value,other:'value, with a comma'"
+            )
+        rest = rest.strip()
+        pairs[name.strip()] = _unquoted(rest) if rest else ""
+    return pairs

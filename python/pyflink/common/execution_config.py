@@ -148,7 +148,11 @@ class ExecutionConfig:
 
     def set_max_parallelism(self, max_parallelism: int) -> ExecutionConfig:
         """Number of key groups, to which keyed state can be rescaled."""
-        if not 0 < max_parallelism <= 32768:
+        if (
+            isinstance(max_parallelism, bool)
+            or not isinstance(max_parallelism, int)
+            or not 0 < max_parallelism <= 32768
+        ):
             raise ValueError(
                 f"The maximum parallelism must be between 1 and 32768, got {max_parallelism!r}"
             )
@@ -210,7 +214,14 @@ class ExecutionConfig:
         """Parameters every function can read with ``runtime_context.get_job_parameter``.
 
         Values become text.
+
+        :raises TypeError: when it is no dictionary.
         """
+        if not hasattr(global_job_parameters_dict, "items"):
+            raise TypeError(
+                "set_global_job_parameters needs a dict such as {'threshold': 5}, got"
+                f" {global_job_parameters_dict!r}"
+            )
         self._global_job_parameters = {
             str(k): str(v) for k, v in global_job_parameters_dict.items()
         }

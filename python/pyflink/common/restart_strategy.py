@@ -115,6 +115,49 @@ class _FailureRate(RestartStrategyConfiguration):
         )
 
 
+class _ExponentialDelay(RestartStrategyConfiguration):
+    """Restart with pauses that grow; set by name only, as in upstream's Python."""
+
+    def __init__(
+        self,
+        initial_backoff_ms: int,
+        max_backoff_ms: int,
+        backoff_multiplier: float,
+        reset_backoff_threshold_ms: int,
+        jitter_factor: float,
+        attempts_before_reset_backoff: int,
+    ) -> None:
+        prefix = "restart-strategy.exponential-delay."
+        if initial_backoff_ms < 1:
+            raise ValueError(
+                f"{prefix}initial-backoff must be at least 1 ms, got {initial_backoff_ms} ms"
+            )
+        if max_backoff_ms < initial_backoff_ms:
+            raise ValueError(
+                f"{prefix}max-backoff must not be below the initial one"
+                f" ({initial_backoff_ms} ms), got {max_backoff_ms} ms"
+            )
+        if backoff_multiplier <= 1:
+            raise ValueError(
+                f"{prefix}backoff-multiplier must be greater than 1, got {backoff_multiplier}"
+            )
+        if not 0 <= jitter_factor <= 1:
+            raise ValueError(f"{prefix}jitter-factor must be from 0 to 1, got {jitter_factor}")
+        self._initial_backoff_ms = initial_backoff_ms
+        self._max_backoff_ms = max_backoff_ms
+        self._multiplier = backoff_multiplier
+        self._reset_threshold_ms = reset_backoff_threshold_ms
+        self._jitter = jitter_factor
+        self._attempts = attempts_before_reset_backoff
+
+    def get_description(self) -> str:
+        return (
+            f"Restart with exponential delay: starting at {_iso(self._initial_backoff_ms)},"
+            f" increasing by {self._multiplier:g}, with maximum {_iso(self._max_backoff_ms)}."
+            f" Delay resets after {_iso(self._reset_threshold_ms)} with jitter {self._jitter:g}"
+        )
+
+
 class _Fallback(RestartStrategyConfiguration):
     """Whatever the configuration says."""
 

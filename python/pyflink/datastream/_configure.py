@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyflink.common.configuration import _text, parse_duration_ms
+from pyflink.common.configuration import _text, parse_duration_ms, parse_map
 
 # as typing's, without importing it: that costs as much as all of this package
 TYPE_CHECKING = False
@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 
 def configure(env: StreamExecutionEnvironment, configuration: Configuration) -> None:
-    """Applies every setting the table below knows; keeps all of them readable."""
+    """Applies every setting the table below knows; keeps all of them readable.
+
+    A setting of Flink's that changes nothing here is named in the log, once; others are a
+    program's own.
+    """
     if not hasattr(configuration, "add_all_to_dict"):
         raise TypeError(f"configure() needs a Configuration, got {configuration!r}")
     values: dict[str, Any] = {}
@@ -25,6 +29,8 @@ def configure(env: StreamExecutionEnvironment, configuration: Configuration) -> 
         apply = _SETTINGS.get(key)
         if apply is not None:
             apply(env, key, value)
+        else:
+            _say_what_has_no_effect(key)
     _restart_strategy(env, values)
 
 
@@ -51,12 +57,6 @@ def _member(key: str, value: Any, enum: Any) -> Any:
             return member
     names = ", ".join(member.name for member in enum)
     raise ValueError(f"Could not parse value {value!r} for key {key!r}: expected one of {names}")
-
-
-def _pairs(value: Any) -> dict[str, str]:
-    """``k1:v1,k2:v2``."""
-    pairs = (item.split(":", 1) for item in _text(value).split(",") if ":" in item)
-    return {k.strip(): v.strip() for k, v in pairs}
 
 
 def _set_chaining(env: Any, key: str, value: Any) -> None:
@@ -121,8 +121,101 @@ def _set_retention(env: Any, key: str, value: Any) -> None:
     )
 
 
+def _checkpoint_folder(env: Any) -> str | None:
+    settings = env._settings
+    folder = settings.get("execution.checkpointing.dir", settings.get("state.checkpoints.dir"))
+    return None if folder is None else _text(folder)
+
+
 def _set_state_backend(env: Any, key: str, value: Any) -> None:
-    env.set_state_backend(_text(value))
+    from pyflink.datastream import state_backend
+
+    text = _text(value)
+    # the names of upstream's factories are as good: org...HashMapStateBackendFactory
+    name = text.rpartition(".")[2].lower().removesuffix("factory").removesuffix("statebackend")
+    if name == "hashmap":
+        env.set_state_backend(state_backend.HashMapStateBackend())
+    elif name in ("rocksdb", "embeddedrocksdb"):
+        env.set_state_backend(state_backend.EmbeddedRocksDBStateBackend())
+    elif name in ("jobmanager", "memory"):
+        env.set_state_backend(state_backend.MemoryStateBackend())
+    elif name in ("filesystem", "fs"):
+        folder = _checkpoint_folder(env)
+        if folder is None:
+            raise ValueError(
+                f"{key!r} is {text!r}, which needs a folder: set 'execution.checkpointing.dir' too"
+            )
+        env.set_state_backend(state_backend.FsStateBackend(folder))
+    else:
+        raise ValueError(
+            f"Could not parse value {text!r} for key {key!r}: expected hashmap, rocksdb,"
+            " filesystem or jobmanager; backends in Java cannot be used here"
+        )
+
+
+def _set_checkpoint_storage(env: Any, key: str, value: Any) -> None:
+    text = _text(value)
+    name = text.rpartition(".")[2].lower().removesuffix("factory")
+    if name in ("jobmanager", "jobmanagercheckpointstorage"):
+        from pyflink.datastream.checkpoint_storage import JobManagerCheckpointStorage
+
+        env.get_checkpoint_config().set_checkpoint_storage(
+            JobManagerCheckpointStorage(_checkpoint_folder(env))
+        )
+    elif name not in ("filesystem", "filesystemcheckpointstorage"):  # the folder says it all
+        raise ValueError(
+            f"Could not parse value {text!r} for key {key!r}: expected filesystem or jobmanager;"
+            " checkpoint storages in Java cannot be used here"
+        )
+
+
+def _set_alignment_timeout(env: Any, key: str, value: Any) -> None:
+    from pyflink.common.time import Duration
+
+    env.get_checkpoint_config().set_alignment_timeout(
+        Duration.of_millis(parse_duration_ms(key, value))
+    )
+
+
+_BUFFERS_TIME_OUT = "execution.buffer-timeout.enabled"
+
+
+def _set_buffer_timeout(env: Any, key: str, value: Any) -> None:
+    if key != _BUFFERS_TIME_OUT:
+        env.set_buffer_timeout(parse_duration_ms(key, value))
+    if not _boolean(_BUFFERS_TIME_OUT, env._settings.get(_BUFFERS_TIME_OUT, True)):
+        env.set_buffer_timeout(-1)  # whichever of the two is named first
+
+
+def _set_closure_cleaner(env: Any, key: str, value: Any) -> None:
+    level = _text(value).upper()
+    if level not in ("NONE", "TOP_LEVEL", "RECURSIVE"):
+        raise ValueError(
+            f"Could not parse value {value!r} for key {key!r}: expected NONE, TOP_LEVEL or"
+            " RECURSIVE"
+        )
+    config = env.get_config()
+    config.disable_closure_cleaner() if level == "NONE" else config.enable_closure_cleaner()
+
+
+def _switch(on: str, off: str) -> Callable[[Any, str, Any], None]:
+    """A setting that calls one of two methods of the ExecutionConfig."""
+    return lambda env, key, value: getattr(env.get_config(), on if _boolean(key, value) else off)()
+
+
+def _set_type_registration(env: Any, key: str, value: Any) -> None:
+    if not _boolean(key, value):
+        env.get_config().disable_auto_type_registration()
+
+
+def _register_types(register: str) -> Callable[[Any, str, Any], None]:
+    def apply(env: Any, key: str, value: Any) -> None:
+        from pyflink.common.configuration import Configuration
+
+        for name in Configuration.parse_list_value(_text(value)):
+            getattr(env.get_config(), register)(name.strip())
+
+    return apply
 
 
 def _set_job_name(env: Any, key: str, value: Any) -> None:
@@ -154,8 +247,8 @@ def _add_archives(env: Any, key: str, value: Any) -> None:
 def _add_cached_files(env: Any, key: str, value: Any) -> None:
     from pyflink.datastream._dependencies import parse_cached_files
 
-    for name, path in parse_cached_files(_text(value)).items():
-        env.register_cached_file(path, name)
+    for name, path, executable in parse_cached_files(key, _text(value)):
+        env.register_cached_file(path, name, executable)
 
 
 def _set_executable(env: Any, key: str, value: Any) -> None:
@@ -199,10 +292,21 @@ _SETTINGS: dict[str, Callable[[Any, str, Any], None]] = {
     "pipeline.auto-watermark-interval": _execution(
         "set_auto_watermark_interval", parse_duration_ms
     ),
-    "pipeline.global-job-parameters": _execution(
-        "set_global_job_parameters", lambda key, value: _pairs(value)
-    ),
+    "pipeline.global-job-parameters": _execution("set_global_job_parameters", parse_map),
     "pipeline.time-characteristic": _set_time_characteristic,
+    "pipeline.closure-cleaner-level": _set_closure_cleaner,
+    "pipeline.force-kryo": _switch("enable_force_kryo", "disable_force_kryo"),
+    "pipeline.force-avro": _switch("enable_force_avro", "disable_force_avro"),
+    "pipeline.generic-types": _switch("enable_generic_types", "disable_generic_types"),
+    "pipeline.auto-generate-uids": _switch(
+        "enable_auto_generated_uids", "disable_auto_generated_uids"
+    ),
+    "pipeline.auto-type-registration": _set_type_registration,
+    "pipeline.registered-kryo-types": _register_types("register_kryo_type"),
+    "pipeline.registered-pojo-types": _register_types("register_pojo_type"),
+    "task.cancellation.interval": _execution("set_task_cancellation_interval", parse_duration_ms),
+    "task.cancellation.timeout": _execution("set_task_cancellation_timeout", parse_duration_ms),
+    "metrics.latency.interval": _execution("set_latency_tracking_interval", parse_duration_ms),
     "pipeline.jars": _add_jars,
     "pipeline.classpaths": _add_jars,
     "pipeline.cached-files": _add_cached_files,
@@ -213,8 +317,9 @@ _SETTINGS: dict[str, Callable[[Any, str, Any], None]] = {
     "execution.runtime-mode": _set_runtime_mode,
     "execution.sorted-inputs.enabled": _set_sorted_inputs,
     "execution.sorted-inputs.memory": _set_sort_memory,
-    "execution.buffer-timeout": _environment("set_buffer_timeout", parse_duration_ms),
-    "execution.buffer-timeout.interval": _environment("set_buffer_timeout", parse_duration_ms),
+    "execution.buffer-timeout": _set_buffer_timeout,
+    "execution.buffer-timeout.interval": _set_buffer_timeout,
+    _BUFFERS_TIME_OUT: _set_buffer_timeout,
     "execution.savepoint.path": _set_restore_path,
     "execution.state-recovery.path": _set_restore_path,
     "execution.checkpointing.interval": _checkpoint("set_checkpoint_interval", parse_duration_ms),
@@ -232,6 +337,18 @@ _SETTINGS: dict[str, Callable[[Any, str, Any], None]] = {
     "execution.checkpointing.unaligned.enabled": _checkpoint(
         "enable_unaligned_checkpoints", _boolean
     ),
+    "execution.checkpointing.unaligned.forced": _checkpoint(
+        "set_force_unaligned_checkpoints", _boolean
+    ),
+    "execution.checkpointing.aligned-checkpoint-timeout": _set_alignment_timeout,
+    "execution.checkpointing.alignment-timeout": _set_alignment_timeout,
+    "execution.checkpointing.snapshot-compression": _execution(
+        "set_use_snapshot_compression", _boolean
+    ),
+    "execution.checkpointing.storage": _set_checkpoint_storage,
+    "state.checkpoint-storage": _set_checkpoint_storage,
+    "state.changelog.enabled": _environment("enable_changelog_state_backend", _boolean),
+    "state.backend.changelog.enabled": _environment("enable_changelog_state_backend", _boolean),
     "execution.checkpointing.mode": _set_checkpointing_mode,
     "execution.checkpointing.externalized-checkpoint-retention": _set_retention,
     "execution.checkpointing.dir": _checkpoint("set_checkpoint_storage_dir", _plain),
@@ -245,36 +362,156 @@ _SETTINGS: dict[str, Callable[[Any, str, Any], None]] = {
 }
 
 
+_NOT_NEEDED = (
+    "akka.",
+    "blob.",
+    "classloader.",
+    "client.",
+    "cluster.",
+    "env.",
+    "execution.attached",
+    "execution.shutdown-on-",
+    "execution.target",
+    "heartbeat.",
+    "high-availability",
+    "historyserver.",
+    "io.tmp.dirs",
+    "jobmanager.",
+    "jobstore.",
+    "kubernetes.",
+    "pekko.",
+    "process.",
+    "python.client.executable",
+    "python.execution-mode",
+    "python.fn-execution.",
+    "python.map-state.",
+    "python.metric.enabled",
+    "python.operator-chaining.enabled",
+    "python.profile.enabled",
+    "python.pythonpath",
+    "python.state.",
+    "python.systemenv.enabled",
+    "queryable-state.",
+    "resourcemanager.",
+    "rest.",
+    "security.",
+    "slot.",
+    "slotmanager.",
+    "taskmanager.",
+    "web.",
+    "yarn.",
+    "zookeeper.",
+)
+"""Begins of settings of a cluster and of processes that there are none of here: results are the
+same without them."""
+
+_OF_FLINK = (
+    "execution.",
+    "fs.",
+    "job-event.",
+    "job.",
+    "jobmanager.",
+    "metrics.",
+    "parallelism.",
+    "pipeline.",
+    "python.",
+    "restart-strategy",
+    "sql-client.",
+    "state.",
+    "table.",
+    "task.",
+)
+"""Begins of Flink's other settings."""
+
+_said: set[str] = set()
+
+
+def _say_what_has_no_effect(key: str) -> None:
+    if key in _said or key in _RESTART_SETTINGS:
+        return
+    if key.startswith(_NOT_NEEDED):
+        from pyflink.datastream._logging import info
+
+        _said.add(key)
+        info(f"the setting {key!r} is not needed: there is no cluster to be configured")
+    elif key.startswith(_OF_FLINK):
+        from difflib import get_close_matches
+
+        from pyflink.datastream._logging import warning
+
+        _said.add(key)
+        near = get_close_matches(key, [*_SETTINGS, *_RESTART_SETTINGS], 1, 0.9)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        warning(f"the setting {key!r} has no effect yet{hint}")
+
+
+_RESTART_SETTINGS = {
+    "restart-strategy",
+    "restart-strategy.type",
+    "restart-strategy.fixed-delay.attempts",
+    "restart-strategy.fixed-delay.delay",
+    "restart-strategy.failure-rate.max-failures-per-interval",
+    "restart-strategy.failure-rate.failure-rate-interval",
+    "restart-strategy.failure-rate.delay",
+    "restart-strategy.exponential-delay.initial-backoff",
+    "restart-strategy.exponential-delay.max-backoff",
+    "restart-strategy.exponential-delay.backoff-multiplier",
+    "restart-strategy.exponential-delay.reset-backoff-threshold",
+    "restart-strategy.exponential-delay.jitter-factor",
+    "restart-strategy.exponential-delay.attempts-before-reset-backoff",
+}
+
+
+def _number(key: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"Could not parse value {value!r} for key {key!r}: expected a number"
+        ) from None
+
+
 def _restart_strategy(env: StreamExecutionEnvironment, values: dict[str, Any]) -> None:
     """Restart strategies are spread over several names."""
-    kind = values.get("restart-strategy.type", values.get("restart-strategy"))
-    if kind is None:
+    key = next((k for k in ("restart-strategy.type", "restart-strategy") if k in values), None)
+    if key is None:
         return
-    from pyflink.common.restart_strategy import RestartStrategies
+    from pyflink.common.restart_strategy import RestartStrategies, _ExponentialDelay
 
-    name = _text(kind).lower().replace("-", "").replace("_", "")
+    settings = env._settings  # what an earlier configure() said counts as well
+
+    def setting(name: str, convert: Callable[[str, Any], Any], default: Any) -> Any:
+        return convert(name, settings.get(name, default))
+
+    name = _text(values[key]).lower().replace("-", "").replace("_", "")
     if name in ("none", "off", "disable"):
-        env.get_config().set_restart_strategy(RestartStrategies.no_restart())
+        strategy = RestartStrategies.no_restart()
     elif name == "fixeddelay":
-        attempts = "restart-strategy.fixed-delay.attempts"
-        delay = "restart-strategy.fixed-delay.delay"
-        env.get_config().set_restart_strategy(
-            RestartStrategies.fixed_delay_restart(
-                _integer(attempts, values.get(attempts, 1)),
-                parse_duration_ms(delay, values.get(delay, "1 s")),
-            )
+        prefix = "restart-strategy.fixed-delay."
+        strategy = RestartStrategies.fixed_delay_restart(
+            setting(prefix + "attempts", _integer, 1),
+            setting(prefix + "delay", parse_duration_ms, "1 s"),
         )
     elif name == "failurerate":
         prefix = "restart-strategy.failure-rate."
-        rate, interval, delay = (
-            prefix + "max-failures-per-interval",
-            prefix + "failure-rate-interval",
-            prefix + "delay",
+        strategy = RestartStrategies.failure_rate_restart(
+            setting(prefix + "max-failures-per-interval", _integer, 1),
+            setting(prefix + "failure-rate-interval", parse_duration_ms, "1 min"),
+            setting(prefix + "delay", parse_duration_ms, "1 s"),
         )
-        env.get_config().set_restart_strategy(
-            RestartStrategies.failure_rate_restart(
-                _integer(rate, values.get(rate, 1)),
-                parse_duration_ms(interval, values.get(interval, "1 min")),
-                parse_duration_ms(delay, values.get(delay, "1 s")),
-            )
+    elif name == "exponentialdelay":
+        prefix = "restart-strategy.exponential-delay."
+        strategy = _ExponentialDelay(
+            setting(prefix + "initial-backoff", parse_duration_ms, "1 s"),
+            setting(prefix + "max-backoff", parse_duration_ms, "1 min"),
+            setting(prefix + "backoff-multiplier", _number, 1.5),
+            setting(prefix + "reset-backoff-threshold", parse_duration_ms, "1 h"),
+            setting(prefix + "jitter-factor", _number, 0.1),
+            setting(prefix + "attempts-before-reset-backoff", _integer, 2**31 - 1),
         )
+    else:
+        raise ValueError(
+            f"Could not parse value {_text(values[key])!r} for key {key!r}: expected none,"
+            " fixed-delay, failure-rate or exponential-delay"
+        )
+    env.get_config().set_restart_strategy(strategy)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from pyflink.datastream.stream_execution_environment import StreamExecutionEnvironment
 
-__all__ = ["CACHED_FILES", "DistributedCache", "existing", "prepare"]
+__all__ = ["CACHED_FILES", "DistributedCache", "alone", "executable_file", "existing", "prepare"]
 
 CACHED_FILES = "pipeline.cached-files"
 """Name of the setting, and of the job parameter, that lists them as upstream writes it."""
@@ -21,7 +21,10 @@ def existing(path: str, what: str) -> str:
     """The absolute path of a file or folder, given as path or ``file:`` URI.
 
     :raises FileNotFoundError: when it is not there, naming the method `what`.
+    :raises TypeError: when it is no path.
     """
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"{what} needs the path of a file, got {path!r}")
     text = os.fspath(path)
     if text.startswith("file:"):
         text = "/" + text[len("file:") :].lstrip("/")
@@ -29,6 +32,47 @@ def existing(path: str, what: str) -> str:
     if not os.path.exists(absolute):  # noqa: PTH110
         raise FileNotFoundError(f"{what}: there is no file {path!r}")
     return absolute
+
+
+def _own_folder(prefix: str) -> str:
+    """A new folder that is removed when the program ends."""
+    import atexit
+    import shutil
+    import tempfile
+
+    folder = tempfile.mkdtemp(prefix=prefix)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+_alone: dict[str, str] = {}  # file -> the folder in which there is nothing else
+
+
+def alone(path: str) -> str:
+    """A folder with nothing but this file, so that its neighbours hide nobody's modules."""
+    if path not in _alone:
+        folder = _own_folder("flott-python-files-")
+        link = os.path.join(folder, os.path.basename(path))  # noqa: PTH118, PTH119
+        try:
+            os.symlink(path, link)  # noqa: PTH211
+        except OSError:  # a file system without links
+            import shutil
+
+            shutil.copy2(path, link)
+        _alone[path] = folder
+    return _alone[path]
+
+
+def executable_file(path: str) -> str:
+    """The file, or a copy that can be executed."""
+    if os.access(path, os.X_OK):
+        return path
+    import shutil
+
+    copy = os.path.join(_own_folder("flott-executables-"), os.path.basename(path))  # noqa: PTH118, PTH119
+    shutil.copy2(path, copy)
+    os.chmod(copy, os.stat(copy).st_mode | 0o111)  # noqa: PTH101, PTH116
+    return copy
 
 
 def prepare(env: StreamExecutionEnvironment, options: dict[str, Any]) -> None:
@@ -48,7 +92,11 @@ def prepare(env: StreamExecutionEnvironment, options: dict[str, Any]) -> None:
             if options.get(key):
                 options[key] = os.path.abspath(options[key])  # noqa: PTH100
     if env._cached_files:
-        listed = ";".join(f"name:{name},path:{path}" for name, path in env._cached_files.items())
+        from pyflink.common.configuration import quoted
+
+        listed = ";".join(
+            f"name:{quoted(name)},path:{quoted(path)}" for name, path in env._cached_files.items()
+        )
         options["job_parameters"] = {**options.get("job_parameters", {}), CACHED_FILES: listed}
 
 
@@ -56,11 +104,8 @@ class DistributedCache:
     """The files :meth:`StreamExecutionEnvironment.register_cached_file` made known."""
 
     def __init__(self, listed: str) -> None:
-        self._paths: dict[str, str] = {}
-        for item in listed.split(";"):
-            name, _, path = item.partition(",path:")
-            if path:
-                self._paths[name.removeprefix("name:")] = path
+        files = parse_cached_files(CACHED_FILES, listed)
+        self._paths = {name: path for name, path, _ in files}
 
     def get_file(self, name: str) -> str:
         """Where the file is.
@@ -75,9 +120,24 @@ class DistributedCache:
         return self._paths[name]
 
 
-def parse_cached_files(text: str) -> dict[str, str]:
-    """Paths by name of the setting ``name:n,path:p;...``."""
-    return DistributedCache(text)._paths
+def parse_cached_files(key: str, text: str) -> list[tuple[str, str, bool]]:
+    """(name, path, executable) of the files of a setting ``name:n,path:'p',executable:true;...``.
+
+    :raises ValueError: naming the setting.
+    """
+    from pyflink.common.configuration import parse_map, split_quoted
+
+    files = []
+    for item in split_quoted(key, text, ";"):
+        entry = parse_map(key, item)
+        if "name" not in entry or "path" not in entry:
+            raise ValueError(
+                f"Could not parse value {text!r} for key {key!r}: every file needs a name and a"
+                " path; write name:n,path:'/p';name:m,path:'/q'"
+            )
+        executable = entry.get("executable", "false").lower() == "true"
+        files.append((entry["name"], entry["path"], executable))
+    return files
 
 
 def _cache_folder() -> str:
@@ -129,13 +189,9 @@ def unpack(archives: list[tuple[str, str]]) -> str:
 
     :raises ValueError: for a file that is no archive, or a member that lies outside.
     """
-    import atexit
-    import shutil
-    import tempfile
     from pathlib import Path
 
-    folder = tempfile.mkdtemp(prefix="flott-archives-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder = _own_folder("flott-archives-")
     for archive, target in archives:
         into = Path(folder) / target
         if not into.resolve().is_relative_to(Path(folder).resolve()):

@@ -108,6 +108,12 @@ def note_place(error: BaseException, places: dict[str, list[str]]) -> None:
                 return
 
 
+def check_job_name(name: Any, method: str) -> None:
+    """Refuses what is no name of a job."""
+    if name is not None and not isinstance(name, str):
+        raise TypeError(f"{method}() needs a text as name of the job, got {name!r}")
+
+
 class Transformation:
     """One operator of the program."""
 

@@ -17,6 +17,7 @@ from pyflink.common.typeinfo import (
 from pyflink.datastream._graph import (
     Edge,
     Transformation,
+    check_job_name,
     declared_type,
     emitter_of_side_output,
     note_place,
@@ -79,6 +80,28 @@ def _spelled(how: str, function: Any, *arguments: Any) -> Any:
     from pyflink import _spellings  # not needed by the smallest programs
 
     return getattr(_spellings, how)(function, *arguments)
+
+
+def _text_for(method: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{method}() needs a text, got {value!r}")
+    return value
+
+
+def _uid(method: str, value: Any) -> str:
+    if not _text_for(method, value):
+        raise ValueError(f"{method}() needs an id that is not empty, such as {method}('counts')")
+    return value  # type: ignore[no-any-return]
+
+
+def _slots(value: Any) -> Any:
+    from pyflink.datastream.slot_sharing_group import SlotSharingGroup
+
+    if not isinstance(value, (str, SlotSharingGroup)):
+        raise TypeError(
+            f"slot_sharing_group() needs the name of a group or a SlotSharingGroup, got {value!r}"
+        )
+    return value
 
 
 _ASYNC = 0x80 | 0x200  # of code: a coroutine or an asynchronous generator
@@ -181,14 +204,16 @@ class DataStream:
     def uid(self, uid: str) -> DataStream:
         """An id of the operator that stays when the program changes; its state is found under it.
 
-        :raises ValueError: at ``execute()``, when two operators have the same.
+        :raises TypeError: when it is no text.
+        :raises ValueError: when it is empty, and at ``execute()``, when two operators have the
+            same.
         """
-        self._own("uid()").uid = uid
+        self._own("uid()").uid = _uid("uid", uid)
         return self
 
     def set_uid_hash(self, uid_hash: str) -> DataStream:
         """As :meth:`uid`, with an id from an old job's log."""
-        self._own("set_uid_hash()").uid = uid_hash
+        self._own("set_uid_hash()").uid = _uid("set_uid_hash", uid_hash)
         return self
 
     def set_parallelism(self, parallelism: int) -> DataStream:
@@ -201,7 +226,11 @@ class DataStream:
 
     def set_max_parallelism(self, max_parallelism: int) -> DataStream:
         """Number of key groups of the operator."""
-        if not 0 < max_parallelism <= 32768:
+        if (
+            isinstance(max_parallelism, bool)
+            or not isinstance(max_parallelism, int)
+            or not 0 < max_parallelism <= 32768
+        ):
             raise ValueError(
                 f"The maximum parallelism must be between 1 and 32768, got {max_parallelism!r}"
             )
@@ -249,12 +278,12 @@ class DataStream:
 
     def slot_sharing_group(self, slot_sharing_group: str | SlotSharingGroup) -> DataStream:
         """Accepted: on one machine there are no slots."""
-        self._own("slot_sharing_group()").slot_sharing_group = slot_sharing_group
+        self._own("slot_sharing_group()").slot_sharing_group = _slots(slot_sharing_group)
         return self
 
     def set_description(self, description: str) -> DataStream:
         """Text for the execution plan."""
-        self._own("set_description()").description = description
+        self._own("set_description()").description = _text_for("set_description", description)
         return self
 
     # -- operators ---------------------------------------------------------------------------------
@@ -403,6 +432,27 @@ class DataStream:
         :raises TypeError: when `window_assigner` is no WindowAssigner.
         """
         return AllWindowedStream(self, window_assigner)
+
+    def count_window_all(self, size: int, slide: int | None = None) -> AllWindowedStream:
+        """Windows of `size` records of the whole stream, in one subtask.
+
+        Upstream has it in Java only. As there, with `slide` the last `size` records, fewer at the
+        begin, are a window after every `slide` records.
+
+        :raises ValueError: when they are not positive.
+        """
+        from pyflink.datastream.window import CountTrigger, CountTumblingWindowAssigner
+
+        tumbling = CountTumblingWindowAssigner(size)  # which checks the size
+        if slide is None:
+            return self.window_all(tumbling)
+        if isinstance(slide, bool) or not isinstance(slide, int) or slide < 1:
+            raise ValueError(f"count_window_all: the slide must be at least 1, got {slide!r}")
+        from pyflink.datastream.evictors import CountEvictor
+        from pyflink.datastream.window import GlobalWindows
+
+        windows = self.window_all(GlobalWindows.create()).trigger(CountTrigger.of(slide))
+        return windows.evictor(CountEvictor.of(size))  # type: ignore[no-any-return]
 
     def union(self, *streams: DataStream) -> DataStream:
         """This stream and others of the same type as one.
@@ -649,8 +699,11 @@ class DataStream:
         :param limit: stop after so many records.
         :returns: a CloseableIterator (a context manager), or a list when `limit` is given.
         """
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
+            raise TypeError(f"limit must be a number of records, got {limit!r}")
         if limit is not None and limit <= 0:
             raise ValueError(f"limit must be greater than 0, got {limit}")
+        check_job_name(job_execution_name, "execute_and_collect")
         from pyflink._native import CollectQueue
 
         queue = CollectQueue()
@@ -666,7 +719,8 @@ class DataStream:
         if limit is None:
             return iterator
         with iterator:
-            return [record for record, _ in zip(iterator, range(limit), strict=False)]
+            # the numbers first: past the last one nobody may ask an endless source for a record
+            return [record for _, record in zip(range(limit), iterator, strict=False)]
 
 
 class DataStreamSink:
@@ -686,12 +740,12 @@ class DataStreamSink:
 
     def uid(self, uid: str) -> DataStreamSink:
         """An id of the sink that stays when the program changes."""
-        self._transformation.uid = uid
+        self._transformation.uid = _uid("uid", uid)
         return self
 
     def set_uid_hash(self, uid_hash: str) -> DataStreamSink:
         """As :meth:`uid`, with an id from an old job's log."""
-        self._transformation.uid = uid_hash
+        self._transformation.uid = _uid("set_uid_hash", uid_hash)
         return self
 
     def set_parallelism(self, parallelism: int) -> DataStreamSink:
@@ -702,7 +756,7 @@ class DataStreamSink:
 
     def set_description(self, description: str) -> DataStreamSink:
         """Text for the execution plan."""
-        self._transformation.description = description
+        self._transformation.description = _text_for("set_description", description)
         return self
 
     def disable_chaining(self) -> DataStreamSink:
@@ -712,7 +766,7 @@ class DataStreamSink:
 
     def slot_sharing_group(self, slot_sharing_group: str | SlotSharingGroup) -> DataStreamSink:
         """Accepted: on one machine there are no slots."""
-        self._transformation.slot_sharing_group = slot_sharing_group
+        self._transformation.slot_sharing_group = _slots(slot_sharing_group)
         return self
 
 

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from pyflink.common.typeinfo import PickledBytesTypeInfo, TypeInformation
-from pyflink.datastream._graph import Edge, Plan, Transformation, declared_type, note_place
+from pyflink.datastream._graph import (
+    Edge,
+    Plan,
+    Transformation,
+    check_job_name,
+    declared_type,
+    note_place,
+)
 from pyflink.datastream.data_stream import DataStream, _watermarks
 from pyflink.datastream.execution_mode import RuntimeExecutionMode
 
@@ -152,7 +159,7 @@ class StreamExecutionEnvironment:
     def set_default_local_parallelism(self, parallelism: int) -> None:
         """Sets what environments of this process use when nothing else is set."""
         global _default_local_parallelism
-        if parallelism < 1:
+        if isinstance(parallelism, bool) or not isinstance(parallelism, int) or parallelism < 1:
             raise ValueError(f"The parallelism must be at least 1, got {parallelism!r}")
         _default_local_parallelism = parallelism
 
@@ -177,8 +184,13 @@ class StreamExecutionEnvironment:
     def set_buffer_timeout(self, timeout_millis: int) -> StreamExecutionEnvironment:
         """Accepted: batches are sent on as soon as a source has nothing more.
 
+        :raises TypeError: when it is no number of milliseconds.
         :raises ValueError: below -1.
         """
+        if isinstance(timeout_millis, bool) or not isinstance(timeout_millis, int):
+            raise TypeError(
+                f"Timeout of buffer must be a number of milliseconds, got {timeout_millis!r}"
+            )
         if timeout_millis < -1:
             raise ValueError(f"Timeout of buffer must be non-negative or -1, got {timeout_millis}")
         self._buffer_timeout = timeout_millis
@@ -353,16 +365,17 @@ class StreamExecutionEnvironment:
     def add_python_file(self, file_path: str) -> None:
         """Makes a Python file, package folder or zip archive importable.
 
+        Of a file it is this file alone, as in upstream: its neighbours stay where they are.
+
         :raises FileNotFoundError: when there is none.
         """
-        import os
         import sys
 
-        from pyflink.datastream._dependencies import existing
+        from pyflink.datastream._dependencies import alone, existing
 
         path = existing(file_path, "add_python_file")
         if path.endswith(".py"):
-            path = os.path.dirname(path)  # noqa: PTH120
+            path = alone(path)
         if path not in sys.path:
             sys.path.insert(0, path)
 
@@ -415,13 +428,18 @@ class StreamExecutionEnvironment:
         """Makes a file known to the functions by a name.
 
         They read it at ``runtime_context.get_distributed_cache().get_file(name)``; on one machine
-        that is the file itself.
+        that is the file itself, or a copy that can be executed when `executable` asks for it and
+        the file cannot.
 
         :raises FileNotFoundError: when there is none.
+        :raises TypeError: when `name` or `file_path` is no text.
         """
-        from pyflink.datastream._dependencies import existing
+        from pyflink.datastream._dependencies import executable_file, existing
 
-        self._cached_files[name] = existing(file_path, "register_cached_file")
+        if not isinstance(name, str) or not name:
+            raise TypeError(f"register_cached_file needs a name for the file, got {name!r}")
+        path = existing(file_path, "register_cached_file")
+        self._cached_files[name] = executable_file(path) if executable else path
 
     # -- sources -----------------------------------------------------------------------------------
 
@@ -595,6 +613,7 @@ class StreamExecutionEnvironment:
         """
         from pyflink.datastream._logging import connect_engine
 
+        check_job_name(job_name, "execute")
         plan = self._plan()
         connect_engine()  # first: the translation of a connector's settings may warn already
         graph = plan.to_native()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import tarfile
 import zipfile
@@ -41,6 +42,22 @@ def test_a_python_file_can_be_imported_by_functions(env, tmp_path):
     env.add_python_file(str(tmp_path / "flott_extra_file.py"))
     stream = env.from_collection([1]).map(importing("flott_extra_file"))
     assert collected(stream) == ["of a file"]
+
+
+def test_of_a_file_its_neighbours_are_not_exposed(env, tmp_path):
+    (tmp_path / "flott_extra_alone.py").write_text(
+        "from pathlib import Path\nVALUE = Path(__file__).resolve().parent.name\n"
+    )
+    (tmp_path / "flott_extra_neighbour.py").write_text("VALUE = 1\n")
+    (tmp_path / "colorsys.py").write_text("VALUE = 'hides the library'\n")
+    env.add_python_file(str(tmp_path / "flott_extra_alone.py"))
+    before = len(sys.path)
+    env.add_python_file(str(tmp_path / "flott_extra_alone.py"))
+    assert len(sys.path) == before, "once is enough"
+    assert tmp_path.name == __import__("flott_extra_alone").VALUE
+    assert not hasattr(__import__("colorsys"), "VALUE")
+    with pytest.raises(ImportError):
+        __import__("flott_extra_neighbour")
 
 
 def test_so_can_a_folder_and_a_zip_archive(env, tmp_path):
@@ -172,6 +189,29 @@ def test_cached_files_are_known_by_name(env, tmp_path):
     assert collected(env.from_collection(["mine"]).map(Reading())) == ["cached"]
     with pytest.raises(ValueError, match="no cached file is called 'other'"):
         collected(env.from_collection(["other"]).map(Reading()))
+
+
+def test_cached_files_may_be_listed_in_the_settings(env, tmp_path):
+    odd = tmp_path / "it's; a, file.txt"
+    odd.write_text("odd")
+    script = tmp_path / "run.sh"
+    script.write_text("#!/bin/sh\necho it ran\n")
+    quoted = str(odd).replace("'", "''")
+    setting = f"name:odd,path:'{quoted}';name:run,path:'{script.as_uri()}',executable:true"
+    env.configure(Configuration().set_string("pipeline.cached-files", setting))
+
+    class Using(MapFunction):
+        def open(self, runtime_context):
+            self.cache = runtime_context.get_distributed_cache()
+
+        def map(self, value):
+            path = self.cache.get_file(value)
+            if value == "odd":
+                return Path(path).read_text()
+            return subprocess.run([path], capture_output=True, text=True, check=True).stdout
+
+    assert collected(env.from_collection(["odd", "run"]).map(Using())) == ["odd", "it ran\n"]
+    assert not os.access(script, os.X_OK), "the program's own file stays as it is"
 
 
 @pytest.mark.parametrize(

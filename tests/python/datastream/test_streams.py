@@ -1,3 +1,5 @@
+import threading
+
 import pytest
 
 from pyflink.common import Row, Time, Types, WatermarkStrategy
@@ -11,6 +13,7 @@ from pyflink.datastream import (
     ProcessFunction,
     ProcessWindowFunction,
     RuntimeExecutionMode,
+    SourceFunction,
     StreamExecutionEnvironment,
 )
 from pyflink.datastream.connectors.number_seq import NumberSequenceSource
@@ -76,6 +79,24 @@ def test_limit(env):
         NumberSequenceSource(0, 10_000_000), WatermarkStrategy.no_watermarks(), "numbers"
     ).execute_and_collect(limit=5)
     assert len(records) == 5
+
+
+def test_a_limit_does_not_wait_for_one_record_more(env):
+    class Silent(SourceFunction):
+        """Six records, and then nothing until it is cancelled."""
+
+        def __init__(self):
+            self.over = threading.Event()
+
+        def run(self, ctx):
+            for number in range(6):
+                ctx.collect(number)
+            self.over.wait(60)
+
+        def cancel(self):
+            self.over.set()
+
+    assert env.add_source(Silent()).execute_and_collect(limit=6) == list(range(6))
 
 
 def test_declared_types_coerce(env):

@@ -35,6 +35,8 @@ from pyflink.datastream.connectors.elasticsearch import (
     ElasticsearchEmitter,
 )
 from pyflink.datastream.connectors.kafka import (
+    FlinkKafkaConsumer,
+    FlinkKafkaProducer,
     KafkaOffsetsInitializer,
     KafkaRecordSerializationSchema,
     KafkaSink,
@@ -713,7 +715,130 @@ WRONG = {
         TypeError,
         "a SinkFunction with invoke(value, context); got <built-in function print>",
     ),
+    # names and numbers
+    "uid that is none": (
+        lambda s: s.numbers.map(str).uid(None),
+        TypeError,
+        "uid() needs a text, got None",
+    ),
+    "empty uid": (
+        lambda s: s.numbers.map(str).uid(""),
+        ValueError,
+        "uid() needs an id that is not empty, such as uid('counts')",
+    ),
+    "uid of a sink": (
+        lambda s: s.numbers.print().uid(5),
+        TypeError,
+        "uid() needs a text, got 5",
+    ),
+    "uid hash that is none": (
+        lambda s: s.numbers.map(str).set_uid_hash(None),
+        TypeError,
+        "set_uid_hash() needs a text, got None",
+    ),
+    "number as description": (
+        lambda s: s.numbers.map(str).set_description(3),
+        TypeError,
+        "set_description() needs a text, got 3",
+    ),
+    "number as description of a sink": (
+        lambda s: s.numbers.print().set_description(3),
+        TypeError,
+        "set_description() needs a text, got 3",
+    ),
+    "number as slot sharing group": (
+        lambda s: s.numbers.map(str).slot_sharing_group(3),
+        TypeError,
+        "slot_sharing_group() needs the name of a group or a SlotSharingGroup, got 3",
+    ),
+    "number as slot sharing group of a sink": (
+        lambda s: s.numbers.print().slot_sharing_group(3),
+        TypeError,
+        "slot_sharing_group() needs the name of a group or a SlotSharingGroup, got 3",
+    ),
+    "maximum parallelism as text": (
+        lambda s: s.numbers.map(str).set_max_parallelism("a"),
+        ValueError,
+        "The maximum parallelism must be between 1 and 32768, got 'a'",
+    ),
+    "maximum parallelism of the environment as text": (
+        lambda s: s.env.set_max_parallelism("a"),
+        ValueError,
+        "The maximum parallelism must be between 1 and 32768, got 'a'",
+    ),
+    "buffer timeout as text": (
+        lambda s: s.env.set_buffer_timeout("a"),
+        TypeError,
+        "Timeout of buffer must be a number of milliseconds, got 'a'",
+    ),
+    "local parallelism as text": (
+        lambda s: s.env.set_default_local_parallelism("a"),
+        ValueError,
+        "The parallelism must be at least 1, got 'a'",
+    ),
+    "job parameters that are none": (
+        lambda s: s.env.get_config().set_global_job_parameters(3),
+        TypeError,
+        "set_global_job_parameters needs a dict such as {'threshold': 5}, got 3",
+    ),
+    "number as cached file": (
+        lambda s: s.env.register_cached_file(3, "a"),
+        TypeError,
+        "register_cached_file needs the path of a file, got 3",
+    ),
+    "cached file without name": (
+        lambda s: s.env.register_cached_file(__file__, None),
+        TypeError,
+        "register_cached_file needs a name for the file, got None",
+    ),
+    "number as Python file": (
+        lambda s: s.env.add_python_file(3),
+        TypeError,
+        "add_python_file needs the path of a file, got 3",
+    ),
+    "number as topic of the older Kafka source": (
+        lambda s: FlinkKafkaConsumer(3, SimpleStringSchema(), {"bootstrap.servers": "b:1"}),
+        TypeError,
+        "FlinkKafkaConsumer needs the name of a topic or a list of names, got 3",
+    ),
+    "no properties of the older Kafka source": (
+        lambda s: FlinkKafkaConsumer("t", SimpleStringSchema(), None),
+        TypeError,
+        "needs a dict of Kafka settings",
+    ),
+    "no semantic of the older Kafka sink": (
+        lambda s: FlinkKafkaProducer(
+            "t", SimpleStringSchema(), {"bootstrap.servers": "b:1"}, semantic="NONE"
+        ),
+        TypeError,
+        "FlinkKafkaProducer needs a Semantic such as Semantic.AT_LEAST_ONCE, got 'NONE'",
+    ),
+    "count windows of the whole stream without size": (
+        lambda s: s.numbers.count_window_all(0),
+        ValueError,
+        "0",
+    ),
+    "count windows of the whole stream that do not slide": (
+        lambda s: s.numbers.count_window_all(2, 0),
+        ValueError,
+        "count_window_all: the slide must be at least 1, got 0",
+    ),
     # execution
+    "number as name of a job": (
+        lambda s: (s.numbers.print(), s.env.execute(3)),
+        TypeError,
+        "execute() needs a text as name of the job, got 3",
+    ),
+    "number as name of a job that collects": (
+        lambda s: s.numbers.execute_and_collect(3),
+        TypeError,
+        "execute_and_collect() needs a text as name of the job, got 3",
+    ),
+    "limit as text": (
+        lambda s: s.numbers.execute_and_collect(limit="5"),
+        TypeError,
+        "limit must be a number of records, got '5'",
+    ),
     "nothing to execute": (
         lambda s: s.env.execute(),
         RuntimeError,

@@ -635,9 +635,12 @@ class FlinkKafkaConsumer(Source):
     A topic that does not exist is made if the brokers make topics by themselves
     (``auto.create.topics.enable``), unless ``properties`` has ``allow.auto.create.topics`` false.
 
+    It begins at the group's offsets unless told otherwise.
+
     :param topics: a name or a list of names.
     :param deserialization_schema: makes records of values.
     :param properties: settings of the Kafka client; ``bootstrap.servers`` is required.
+    :raises TypeError: when `topics` are no names, or `properties` no dictionary.
     """
 
     def __init__(
@@ -650,10 +653,15 @@ class FlinkKafkaConsumer(Source):
         # the Java client's default; the older source asks by it for partitions, the newer does not
         self._builder.set_property("allow.auto.create.topics", "true")
         self._builder.set_properties(properties)
-        self._builder.set_topics(*([topics] if isinstance(topics, str) else topics))
+        if isinstance(topics, str):
+            topics = [topics]
+        if not isinstance(topics, (list, tuple)):
+            raise TypeError(
+                f"FlinkKafkaConsumer needs the name of a topic or a list of names, got {topics!r}"
+            )
+        self._builder.set_topics(*topics)
         self._builder.set_value_only_deserializer(deserialization_schema)
-        if "group.id" in properties:
-            self.set_start_from_group_offsets()
+        self.set_start_from_group_offsets()
         self._builder.build()  # what is missing shows here
 
     def set_commit_offsets_on_checkpoints(self, commit_on_checkpoints: bool) -> FlinkKafkaConsumer:
@@ -679,10 +687,17 @@ class FlinkKafkaConsumer(Source):
         return self
 
     def set_start_from_group_offsets(self) -> FlinkKafkaConsumer:
-        """Begins at the group's offsets, else by ``auto.offset.reset`` (latest by default)."""
-        reset = self._builder._properties.get("auto.offset.reset", "latest").upper()
+        """Begins at the group's offsets, else by ``auto.offset.reset`` (latest by default).
+
+        Without ``group.id`` there are no such offsets.
+        """
+        properties = self._builder._properties
+        reset = properties.get("auto.offset.reset", "latest").upper()
         strategy = KafkaOffsetResetStrategy.__members__.get(reset, KafkaOffsetResetStrategy.LATEST)
-        self._builder.set_starting_offsets(KafkaOffsetsInitializer.committed_offsets(strategy))
+        start = KafkaOffsetsInitializer.committed_offsets(strategy)
+        if "group.id" not in properties and strategy is not KafkaOffsetResetStrategy.NONE:
+            start = KafkaOffsetsInitializer(strategy.name.lower())
+        self._builder.set_starting_offsets(start)
         return self
 
     def disable_filter_restored_partitions_with_subscribed_topics(self) -> FlinkKafkaConsumer:
@@ -700,6 +715,9 @@ class FlinkKafkaConsumer(Source):
 class FlinkKafkaProducer(Sink):
     """Upstream's older sink, for ``add_sink``.
 
+    Records have no key and go to the partitions the Kafka client chooses: upstream's Python gives
+    no partitioner to its Java side, whatever its documentation says.
+
     :param topic: the topic.
     :param serialization_schema: makes values.
     :param producer_config: settings of the Kafka client; ``bootstrap.servers`` is required.
@@ -713,6 +731,11 @@ class FlinkKafkaProducer(Sink):
         kafka_producer_pool_size: int = 5,
         semantic: Semantic = Semantic.AT_LEAST_ONCE,
     ) -> None:
+        if not isinstance(semantic, Semantic):
+            raise TypeError(
+                f"FlinkKafkaProducer needs a Semantic such as Semantic.AT_LEAST_ONCE, got"
+                f" {semantic!r}"
+            )
         schema = (
             KafkaRecordSerializationSchema.builder()
             .set_topic(topic)
@@ -725,9 +748,11 @@ class FlinkKafkaProducer(Sink):
             .set_record_serializer(schema)
         )
         self._sink = builder.set_delivery_guarantee(DeliveryGuarantee[semantic.name]).build()
+        self.set_write_timestamp_to_kafka(False)
 
     def set_log_failures_only(self, log_failures_only: bool) -> FlinkKafkaProducer:
-        """Accepted: a record that cannot be written fails the job."""
+        """Whether a record that cannot be written is logged only; it fails the job otherwise."""
+        self._sink._options["log.failures.only"] = text(bool(log_failures_only))
         return self
 
     def set_flush_on_checkpoint(self, flush_on_checkpoint: bool) -> FlinkKafkaProducer:
@@ -738,7 +763,8 @@ class FlinkKafkaProducer(Sink):
         return self
 
     def set_write_timestamp_to_kafka(self, write_timestamp_to_kafka: bool) -> FlinkKafkaProducer:
-        """Accepted: records carry their event time."""
+        """Whether messages carry the records' event time; else the time they are sent."""
+        self._sink._options["write.timestamp"] = text(bool(write_timestamp_to_kafka))
         return self
 
     def ignore_failures_after_transaction_timeout(self) -> FlinkKafkaProducer:
