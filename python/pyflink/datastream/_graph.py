@@ -425,9 +425,9 @@ class Plan:
                     {
                         "id": source.index,
                         "ship_strategy": partitioner.upper(),
-                        "side": "second" if edge.input == 0 else "first",
+                        "side": "second",  # as upstream says of every input
                     }
-                    for source, partitioner, edge in node.inputs
+                    for source, partitioner, _ in node.inputs
                 ]
             nodes.append(entry)
         return dumps({"nodes": nodes}, indent=2)
