@@ -10,7 +10,7 @@ import time
 import pytest
 
 from pyflink.common import Duration, Encoder, Row, Types, WatermarkStrategy
-from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.datastream import RuntimeExecutionMode, StreamExecutionEnvironment
 from pyflink.datastream.connectors.file_system import (
     BucketAssigner,
     FileCompactor,
@@ -375,3 +375,89 @@ def test_a_sink_refuses_what_it_cannot_write():
         FileSink.for_row_format("/tmp/x", Encoder.simple_string_encoder("UTF-16"))
     with pytest.raises(ValueError, match="a path is needed, got None"):
         FileSink.for_row_format(None, Encoder.simple_string_encoder())
+
+
+# -- several subtasks, and batches -----------------------------------------------------------------
+
+LINES = [f"line {number:03}" for number in range(100)]
+each_mode = pytest.mark.parametrize("mode", ["STREAMING", "BATCH", "AUTOMATIC"])
+each_parallelism = pytest.mark.parametrize("parallelism", [1, 2, 4])
+
+
+@pytest.fixture
+def parallel_env(mode, parallelism):
+    environment = StreamExecutionEnvironment.get_execution_environment()
+    environment.set_parallelism(parallelism)
+    environment.set_runtime_mode(RuntimeExecutionMode[mode])
+    return environment
+
+
+@each_mode
+@each_parallelism
+def test_each_subtask_writes_files_of_its_own(parallel_env, parallelism, tmp_path):
+    before = datetime.datetime.now()
+    files = written(parallel_env, tmp_path, LINES, lambda builder: builder)
+    after = datetime.datetime.now()
+    folders = {f"{t:%Y-%m-%d--%H}" for t in (before, after)}
+    assert {name.split("/")[0] for name in files} <= folders
+    assert {name.split("/")[1] for name in files} == {f"part-{i}-0" for i in range(parallelism)}
+    assert sorted("".join(files.values()).splitlines()) == LINES
+
+
+@each_mode
+@each_parallelism
+def test_each_subtask_rolls_by_itself(parallel_env, parallelism, tmp_path):
+    policy = RollingPolicy.default_rolling_policy(part_size=25)
+    config = OutputFileConfig.builder().with_part_prefix("log").with_part_suffix(".txt").build()
+
+    def build(builder):
+        return in_base(builder).with_rolling_policy(policy).with_output_file_config(config)
+
+    files = written(parallel_env, tmp_path, LINES, build)
+    assert sorted("".join(files.values()).splitlines()) == LINES
+    # a line has 9 bytes: the third one makes a file large enough
+    for subtask in range(parallelism):
+        own = {name: text for name, text in files.items() if name.startswith(f"log-{subtask}-")}
+        assert set(own) == {f"log-{subtask}-{number}.txt" for number in range(len(own))}
+        sizes = [len(own[f"log-{subtask}-{number}.txt"]) for number in range(len(own))]
+        assert set(sizes[:-1]) <= {27}
+        assert sizes[-1] in (9, 18, 27)
+
+
+@each_mode
+@each_parallelism
+def test_the_older_sink_at_any_parallelism(parallel_env, parallelism, tmp_path):
+    stream = parallel_env.from_collection(LINES, Types.STRING())
+    builder = StreamingFileSink.for_row_format(str(tmp_path), Encoder.simple_string_encoder())
+    stream.add_sink(in_base(builder).build())
+    parallel_env.execute()
+    files = {p.name: p.read_text() for p in tmp_path.iterdir()}
+    assert set(files) == {f"part-{i}-0" for i in range(parallelism)}
+    assert sorted("".join(files.values()).splitlines()) == LINES
+
+
+@each_mode
+@each_parallelism
+def test_each_file_is_read_once(parallel_env, tmp_path):
+    for number in range(5):
+        text = "".join(f"{line}\n" for line in LINES[number::5])
+        (tmp_path / f"{number}.txt").write_text(text)
+    source = FileSource.for_record_stream_format(StreamFormat.text_line_format(), str(tmp_path))
+    stream = parallel_env.from_source(source.build(), NONE, "files")
+    assert sorted(collected(stream)) == LINES
+
+
+@each_mode
+@each_parallelism
+def test_csv_there_and_back_at_any_parallelism(parallel_env, tmp_path):
+    rows = [
+        Row(id=n, name=f"name {n}", ok=n % 2 == 0, tags=["a"] * (n % 3)) for n in range(len(LINES))
+    ]
+    built = schema().build()
+    stream = parallel_env.from_collection(rows, built._type())
+    sink = FileSink.for_bulk_format(str(tmp_path), CsvBulkWriters.for_schema(built))
+    stream.sink_to(in_base(sink).build())
+    parallel_env.execute()
+    source = FileSource.for_record_stream_format(CsvReaderFormat.for_schema(built), str(tmp_path))
+    back = collected(parallel_env.from_source(source.build(), NONE, "files"))
+    assert sorted(back, key=lambda row: row.id) == rows
