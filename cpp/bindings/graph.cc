@@ -514,6 +514,7 @@ void add_window(Draft& draft) {
     copy->parallelism = spec->parallelism;
     copy->output_type = type;
     copy->job_parameters = spec->job_parameters;
+    copy->leaves_python = has_function ? nullptr : spec->leaves_python;
     return FunctionSpecPtr(copy);
   };
   const FunctionSpecPtr reduce_spec = incremental(reduce, element_type);

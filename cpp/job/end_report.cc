@@ -14,6 +14,7 @@ struct Totals {
   double records = 0;
   double late = 0;
   double windows_dropped = 0;
+  double in_no_full_window = 0;
 };
 
 }  // namespace
@@ -31,6 +32,7 @@ std::vector<std::string> end_report(const Deployment& deployment) {
       totals.records += value("numRecordsIn");
       totals.late += value("numLateRecordsDropped");
       totals.windows_dropped += value(kWindowsDroppedAtEnd);
+      totals.in_no_full_window += value(kRecordsInNoFullWindow);
     }
   }
   std::vector<std::string> out;
@@ -44,6 +46,15 @@ std::vector<std::string> end_report(const Deployment& deployment) {
           totals.late,
           totals.records,
           100 * totals.late / totals.records));
+    }
+    // In all of its subtasks.
+    if (totals.in_no_full_window > 0 && totals.in_no_full_window == totals.records) {
+      out.push_back(fmt::format(
+          "operator '{}' took {:.0f} records and gave no result: when its input ended, no key had "
+          "as many as its trigger counts up to, and as in Apache Flink an incomplete window gives "
+          "none. Count up to less, or use time windows, which the end of the input completes",
+          name,
+          totals.in_no_full_window));
     }
     if (totals.windows_dropped > 0) {
       out.push_back(fmt::format(

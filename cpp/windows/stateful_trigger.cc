@@ -54,6 +54,8 @@ class CountTrigger final : public Trigger {
  public:
   explicit CountTrigger(std::int64_t max_count) : max_count_(max_count) {}
 
+  bool only_counts() const override { return true; }
+
   TriggerResult on_element(const Value& /*value*/,
                            Timestamp /*timestamp*/,
                            const Window& /*window*/,

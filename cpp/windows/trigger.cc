@@ -129,6 +129,7 @@ class PurgingTrigger final : public Trigger {
   std::optional<TimeDomain> registers_only_window_end() const override {
     return nested_->registers_only_window_end();
   }
+  bool only_counts() const override { return nested_->only_counts(); }
   bool never_fires() const override { return nested_->never_fires(); }
   bool can_merge() const override { return nested_->can_merge(); }
   void on_merge(const Window& window,

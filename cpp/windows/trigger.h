@@ -52,6 +52,8 @@ class Trigger {
   /// in it (event time: unless the watermark has passed that). The window operator then leaves out
   /// the call for later records of a window.
   virtual std::optional<TimeDomain> registers_only_window_end() const { return std::nullopt; }
+  /// It waits for a number of records, and for nothing else.
+  virtual bool only_counts() const { return false; }
   /// Whatever comes (NeverTrigger).
   virtual bool never_fires() const { return false; }
   virtual bool can_merge() const { return false; }

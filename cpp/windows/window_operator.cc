@@ -289,6 +289,10 @@ class WindowOperator final : public Operator {
     if (domain_ == TimeDomain::kProcessingTime && waiting > 0) {
       context().metrics().counter(kWindowsDroppedAtEnd).inc(waiting);
     }
+    if (options_.trigger->only_counts() && firings_ == 0 && has_records_) {
+      MetricGroup& metrics = context().metrics();
+      metrics.counter(kRecordsInNoFullWindow).inc(metrics.counter("numRecordsIn").get());
+    }
   }
 
   /// For the window of the scope, its contents selected.

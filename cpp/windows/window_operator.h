@@ -35,6 +35,10 @@ struct WindowOperatorOptions {
 /// ended, and were dropped. Only there when there are any.
 inline constexpr const char* kWindowsDroppedAtEnd = "numWindowsDroppedAtEnd";
 
+/// Metric: records of count windows of which none got full before the input ended. Only there when
+/// a subtask fired for none.
+inline constexpr const char* kRecordsInNoFullWindow = "numRecordsInNoFullWindow";
+
 /// The one window operator: every assigner, trigger, evictor and function, in both time domains, on
 /// keyed streams (window_all runs on a constant key). A result has the timestamp of what made it,
 /// as in PyFlink: of the record for which the trigger fired, or of the event-time timer (for an

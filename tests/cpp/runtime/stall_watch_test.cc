@@ -4,6 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <string>
+#include <thread>
+#include <vector>
+
 namespace flott {
 namespace {
 
@@ -291,6 +296,34 @@ TEST(EventTimeBoard, FindsTheNearestOriginsThroughTasksThatPassOn) {
   EXPECT_THAT(names(0), IsEmpty());
   EXPECT_TRUE(board.claim("x"));
   EXPECT_FALSE(board.claim("x"));
+}
+
+TEST(EventTimeBoard, IsWrittenAndReadByManyThreads) {
+  EventTimeBoard board({{}, {0}, {0}});
+  constexpr int kRounds = 200;
+  std::atomic<int> first{0};
+  std::vector<std::thread> threads;
+  for (int task = 0; task < 3; ++task) {
+    threads.emplace_back([&, task] {
+      for (int i = 0; i < kRounds; ++i) {
+        if (task == 0) {
+          WatermarkOrigin said;
+          said.name = "source";
+          said.watermark = i;
+          board.publish(0, {said});
+        }
+        for (const WatermarkOrigin& found : board.upstream_of(task)) {
+          EXPECT_EQ(found.name, "source");
+        }
+        first += board.claim(std::to_string(i)) ? 1 : 0;
+      }
+      board.end(task);
+    });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  EXPECT_EQ(first, kRounds);
 }
 
 TEST(QuietTimer, TellsSinceWhenNothingWasCounted) {

@@ -160,6 +160,21 @@ def test_global_windows_without_a_trigger(env: Any, caplog: pytest.LogCaptureFix
     one_warning(caplog, "its windows never fire", "CountTrigger.of(")
 
 
+def test_count_windows_that_never_get_full(env: Any, caplog: pytest.LogCaptureFixture) -> None:
+    env.set_parallelism(2)
+    stream = env.from_collection([("ann", 1), ("bob", 2), ("ann", 3)])
+    assert collect(stream.key_by(lambda value: value[0]).count_window(3).reduce(max)) == []
+    one_warning(caplog, "took 3 records and gave no result", "as its trigger counts up to")
+
+
+def test_count_windows_of_which_one_gets_full(env: Any, caplog: pytest.LogCaptureFixture) -> None:
+    env.set_parallelism(2)
+    stream = env.from_collection([("ann", 1), ("bob", 2), ("ann", 3)])
+    full = stream.key_by(lambda value: value[0]).count_window(2).reduce(max)
+    assert collect(full) == [("ann", 3)]
+    assert warnings(caplog) == []
+
+
 class Deaf(Trigger):
     """Never fires."""
 
