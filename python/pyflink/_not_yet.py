@@ -1,7 +1,8 @@
-"""The one list of upstream names that are not offered yet, and the error they raise.
+"""The one list of what is not offered yet, and the error it raises.
 
-A name listed here can be imported, so that a script that merely mentions it loads; using it says
-what to do instead. The list shrinks to nothing.
+A name of :data:`NOT_YET` can be imported, so that a script that merely mentions it loads; using it
+says what to do instead. :data:`NOT_YET_MEMBERS` has the methods and options that are refused, with
+the same. The list shrinks to nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-__all__ = ["NOT_YET", "NotSupportedError", "not_yet", "placeholder_getattr"]
+__all__ = ["NOT_YET", "NOT_YET_MEMBERS", "NotSupportedError", "not_yet", "placeholder_getattr"]
 
 
 class NotSupportedError(NotImplementedError):
@@ -37,7 +38,10 @@ _EXTRA = (
     "this connector comes with a later release; a Python SourceFunction or SinkFunction can do the"
     " work until then"
 )
-_CONF = "it came with Flink's Java side; there is no Java class here"
+_CEP = (
+    "pattern matching comes with a later release; a KeyedProcessFunction with state and timers can"
+    " do the work until then"
+)
 
 _TABLE_NAMES = [
     "AggregateFunction",
@@ -100,6 +104,38 @@ _DESCRIPTOR_NAMES = [
 ]
 
 NOT_YET: dict[str, dict[str, str]] = {
+    # Apache PyFlink has no such modules; scripts in the wild import them all the same
+    "pyflink.cep": dict.fromkeys(
+        [
+            "AfterMatchSkipStrategy",
+            "CEP",
+            "IterativeCondition",
+            "Pattern",
+            "PatternFlatSelectFunction",
+            "PatternProcessFunction",
+            "PatternSelectFunction",
+            "PatternStream",
+            "PatternTimeoutFunction",
+            "Quantifier",
+            "SimpleCondition",
+        ],
+        _CEP,
+    ),
+    "pyflink.cep.pattern": dict.fromkeys(
+        [
+            "AfterMatchSkipStrategy",
+            "IterativeCondition",
+            "Pattern",
+            "Quantifier",
+            "SimpleCondition",
+        ],
+        _CEP,
+    ),
+    "pyflink.cep.pattern_stream": dict.fromkeys(["PatternStream"], _CEP),
+    "pyflink.cep.pattern_select_function": dict.fromkeys(
+        ["PatternFlatSelectFunction", "PatternSelectFunction"], _CEP
+    ),
+    "pyflink.cep.pattern_timeout_function": dict.fromkeys(["PatternTimeoutFunction"], _CEP),
     "pyflink.table": dict.fromkeys(_TABLE_NAMES, _TABLE),
     "pyflink.table.descriptors": dict.fromkeys(_DESCRIPTOR_NAMES, _TABLE),
     "pyflink.datastream.formats.avro": dict.fromkeys(
@@ -171,8 +207,51 @@ NOT_YET: dict[str, dict[str, str]] = {
 }
 
 
-def not_yet(what: str, instead: str) -> NotSupportedError:
-    """The error for one method or option; raise what it returns."""
+_NO_JAVA = "there is no Java behind this package"
+_NO_CLASSES = "there are no Java classes here; "
+
+NOT_YET_MEMBERS: dict[str, str] = {
+    "pyflink.java_gateway": (
+        f"{_NO_JAVA}; sources, sinks and Elasticsearch emitters can be Python functions and classes"
+        " instead"
+    ),
+    "TypeInformation.get_java_type_info": _NO_JAVA,
+    "Source.get_java_function": _NO_JAVA,
+    "Sink.get_java_function": _NO_JAVA,
+    "get_http_host_class": _NO_JAVA,
+    "SourceFunction of a Java class": f"{_NO_CLASSES}subclass SourceFunction and override run(self, ctx)",
+    "SinkFunction of a Java class": (
+        f"{_NO_CLASSES}subclass SinkFunction and override invoke(self, value, context)"
+    ),
+    "CustomStateBackend": f"{_NO_CLASSES}use HashMapStateBackend()",
+    "CustomCheckpointStorage": f"{_NO_CLASSES}use FileSystemCheckpointStorage(path)",
+    "StreamExecutionEnvironment.create_input": (
+        "use from_source(FileSource...) or a SourceFunction"
+    ),
+    "FileSource.for_bulk_file_format": "use for_record_stream_format",
+    "files that are not local": (
+        "only local files can be read and written; mount them, or copy them before the job or"
+        " after it"
+    ),
+    "charset of an Encoder": "use UTF-8",
+    "DeliveryGuarantee.EXACTLY_ONCE of the Kafka sink": "use DeliveryGuarantee.AT_LEAST_ONCE",
+    "JobClient.stop_with_savepoint": (
+        "restart from a checkpoint with the option 'execution.savepoint.path' until then"
+    ),
+    "JobClient.trigger_savepoint": "enable checkpoints with env.enable_checkpointing(...) until then",
+}
+"""Methods and options -> what to do instead; :func:`not_yet` makes their errors."""
+
+
+def not_yet(member: str, shown: str | None = None) -> NotSupportedError:
+    """The error for one of :data:`NOT_YET_MEMBERS`; raise what it returns.
+
+    :param shown: what the user wrote, where that says more than the name in the list.
+    """
+    return _error(shown or member, NOT_YET_MEMBERS[member])
+
+
+def _error(what: str, instead: str) -> NotSupportedError:
     return NotSupportedError(f"{what} is not supported yet: {instead}.")
 
 
@@ -182,12 +261,12 @@ class _Placeholder(type):
     _instead: str
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        raise not_yet(f"{cls.__module__}.{cls.__name__}", cls._instead)
+        raise _error(f"{cls.__module__}.{cls.__name__}", cls._instead)
 
     def __getattr__(cls, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        raise not_yet(f"{cls.__module__}.{cls.__name__}.{name}", cls._instead)
+        raise _error(f"{cls.__module__}.{cls.__name__}.{name}", cls._instead)
 
 
 def placeholder_getattr(module: str) -> Callable[[str], Any]:

@@ -26,8 +26,4 @@ def get_gateway() -> Any:
 def _refuse() -> NoReturn:
     from pyflink._not_yet import not_yet
 
-    raise not_yet(
-        "pyflink.java_gateway",
-        "there is no Java behind this package; sources, sinks and Elasticsearch emitters can be"
-        " Python functions and classes instead",
-    )
+    raise not_yet("pyflink.java_gateway")

@@ -68,10 +68,7 @@ class JobClient:
         """
         from pyflink._not_yet import not_yet
 
-        raise not_yet(
-            "JobClient.stop_with_savepoint",
-            "restart from a checkpoint with the option 'execution.savepoint.path' until then",
-        )
+        raise not_yet("JobClient.stop_with_savepoint")
 
     def trigger_savepoint(self, savepoint_directory: str | None = None) -> CompletableFuture:
         """Not yet: savepoints come with the fault-tolerance release.
@@ -80,10 +77,7 @@ class JobClient:
         """
         from pyflink._not_yet import not_yet
 
-        raise not_yet(
-            "JobClient.trigger_savepoint",
-            "enable checkpoints with env.enable_checkpointing(...) until then",
-        )
+        raise not_yet("JobClient.trigger_savepoint")
 
     def is_done(self) -> bool:
         """Whether the job ended, in whatever way."""

@@ -79,7 +79,7 @@ class TypeInformation:
         """
         from pyflink._not_yet import not_yet
 
-        raise not_yet("TypeInformation.get_java_type_info", "there is no Java behind this package")
+        raise not_yet("TypeInformation.get_java_type_info")
 
     def __getstate__(self) -> dict[str, Any]:
         return {k: v for k, v in self.__dict__.items() if k != "_native_type"}

@@ -146,7 +146,4 @@ class CustomCheckpointStorage(CheckpointStorage):
     def __init__(self, j_custom_checkpoint_storage: Any) -> None:
         from pyflink._not_yet import not_yet
 
-        raise not_yet(
-            "CustomCheckpointStorage",
-            "there are no Java classes here; use FileSystemCheckpointStorage(path)",
-        )
+        raise not_yet("CustomCheckpointStorage")

@@ -345,7 +345,7 @@ class SourceFunction:
 
     def __init__(self, source_func: Any = None) -> None:
         if source_func is not None and type(self) is SourceFunction:
-            raise _no_java("SourceFunction", source_func, "run(self, ctx)")
+            raise _no_java("SourceFunction", source_func)
         self._source_func = source_func
 
     def run(self, ctx: Any) -> None:
@@ -374,7 +374,7 @@ class SinkFunction:
         if sink_func == _DISCARDING_SINK:
             self._attach = _discard
         elif sink_func is not None and type(self) is SinkFunction:
-            raise _no_java("SinkFunction", sink_func, "invoke(self, value, context)")
+            raise _no_java("SinkFunction", sink_func)
         self._sink_func = sink_func
 
     def open(self, runtime_context: RuntimeContext) -> None:
@@ -390,13 +390,12 @@ class SinkFunction:
         """Called once in every subtask after the last record, or when the job fails."""
 
 
-def _no_java(what: str, argument: Any, method: str) -> Exception:
+def _no_java(what: str, argument: Any) -> Exception:
     from pyflink._not_yet import not_yet
 
-    return not_yet(
-        f"{what}({argument!r})",
-        f"there are no Java classes here; subclass {what} and override {method}",
-    )
+    if what == "SourceFunction":
+        return not_yet("SourceFunction of a Java class", f"SourceFunction({argument!r})")
+    return not_yet("SinkFunction of a Java class", f"SinkFunction({argument!r})")
 
 
 class ProcessFunction(Function):

@@ -226,6 +226,4 @@ class CustomStateBackend(StateBackend):
     def __init__(self, j_custom_state_backend: Any) -> None:
         from pyflink._not_yet import not_yet
 
-        raise not_yet(
-            "CustomStateBackend", "there are no Java classes here; use HashMapStateBackend()"
-        )
+        raise not_yet("CustomStateBackend")

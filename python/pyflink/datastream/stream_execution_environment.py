@@ -576,7 +576,7 @@ class StreamExecutionEnvironment:
             )
         from pyflink._not_yet import not_yet
 
-        raise not_yet("create_input", "use from_source(FileSource...) or a SourceFunction")
+        raise not_yet("StreamExecutionEnvironment.create_input")
 
     def _source(
         self, kind: str, name: str, type_info: TypeInformation, params: dict[str, Any], **flags: Any

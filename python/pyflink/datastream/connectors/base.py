@@ -49,7 +49,9 @@ class Source:
 
         :raises NotSupportedError: always.
         """
-        raise _no_java("Source")
+        from pyflink._not_yet import not_yet
+
+        raise not_yet("Source.get_java_function")
 
 
 class Sink:
@@ -84,13 +86,9 @@ class Sink:
 
         :raises NotSupportedError: always.
         """
-        raise _no_java("Sink")
+        from pyflink._not_yet import not_yet
 
-
-def _no_java(what: str) -> Exception:
-    from pyflink._not_yet import not_yet
-
-    return not_yet(f"{what}.get_java_function", "there is no Java behind this package")
+        raise not_yet("Sink.get_java_function")
 
 
 class StreamTransformer(ABC):

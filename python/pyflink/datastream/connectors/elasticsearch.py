@@ -406,7 +406,7 @@ class _SinkBuilder:
         """
         from pyflink._not_yet import not_yet
 
-        raise not_yet("get_http_host_class", "there is no Java behind this package")
+        raise not_yet("get_http_host_class")
 
     def build(self) -> ElasticsearchSink:
         """The sink.

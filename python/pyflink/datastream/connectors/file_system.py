@@ -107,7 +107,7 @@ class FileSource(Source):
         """
         from pyflink._not_yet import not_yet
 
-        raise not_yet("FileSource.for_bulk_file_format", "use for_record_stream_format")
+        raise not_yet("FileSource.for_bulk_file_format")
 
 
 class FileSourceBuilder:
@@ -599,12 +599,9 @@ def _absolute(path: Any) -> str:
         raise ValueError(f"a path is needed, got {path!r}")
     scheme = text.partition("://")[0]
     if scheme != text and scheme != "file":
-        from pyflink._not_yet import NotSupportedError
+        from pyflink._not_yet import not_yet
 
-        raise NotSupportedError(
-            f"the path {text!r}: only local files can be read and written, not {scheme}://; mount"
-            " it, or copy the files before the job or after it"
-        )
+        raise not_yet("files that are not local", f"the path {text!r}")
     return text if "://" in text or text.startswith(("/", "file:")) else f"{_here()}/{text}"
 
 
@@ -638,7 +635,7 @@ def _checked_encoder(encoder: Any) -> dict[str, str]:
     if str(encoder._charset).upper().replace("_", "-") not in ("UTF-8", "UTF8"):
         from pyflink._not_yet import not_yet
 
-        raise not_yet(f"writing text as {encoder._charset}", "use UTF-8")
+        raise not_yet("charset of an Encoder", f"writing text as {encoder._charset}")
     return {}
 
 

@@ -563,10 +563,7 @@ class KafkaSinkBuilder:
         if delivery_guarantee is DeliveryGuarantee.EXACTLY_ONCE:
             from pyflink._not_yet import not_yet
 
-            raise not_yet(
-                "DeliveryGuarantee.EXACTLY_ONCE of the Kafka sink",
-                "use DeliveryGuarantee.AT_LEAST_ONCE",
-            )
+            raise not_yet("DeliveryGuarantee.EXACTLY_ONCE of the Kafka sink")
         self._options["delivery.guarantee"] = delivery_guarantee.name.lower().replace("_", "-")
         return self
 
