@@ -219,7 +219,9 @@ NOT_YET_MEMBERS: dict[str, str] = {
     "Source.get_java_function": _NO_JAVA,
     "Sink.get_java_function": _NO_JAVA,
     "get_http_host_class": _NO_JAVA,
-    "SourceFunction of a Java class": f"{_NO_CLASSES}subclass SourceFunction and override run(self, ctx)",
+    "SourceFunction of a Java class": (
+        f"{_NO_CLASSES}subclass SourceFunction and override run(self, ctx)"
+    ),
     "SinkFunction of a Java class": (
         f"{_NO_CLASSES}subclass SinkFunction and override invoke(self, value, context)"
     ),
@@ -238,7 +240,9 @@ NOT_YET_MEMBERS: dict[str, str] = {
     "JobClient.stop_with_savepoint": (
         "restart from a checkpoint with the option 'execution.savepoint.path' until then"
     ),
-    "JobClient.trigger_savepoint": "enable checkpoints with env.enable_checkpointing(...) until then",
+    "JobClient.trigger_savepoint": (
+        "enable checkpoints with env.enable_checkpointing(...) until then"
+    ),
 }
 """Methods and options -> what to do instead; :func:`not_yet` makes their errors."""
 
