@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "bindings/convert.h"
 #include "bindings/errors.h"
+#include "bindings/interrupt.h"
 #include "bindings/native_types.h"
 #include "bindings/node_params.h"
 
@@ -187,13 +188,20 @@ std::shared_ptr<PythonJob> start_python_job(const GraphBuilder& builder,
   auto variables = std::make_shared<Handle>(checked(PyContext_CopyCurrent()));
   const std::string working_directory =
       NodeParams(options, "the job").text("working_directory", "");
-  job_options.on_thread_start = [variables, working_directory] {
+  const auto threads = std::make_shared<TaskThreads>();
+  job_options.on_thread_start = [variables, working_directory, threads] {
     if (!working_directory.empty()) {
       enter_directory(working_directory);
     }
     const HostScope host;
     const Ref own = checked(PyContext_Copy(variables->get()));
     checked(PyContext_Enter(own.get()));
+    threads->add();
+  };
+  job_options.on_thread_end = [threads] { threads->remove(); };
+  job_options.interrupt_calls = [threads] {
+    const HostScope host;
+    threads->interrupt();
   };
 
   if (!g_started.exchange(true)) {

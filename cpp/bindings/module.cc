@@ -15,6 +15,7 @@
 #include "bindings/harness/operator_probe.h"
 #include "bindings/harness/script_source.h"
 #include "bindings/harness/step_job.h"
+#include "bindings/interrupt.h"
 #include "bindings/io/collect_sink.h"
 #include "bindings/io/python_sinks.h"
 #include "bindings/io/python_source.h"
@@ -718,6 +719,7 @@ PYBIND11_MODULE(_native, module) {
   add_state_types(module.ptr());
   add_context_types(module.ptr());
   add_watermark_types(module.ptr());
+  add_interrupt_types(module.ptr());
   add_source_types(module.ptr());
   define_types(module);
   module.def("register_key_encoder", [](const py::type& type, const py::object& encoder) {

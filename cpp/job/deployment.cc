@@ -382,6 +382,7 @@ class Builder {
       this_callbacks.ended(task_id, std::move(result));
     };
     callbacks.thread_start = options_.on_thread_start;
+    callbacks.thread_end = options_.on_thread_end;
     callbacks.keep_final_state = options_.checkpointing;
     callbacks.event_time = event_time_;
     callbacks.event_time_id = task_id;

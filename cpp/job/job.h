@@ -50,6 +50,11 @@ struct JobOptions {
   /// Copies the caller's context (contextvars) onto each task thread; may be empty. Called with
   /// host's lock held.
   std::function<void()> on_thread_start;
+  /// The end of what on_thread_start began, before functions are closed; also with the lock held.
+  std::function<void()> on_thread_end;
+  /// Ends calls of functions that run for long in the host language. Called by the coordinator,
+  /// again and again from a moment after the tasks were told to stop until they have ended.
+  std::function<void()> interrupt_calls;
 };
 
 struct JobResult {

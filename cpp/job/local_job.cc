@@ -16,6 +16,9 @@ namespace {
 
 constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kBlockedNs = 1'000'000'000;
+/// Calls that end by themselves are left alone so long, and asked again so often.
+constexpr std::int64_t kInterruptAfterNs = 200'000'000;
+constexpr std::int64_t kInterruptIntervalNs = 100'000'000;
 
 /// 128 random bits in hex, as Flink's JobID.
 std::string make_job_id() {
@@ -198,7 +201,10 @@ JobStatus LocalJob::status() const {
 }
 
 void LocalJob::cancel() {
-  cancel_requested_ = true;
+  {
+    const std::lock_guard lock(mutex_);
+    cancel_requested_ = true;
+  }
   events_ready_.notify_one();
   // At once, not only when the coordinator looks: it may be waiting for a broker.
   cancel_tasks();
@@ -212,6 +218,16 @@ void LocalJob::cancel_tasks() {
 
 bool LocalJob::stopping() const {
   return cancel_requested_ || status_ != JobStatus::kRunning;
+}
+
+void LocalJob::interrupt_calls() {
+  const std::int64_t now_ns = monotonic_ns();
+  if (next_interrupt_ns_ == 0) {
+    next_interrupt_ns_ = now_ns + kInterruptAfterNs;
+  } else if (now_ns >= next_interrupt_ns_ && options_.interrupt_calls) {
+    options_.interrupt_calls();
+    next_interrupt_ns_ = monotonic_ns() + kInterruptIntervalNs;
+  }
 }
 
 bool LocalJob::wait_for(std::chrono::milliseconds timeout) {
@@ -237,7 +253,9 @@ void LocalJob::coordinate() {
     {
       std::unique_lock lock(mutex_);
       const std::int64_t deadline_ns = next_deadline_ns();
-      const auto ready = [this] { return !events_.empty(); };
+      const auto ready = [this] {
+        return !events_.empty() || (cancel_requested_ && status_ == JobStatus::kRunning);
+      };
       if (deadline_ns == kNever) {
         events_ready_.wait_for(lock, std::chrono::seconds(1), ready);
       } else {
@@ -254,7 +272,9 @@ void LocalJob::coordinate() {
       status_ = JobStatus::kCancelling;
       log(LogLevel::kInfo, "flott.job", "job '{}' ({}) is being cancelled", options_.name, id_);
     }
-    if (!stopping()) {
+    if (stopping()) {
+      interrupt_calls();
+    } else {
       run_timers();
     }
   }
@@ -385,7 +405,7 @@ void LocalJob::discover(std::size_t index, bool initial) {
 std::int64_t LocalJob::next_deadline_ns() const {
   std::int64_t next = kNever;
   if (stopping()) {
-    return next;
+    return options_.interrupt_calls ? next_interrupt_ns_ : kNever;
   }
   for (const SourceState& source : sources_) {
     next = std::min(next, source.next_discovery_ns);

@@ -60,6 +60,7 @@ class LocalJob final : public Job {
   void fail(std::exception_ptr error, std::string location);
   void cancel_tasks();
   bool stopping() const;
+  void interrupt_calls();
   void discover(std::size_t source, bool initial);
   void run_timers();
   std::int64_t next_deadline_ns() const;
@@ -101,6 +102,7 @@ class LocalJob final : public Job {
   bool any_cancelled_ = false;
   std::int64_t started_ns_ = 0;
   std::int64_t next_checkpoint_ns_ = 0;
+  std::int64_t next_interrupt_ns_ = 0;  ///< 0: nothing has stopped yet
   int failed_checkpoints_ = 0;
   /// Requests for the pending checkpoint, and those that came after it had begun.
   std::vector<std::shared_ptr<std::promise<std::string>>> waiting_;

@@ -106,6 +106,9 @@ void Task::end() {
   }
   {
     const HostScope scope;
+    if (callbacks_.thread_end) {
+      callbacks_.thread_end();
+    }
     if (phase_ == Phase::kDone && callbacks_.keep_final_state) {
       guarded([this] {
         result_.final_snapshot = snapshot(kFinalSnapshot);

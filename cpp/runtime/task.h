@@ -50,6 +50,7 @@ class Task {
     std::function<void(CheckpointId, TaskSnapshot)> acknowledge;
     std::function<void(TaskResult)> ended;  ///< the last thing run() does
     std::function<void()> thread_start;     ///< with the host's lock held; may be empty
+    std::function<void()> thread_end;       ///< before close(); as thread_start
     bool keep_final_state = true;           ///< take TaskResult::final_snapshot
     /// Where tasks tell each other about their watermarks; null: nobody looks for windows that do
     /// not fire.

@@ -273,8 +273,9 @@ class SourceContext:
     def get_checkpoint_lock(self) -> Any: ...
     def close(self) -> None: ...
 
-class SourceCancelled(BaseException):
-    """Ends SourceFunction.run() when its job is cancelled; `except Exception` lets it through."""
+class JobCancelled(BaseException):
+    """Ends functions that run for long when their job is cancelled, SourceFunction.run() too;
+    `except Exception` lets it through."""
 
 class SinkContext:
     def timestamp(self) -> int: ...

@@ -7,8 +7,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tests.services.kafka_client import create_topic, produce
 from tests.services.servers import KafkaServer
+
+WITHIN_S = 1.0
 
 KAFKA_JOB = """
     import sys, threading
@@ -31,6 +35,76 @@ KAFKA_JOB = """
         engine = [t for t in threading.enumerate() if t is not threading.main_thread()]
         print("left with", len(engine), "Python threads")
 """
+
+# Each prints "ready" when a Ctrl-C is to come.
+ENV = """
+import threading
+from pyflink.common import *
+from pyflink.common.watermark_strategy import TimestampAssigner
+from pyflink.datastream import *
+from pyflink.datastream.window import *
+
+env = StreamExecutionEnvironment.get_execution_environment().set_parallelism(2)
+ready = []
+
+def first(value):
+    if not ready:
+        ready.append(1)
+        print("ready", flush=True)
+    return value
+
+numbers = env.from_sequence(1, 10**15).map(first)
+
+def nothing(stream):
+    stream.filter(lambda value: False).print()
+"""
+
+PLACES = {
+    "execute": "nothing(numbers); env.execute()",
+    "collecting": """
+with numbers.execute_and_collect() as results:
+    for result in results: pass
+""",
+    "waiting for results": """
+with numbers.filter(lambda value: False).execute_and_collect() as results:
+    for result in results: pass
+""",
+    "result of a JobClient": """
+nothing(numbers); env.execute_async().get_job_execution_result().result()
+""",
+    "windows": """
+class Time0(TimestampAssigner):
+    def extract_timestamp(self, value, timestamp): return value
+strategy = WatermarkStrategy.for_monotonous_timestamps().with_timestamp_assigner(Time0())
+numbers.assign_timestamps_and_watermarks(strategy).key_by(lambda value: value % 10_000).window(
+    TumblingEventTimeWindows.of(Time.hours(9))).reduce(lambda a, b: a).print()
+env.execute()
+""",
+    "checkpoints": """
+env.enable_checkpointing(50)
+nothing(numbers.key_by(lambda value: value % 10_000).reduce(lambda a, b: b))
+env.execute()
+""",
+    "a record that yields without an end": """
+def endless(value):
+    first(value)
+    while True: yield value
+nothing(env.from_collection([1]).flat_map(endless)); env.execute()
+""",
+    "a call that computes without an end": """
+def compute(value):
+    first(value)
+    while True: pass
+env.from_collection([1]).map(compute).print(); env.execute()
+""",
+    "a source that waits": """
+class Waits(SourceFunction):
+    def run(self, ctx):
+        first(1); ctx.collect(1); threading.Event().wait()
+    def cancel(self): pass
+env.add_source(Waits()).print(); env.execute()
+""",
+}
 
 BLOCKED = """
     import time
@@ -61,7 +135,24 @@ def test_ctrl_c_ends_a_kafka_job_within_a_second(
     assert "KeyboardInterrupt" in job.output
     assert "left with 0 Python threads" in job.output
     assert code in (1, 130, -signal.SIGINT)
-    assert elapsed < 2, job.output  # one second, and room for a busy machine
+    assert elapsed < WITHIN_S, job.output
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_ctrl_c_ends_a_job_within_a_second_wherever_it_is(
+    place: str, script: Callable[..., Any]
+) -> None:
+    job = script(ENV + PLACES[place])
+    job.await_output("ready")
+    time.sleep(0.5)  # in the midst of it
+    started = time.monotonic()
+    job.interrupt()
+    code = job.wait(10)
+    elapsed = time.monotonic() - started
+    assert "KeyboardInterrupt" in job.output
+    assert "JobCancelled" not in job.output
+    assert code in (1, 130, -signal.SIGINT)
+    assert elapsed < WITHIN_S, job.output
 
 
 def test_a_blocked_function_is_named_and_a_second_ctrl_c_ends_the_process(

@@ -5,6 +5,7 @@
 #include "bindings/boxed.h"
 #include "bindings/convert.h"
 #include "bindings/errors.h"
+#include "bindings/interrupt.h"
 
 #include <algorithm>
 #include <chrono>
@@ -17,10 +18,11 @@ namespace flott::bindings {
 namespace {
 
 constexpr std::size_t kCapacityRows = 8192;
-constexpr auto kCancelPatience = std::chrono::milliseconds(400);
+// Together well below the second in which Ctrl-C ends a job.
+constexpr auto kCancelPatience = std::chrono::milliseconds(200);
+constexpr auto kInterruptPatience = std::chrono::milliseconds(400);
 
 PyTypeObject* g_source_context = nullptr;
-PyObject* g_source_cancelled = nullptr;  ///< a BaseException: `except Exception` lets it through
 
 struct HandedRow {
   Value value;
@@ -64,7 +66,7 @@ struct Handover {
   }
 
   [[noreturn]] static void raise_cancelled() {
-    PyErr_SetString(g_source_cancelled, "the job was cancelled");
+    PyErr_SetString(job_cancelled(), "the job was cancelled");
     throw_python_error();
   }
 
@@ -215,7 +217,7 @@ PyObject* run_source(PyObject* self, PyObject* /*unused*/) {
   try {
     const Ref result = Ref::steal(PyObject_CallOneArg(source.run.get(), source.context.get()));
     if (!result) {
-      if (PyErr_ExceptionMatches(g_source_cancelled)) {
+      if (PyErr_ExceptionMatches(job_cancelled())) {
         PyErr_Clear();
       } else {
         throw_python_error();
@@ -230,6 +232,8 @@ PyObject* run_source(PyObject* self, PyObject* /*unused*/) {
     handover.error = handover.cancelled ? nullptr : error;
     handover.ended_changed.notify_all();
   }
+  // Raised when run() had returned: it would come up in Python's own code.
+  PyThreadState_SetAsyncExc(handover.thread_id, nullptr);
   handover.wakeup();
   Py_RETURN_NONE;
 }
@@ -351,12 +355,10 @@ class PythonSourceReader final : public SourceReader {
   }
 
   void cancel() {
-    unsigned long thread_id = 0;
     {
       const std::lock_guard guard(handover_->mutex);
       handover_->cancelled = true;
       handover_->space.notify_all();
-      thread_id = handover_->thread_id;
     }
     if (const Handle cancel = object_->optional_method("cancel"); cancel) {
       const Ref result = Ref::steal(PyObject_CallNoArgs(cancel.get()));
@@ -367,17 +369,26 @@ class PythonSourceReader final : public SourceReader {
     if (ended_within(kCancelPatience)) {
       return;
     }
-    if (thread_id != 0) {
-      PyThreadState_SetAsyncExc(thread_id, g_source_cancelled);
+    if (!interrupt()) {
+      return;
     }
-    if (!ended_within(kCancelPatience)) {
+    if (!ended_within(kInterruptPatience)) {
       log(LogLevel::kWarn,
           "source",
           "run() of the source '{}' did not end {} ms after cancel(): its thread is left behind; "
           "let run() look at a flag that cancel() sets",
           spec_->operator_name,
-          2 * kCancelPatience.count());
+          (kCancelPatience + kInterruptPatience).count());
     }
+  }
+
+  /// False when the function has ended. The GIL keeps it from ending meanwhile.
+  bool interrupt() {
+    const std::lock_guard guard(handover_->mutex);
+    if (!handover_->ended && handover_->thread_id != 0) {
+      PyThreadState_SetAsyncExc(handover_->thread_id, job_cancelled());
+    }
+    return !handover_->ended;
   }
 
   FunctionSpecPtr spec_;
@@ -486,10 +497,6 @@ void add_source_types(PyObject* module) {
   g_source_context = Boxed<Handover>::make_type("pyflink._native.SourceContext", g_context_methods);
   checked(PyModule_AddType(module, g_source_context));
   g_source_run = Boxed<SourceRun>::make_type("pyflink._native.SourceRun", g_run_methods);
-  g_source_cancelled =
-      checked(PyErr_NewException("pyflink._native.SourceCancelled", PyExc_BaseException, nullptr))
-          .release();
-  checked(PyModule_AddObjectRef(module, "SourceCancelled", g_source_cancelled));
 }
 
 }  // namespace flott::bindings

@@ -458,6 +458,42 @@ TEST(LocalJob, AFailureWhileItIsBeingCancelledLeavesItCancelled) {
   EXPECT_EQ(job->result().status, JobStatus::kCanceled);
 }
 
+TEST(LocalJob, CallsThatGoOnAreInterruptedUntilTheTasksHaveEnded) {
+  for (const bool cancel : {true, false}) {
+    Graph g;
+    auto out = std::make_shared<Collected>();
+    std::atomic<int> entered{0};
+    std::atomic<int> interrupts{0};
+    // A job that is cancelled, and one in which another subtask fails.
+    const int source = g.source(vectors({numbers(0, 1), numbers(1, 2)})->unbounded(), 2);
+    const int map = g.map("map", source, 2, [&](Value v) -> Value {
+      ++entered;
+      while (v.as_int() == 0 ? interrupts < 2 : entered < 2 || cancel) {
+        if (v.as_int() == 1 && interrupts > 0) {
+          break;
+        }
+        std::this_thread::yield();
+      }
+      throw_error(ErrorKind::kUserCode, "stopped {}", v.as_int());
+    });
+    g.sink(map, 2, out);
+    std::atomic<int> ended{0};
+    JobOptions options;
+    options.on_thread_end = [&] { ++ended; };
+    options.interrupt_calls = [&] { ++interrupts; };
+    const auto job = start_job(g.graph, options);
+    ASSERT_TRUE(eventually(*job, [&] { return entered == 2; }) || !cancel);
+    if (cancel) {
+      job->cancel();
+    }
+    ASSERT_TRUE(job->wait_for(kPatience));
+    EXPECT_EQ(job->result().status, cancel ? JobStatus::kCanceled : JobStatus::kFailed);
+    EXPECT_GE(interrupts, 2);
+    EXPECT_EQ(ended, 2);
+    EXPECT_EQ(job->result().error_location.find("record 1") != std::string::npos, !cancel);
+  }
+}
+
 TEST(LocalJob, BackpressureBoundsWhatIsBuffered) {
   auto valve = std::make_shared<Valve>();
   valve->closed = true;
