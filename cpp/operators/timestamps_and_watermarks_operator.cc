@@ -49,7 +49,14 @@ class TimestampsAndWatermarksOperator final : public Operator {
     const Timestamp timestamp = record.timestamp;
     out.emit(std::move(record));
     note_activity();
-    follow_generator(generator_->on_event(value, timestamp), out);
+    Timestamp watermark = kMinWatermark;
+    try {
+      watermark = generator_->on_event(value, timestamp);
+    } catch (...) {
+      record.value = value;  // failures name it
+      throw;
+    }
+    follow_generator(watermark, out);
   }
 
   void process_batch(const BatchPtr& batch, int input, Output& out) override {

@@ -214,6 +214,7 @@ struct OperatorChain::Link {
         index(position),
         name(spec.name),
         uid(spec.uid),
+        is_head(spec.parent < 0),
         op(std::move(spec.op)),
         context(owner.environment_, spec),
         output(owner),
@@ -236,10 +237,14 @@ struct OperatorChain::Link {
       throw;
     }
   }
-  void note_failure() {
+  void note_failure(const Value* value = nullptr) {
     // The innermost call on the stack is where it happened.
-    if (chain.failed_link_ < 0) {
-      chain.failed_link_ = index;
+    if (chain.failed_link_ >= 0) {
+      return;
+    }
+    chain.failed_link_ = index;
+    if (value != nullptr && !value->is_null()) {
+      chain.failed_record_ = value->to_string();
     }
   }
 
@@ -266,8 +271,11 @@ struct OperatorChain::Link {
       if (buffer.num_rows() >= kMaxBufferedRows) {
         op->process_batch(buffer.finish(), input, output);
       }
+    } catch (const CancelledException&) {
+      throw;
     } catch (...) {
-      note_failure();
+      // Which row of a batch it was is not known, and a head's is the one that the walk is at.
+      note_failure(granularity == Granularity::kRow && !is_head ? &record.value : nullptr);
       throw;
     }
   }
@@ -382,6 +390,7 @@ struct OperatorChain::Link {
   const int index;
   const std::string name;
   const std::string uid;
+  const bool is_head;
   std::unique_ptr<Operator> op;
   LinkContext context;
   LinkOutput output;
@@ -858,6 +867,9 @@ const std::string& OperatorChain::failed_operator() const {
 }
 
 std::string OperatorChain::failed_record() const {
+  if (failed_link_ >= 0 && !links_[static_cast<std::size_t>(failed_link_)]->is_head) {
+    return failed_record_;
+  }
   if (!current_batch_ || current_row_ >= current_batch_->num_rows()) {
     return {};
   }

@@ -119,7 +119,8 @@ class OperatorChain {
   const std::string& name(std::size_t link) const;
   /// Name of the operator in whose call an exception arose, or of the first one.
   const std::string& failed_operator() const;
-  /// Text of the head record that was being processed when it failed; empty when unknown.
+  /// Text of the record that this operator was called with when it failed; empty when unknown. An
+  /// operator that moves its record away and fails puts the value back for it.
   std::string failed_record() const;
 
  private:
@@ -145,6 +146,7 @@ class OperatorChain {
   std::size_t finish_link_ = 0;
   std::size_t prepare_link_ = 0;
   int failed_link_ = -1;
+  std::string failed_record_;  ///< unless the link is a head
   BatchPtr current_batch_;
   std::int64_t current_row_ = 0;
 };

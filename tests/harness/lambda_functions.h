@@ -18,7 +18,8 @@ std::unique_ptr<MapFunction> map_with(F f) {
   class Function final : public MapFunction {
    public:
     explicit Function(F fn) : f_(std::move(fn)) {}
-    Value map(Value&& value) override { return f_(std::move(value)); }
+    /// The caller keeps its value: failures name it.
+    Value map(Value&& value) override { return f_(Value(value)); }
 
    private:
     F f_;

@@ -75,6 +75,18 @@ inline Value typed_result(Ref result,
   }
 }
 
+/// Runs `body` for the record whose value was moved into `argument`. When it fails, the value is put
+/// back, for the message that names it (OperatorChain::failed_record); otherwise this costs nothing.
+template <typename Body>
+inline decltype(auto) on_record(Value& value, const Ref& argument, Body&& body) {
+  try {
+    return body();
+  } catch (...) {
+    value = from_python(argument.get());
+    throw;
+  }
+}
+
 /// `type`, or null when it asks for no coercion (opaque values).
 LogicalTypePtr coercion_of(const LogicalTypePtr& type);
 

@@ -53,10 +53,12 @@ class PythonProcess final : public ProcessFunction {
   void process_element(Value&& value, int input, ProcessContext& context, Collector& out) override {
     const Ref argument = checked(to_python(std::move(value)));
     const Entered entered(*slot_, context, input == 1);
-    emitter_.emit(call(process_[input].get(), argument.get(), context_.get()),
-                  out,
-                  method_name(kind_, input),
-                  process_[input].get());
+    on_record(value, argument, [&] {
+      emitter_.emit(call(process_[input].get(), argument.get(), context_.get()),
+                    out,
+                    method_name(kind_, input),
+                    process_[input].get());
+    });
   }
 
   void on_timer(Timestamp time, ProcessContext& context, Collector& out) override {

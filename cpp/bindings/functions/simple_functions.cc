@@ -28,7 +28,9 @@ class PythonMap final : public PythonFunction<MapFunction> {
       : PythonFunction(spec), map_(object_.method("map", "a MapFunction")) {}
   Value map(Value&& value) override {
     const Ref argument = checked(to_python(std::move(value)));
-    return typed_result(call(map_.get(), argument.get()), type_, map_.get());
+    return on_record(value, argument, [&] {
+      return typed_result(call(map_.get(), argument.get()), type_, map_.get());
+    });
   }
 
  private:
@@ -66,7 +68,9 @@ class PythonFlatMap final : public PythonFunction<FlatMapFunction> {
   }
   void flat_map(Value&& value, Collector& out) override {
     const Ref argument = checked(to_python(std::move(value)));
-    emitter_.emit(call(flat_map_.get(), argument.get()), out, "flat_map", flat_map_.get());
+    on_record(value, argument, [&] {
+      emitter_.emit(call(flat_map_.get(), argument.get()), out, "flat_map", flat_map_.get());
+    });
   }
 
  private:

@@ -137,6 +137,12 @@ class PythonKafkaRows final : public RowMaker {
 
   void process(Record&& record, int /*input*/, Output& out) override {
     const Ref element = checked(to_python(std::move(record.value)));
+    on_record(record.value, element, [&] { serialize(element, record); });
+    out.emit(std::move(record));
+  }
+
+ private:
+  void serialize(const Ref& element, Record& record) const {
     std::vector<Value> fields(5);
     if (selector_) {
       fields[0] = topic_of(selector_.get(), element.get());
@@ -151,10 +157,8 @@ class PythonKafkaRows final : public RowMaker {
       fields[4] = Value::integer(record.timestamp);
     }
     record.value = Value::row(std::move(fields), kafka_record_type());
-    out.emit(std::move(record));
   }
 
- private:
   FunctionObject value_object_;
   Handle value_;
   Handle selector_;
@@ -228,6 +232,11 @@ class ElasticsearchEmitter final : public RowMaker {
 
   void process(Record&& record, int /*input*/, Output& out) override {
     const Ref element = checked(to_python(std::move(record.value)));
+    on_record(record.value, element, [&] { emit_actions(element, record, out); });
+  }
+
+ private:
+  void emit_actions(const Ref& element, const Record& record, Output& out) const {
     const Ref result = call(emit_.get(), element.get());
     if (result.get() == Py_None) {
       return;
@@ -260,7 +269,6 @@ class ElasticsearchEmitter final : public RowMaker {
     }
   }
 
- private:
   static Ref parsed(PyObject* json_text) {
     static constinit CachedAttribute loads("json", "loads");
     Ref action = Ref::steal(PyObject_CallOneArg(loads.get(), json_text));

@@ -52,11 +52,13 @@ class PythonSink final : public Operator {
   void process(Record&& record, int /*input*/, Output& /*out*/) override {
     slot_->timestamp = record.timestamp;
     const Ref argument = checked(to_python(std::move(record.value)));
-    if (with_context_) {
-      call(invoke_.get(), argument.get(), context_.get());
-    } else {
-      call(invoke_.get(), argument.get());
-    }
+    on_record(record.value, argument, [&] {
+      if (with_context_) {
+        call(invoke_.get(), argument.get(), context_.get());
+      } else {
+        call(invoke_.get(), argument.get());
+      }
+    });
   }
 
   bool process_watermark(Timestamp watermark,

@@ -485,6 +485,25 @@ TEST_F(ChainTest, FailuresNameTheInnermostOperatorAndTheRecord) {
   EXPECT_EQ(chain->failed_record(), "2");
 }
 
+TEST_F(ChainTest, FailuresNameTheRecordThatTheOperatorWasCalledWith) {
+  auto hundredfold = [](Record&& r, int, Output& out) {
+    r.value = Value::integer(r.value.as_int() * 100);
+    out.emit(std::move(r));
+  };
+  auto throwing = [](Record&& r, int, Output& out) {
+    if (r.value.as_int() == 200) {
+      throw Error(ErrorKind::kUserCode, "two hundred");
+    }
+    out.emit(std::move(r));
+  };
+  make(list(link({.name = "a", .on_record = hundredfold}, -1),
+            link({.name = "b", .on_record = throwing}, 0),
+            link({.name = "c"}, 1)));
+  EXPECT_THROW(chain->process(ints({1, 2, 3}), 0, 0, kNoDeadline), Error);
+  EXPECT_EQ(chain->failed_operator(), "b");
+  EXPECT_EQ(chain->failed_record(), "200");
+}
+
 TEST_F(ChainTest, AFailureInAFlushNamesTheBatchOperator) {
   make(list(
       link({.name = "a"}, -1),

@@ -398,6 +398,86 @@ def test_a_functions_exception_arrives_with_its_traceback_and_then_the_place(wha
     check(raised.value, operator, names_a_record)
 
 
+def hundreds(env):
+    return numbers(env).map(lambda value: value * 100)
+
+
+class SinkOf200(SinkFunction):
+    def invoke(self, value, context):
+        if value == 200:
+            fail(value)
+
+
+class ProcessOf200(ProcessFunction):
+    def process_element(self, value, ctx):
+        yield value
+        if value == 200:
+            fail(value)
+
+
+class GeneratorOf200:
+    def on_event(self, value, timestamp, output):
+        fail_on_200(value)
+
+    def on_periodic_emit(self, output):
+        pass
+
+
+def fail_on_200(value):
+    return fail(value) if value == 200 else value
+
+
+# The second function of a chain gets other records than the chain.
+SECONDS = {
+    "map": lambda stream: stream.map(fail_on_200),
+    "map of a declared type": lambda stream: stream.map(fail_on_200, output_type=Types.INT()),
+    "filter": lambda stream: stream.filter(fail_on_200),
+    "flat map": lambda stream: stream.flat_map(lambda value: [fail_on_200(value)]),
+    "flat map, later": lambda stream: stream.flat_map(
+        lambda value: (fail_on_200(value) for _ in range(2))
+    ),
+    "process": lambda stream: stream.process(ProcessOf200()),
+    "key selector": lambda stream: stream.key_by(fail_on_200).map(lambda value: value),
+    "watermark generator": lambda stream: stream.assign_timestamps_and_watermarks(
+        WatermarkStrategy.for_generator(GeneratorOf200)
+    ),
+    "third": lambda stream: stream.map(lambda value: value).map(fail_on_200).map(lambda v: v),
+}
+
+
+@pytest.mark.parametrize("second", SECONDS)
+def test_the_record_is_the_one_that_the_function_got(second):
+    env = StreamExecutionEnvironment.get_execution_environment().set_parallelism(1)
+    SECONDS[second](hundreds(env)).print()
+    with pytest.raises(OrderError, match="cannot take 200") as raised:
+        env.execute()
+    assert raised.value.__notes__[0].endswith(", record 200")
+
+
+def test_the_record_is_one_of_those_that_a_flat_map_made():
+    env = StreamExecutionEnvironment.get_execution_environment().set_parallelism(1)
+    numbers(env).flat_map(lambda value: [value * 50, None, value * 200]).map(fail_on_200).print()
+    with pytest.raises(OrderError, match="cannot take 200") as raised:
+        env.execute()
+    assert raised.value.__notes__[0].endswith(", record 200")
+
+
+def test_a_record_may_be_none():
+    env = StreamExecutionEnvironment.get_execution_environment().set_parallelism(1)
+    numbers(env).map(lambda value: None).map(lambda value: value + 1).name("plus one").print()
+    with pytest.raises(TypeError) as raised:
+        env.execute()
+    assert raised.value.__notes__[0] == "in operator 'plus one', subtask 1/1, record None"
+
+
+def test_a_sinks_record_is_the_one_that_it_got():
+    env = StreamExecutionEnvironment.get_execution_environment().set_parallelism(1)
+    hundreds(env).add_sink(SinkOf200()).name("warehouse")
+    with pytest.raises(OrderError, match="cannot take 200") as raised:
+        env.execute()
+    assert raised.value.__notes__[0].endswith(", record 200")
+
+
 def test_a_sinks_exception_arrives_too():
     env = StreamExecutionEnvironment.get_execution_environment()
     env.set_parallelism(1)
