@@ -75,8 +75,9 @@ inline Value typed_result(Ref result,
   }
 }
 
-/// Runs `body` for the record whose value was moved into `argument`. When it fails, the value is put
-/// back, for the message that names it (OperatorChain::failed_record); otherwise this costs nothing.
+/// Runs `body` for the record whose value was moved into `argument`. When it fails, the value is
+/// put back, for the message that names it (OperatorChain::failed_record); otherwise this costs
+/// nothing.
 template <typename Body>
 inline decltype(auto) on_record(Value& value, const Ref& argument, Body&& body) {
   try {
