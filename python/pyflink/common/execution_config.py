@@ -166,7 +166,18 @@ class ExecutionConfig:
     def set_restart_strategy(
         self, restart_strategy_configuration: RestartStrategyConfiguration
     ) -> ExecutionConfig:
-        """What happens when a job fails."""
+        """What happens when a job fails.
+
+        :raises TypeError: for anything but a strategy of ``RestartStrategies``.
+        """
+        from pyflink.common.restart_strategy import RestartStrategyConfiguration
+
+        if not isinstance(restart_strategy_configuration, RestartStrategyConfiguration):
+            raise TypeError(
+                "set_restart_strategy() needs a strategy such as"
+                f" RestartStrategies.fixed_delay_restart(3, 1000), got"
+                f" {restart_strategy_configuration!r}"
+            )
         self._restart_strategy = restart_strategy_configuration
         return self
 

@@ -198,7 +198,7 @@ class DataStream:
 
     def name(self, name: str) -> DataStream:
         """Names the operator, for logs, metrics and the plan."""
-        self._own("name()").name = name
+        self._own("name()").name = _text_for("name", name)
         return self
 
     def uid(self, uid: str) -> DataStream:
@@ -735,7 +735,7 @@ class DataStreamSink:
 
     def name(self, name: str) -> DataStreamSink:
         """Names the sink."""
-        self._transformation.name = name
+        self._transformation.name = _text_for("name", name)
         return self
 
     def uid(self, uid: str) -> DataStreamSink:

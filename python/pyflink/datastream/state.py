@@ -467,7 +467,10 @@ class StateTtlConfig:
 
     @staticmethod
     def new_builder(ttl: Time) -> StateTtlConfig.Builder:
-        """Starts a configuration for values that live for `ttl`."""
+        """Starts a configuration for values that live for `ttl`.
+
+        :raises TypeError: when `ttl` is not a length of time.
+        """
         return StateTtlConfig.Builder(ttl)
 
     def get_update_type(self) -> StateTtlConfig.UpdateType:
@@ -505,6 +508,11 @@ class StateTtlConfig:
         """Builds a :class:`StateTtlConfig`."""
 
         def __init__(self, ttl: Time) -> None:
+            if not hasattr(ttl, "to_milliseconds"):
+                raise TypeError(
+                    "StateTtlConfig.new_builder() needs a time such as Time.seconds(10), got"
+                    f" {ttl!r}"
+                )
             self._ttl = ttl
             self._update_type = StateTtlConfig.UpdateType.OnCreateAndWrite
             self._state_visibility = StateTtlConfig.StateVisibility.NeverReturnExpired

@@ -614,10 +614,14 @@ class StreamExecutionEnvironment:
         from pyflink.datastream._logging import connect_engine
 
         check_job_name(job_name, "execute")
-        plan = self._plan()
         connect_engine()  # first: the translation of a connector's settings may warn already
-        graph = plan.to_native()
-        options = self._job_options(plan)
+        try:
+            plan = self._plan()
+            graph = plan.to_native()
+        except Exception:
+            self._transformations = []  # it would be part of every later program
+            raise
+        options = self._job_options(plan)  # settings can be mended, and the program run then
         if detached:
             options["detached"] = True  # perhaps nobody asks for the result: failures are logged
         self._transformations = []

@@ -64,6 +64,38 @@ def test_one_environment_executes_one_program_after_the_other(env, capsys):
     assert capsys.readouterr().out.strip().endswith("1")
 
 
+def test_a_program_that_cannot_be_built_is_not_part_of_the_next_one(env, capsys):
+    for wrong in (lambda s: s.map(lambda x: x).uid("a").map(lambda x: x).uid("a"), many_subtasks):
+        wrong(env.from_collection([1])).print()
+        with pytest.raises(ValueError, match="uid 'a'|above its maximum parallelism"):
+            env.execute()
+        env.from_collection([7]).print().set_parallelism(1)
+        env.execute()
+        assert capsys.readouterr().out == "7\n"
+
+
+def many_subtasks(stream):
+    return stream.map(lambda x: x).set_parallelism(8).set_max_parallelism(4)
+
+
+class Seven(SourceFunction):
+    def run(self, ctx):
+        ctx.collect(7)
+
+    def cancel(self):
+        pass
+
+
+def test_a_program_whose_settings_are_mended_runs(env, capsys):
+    env.set_runtime_mode(RuntimeExecutionMode.BATCH)
+    env.add_source(Seven()).print().set_parallelism(1)
+    with pytest.raises(ValueError, match="UNBOUNDED"):
+        env.execute()
+    env.set_runtime_mode(RuntimeExecutionMode.STREAMING)
+    env.execute()
+    assert capsys.readouterr().out == "7\n"
+
+
 def test_several_jobs_at_once(env):
     clients = []
     for number in range(3):

@@ -524,6 +524,26 @@ WRONG = {
         TypeError,
         "needs a StateTtlConfig (did you call build()?)",
     ),
+    "TTL that is a number": (
+        lambda s: StateTtlConfig.new_builder(5),
+        TypeError,
+        "needs a time such as Time.seconds(10), got 5",
+    ),
+    "a restart strategy that is a number": (
+        lambda s: s.env.set_restart_strategy(5),
+        TypeError,
+        "needs a strategy such as RestartStrategies.fixed_delay_restart(3, 1000), got 5",
+    ),
+    "a name that is None": (
+        lambda s: s.numbers.map(lambda x: x).name(None),
+        TypeError,
+        "name() needs a text, got None",
+    ),
+    "a sink's name that is None": (
+        lambda s: s.numbers.print().name(None),
+        TypeError,
+        "name() needs a text, got None",
+    ),
     "TTL of nothing": (
         lambda s: StateTtlConfig.new_builder(Time.seconds(0)).build(),
         ValueError,
