@@ -1,6 +1,7 @@
 """Rules that change while the job runs: each order is checked against all rules there are now.
 
-    python broadcast_rules.py
+    python broadcast_rules.py [--bootstrap-servers localhost:9092
+                               --topic orders --rules-topic rules --output-topic gifts]
 
 Rules come as a stream of their own and are broadcast: every subtask has all of them, as broadcast
 state, which checkpoints hold once. Only the broadcast side may change it; the order side reads.
@@ -12,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from connections import arguments_of, read_topic, results
 from shop import OPENING, Order
 
 from pyflink.common import Types
@@ -80,10 +82,18 @@ class SlowOrders(SourceFunction):
 
 
 def main() -> None:
+    arguments = arguments_of(__doc__, "--rules-topic")
     env = StreamExecutionEnvironment.get_execution_environment()
     env.set_parallelism(1)
-    rules = env.from_collection([Rule("bookworm", "books", 2)])
-    gifts(env.add_source(SlowOrders()), rules).print()
+    if arguments.bootstrap_servers:
+        bought = read_topic(env, arguments, arguments.topic, Order)
+        rules = read_topic(env, arguments, arguments.rules_topic, Rule)
+    else:
+        bought = env.add_source(SlowOrders())
+        rules = env.from_collection([Rule("bookworm", "books", 2)])
+    given = gifts(bought, rules)
+    results(given, arguments)
+    results(given.get_side_output(WITHDRAWN), arguments, "withdrawn")
     env.execute("broadcast rules")
 
 

@@ -1,6 +1,7 @@
 """A trigger of one's own: results while the window is still open, and the exact one at its end.
 
-    python custom_trigger.py
+    python custom_trigger.py [--bootstrap-servers localhost:9092
+                              --topic orders --output-topic revenue]
 
 An hour is long to wait for a figure on a screen. This trigger fires an hour's window after every
 tenth order, at most ten seconds after an order, and at the end. State and timers belong to one
@@ -11,7 +12,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from shop import orders, with_event_time
+from connections import arguments_of, records, results
+from shop import Order, orders, with_event_time
 
 from pyflink.common import Time, Types
 from pyflink.datastream import DataStream, StreamExecutionEnvironment
@@ -100,9 +102,11 @@ def revenue_so_far(stream: DataStream, count: int = 10, delay_ms: int = 10_000) 
 
 
 def main() -> None:
+    arguments = arguments_of(__doc__)
     env = StreamExecutionEnvironment.get_execution_environment()
     env.set_parallelism(1)
-    revenue_so_far(with_event_time(env.from_collection(list(orders())))).print()
+    stream = with_event_time(records(env, arguments, Order, orders()))
+    results(revenue_so_far(stream), arguments)
     env.execute("custom trigger")
 
 

@@ -1,6 +1,7 @@
 """Fraud alerts: a tiny payment and a large one within a minute, as thieves try cards.
 
-    python fraud_alerts.py
+    python fraud_alerts.py [--bootstrap-servers localhost:9092
+                            --topic orders --output-topic alerts]
 
 State remembers that the last payment of a customer was tiny; a timer forgets it after a minute.
 Event time decides, so that the alerts are the same when yesterday's orders are read again.
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from connections import arguments_of, records, results
 from shop import MINUTE, OPENING, Order, with_event_time
 
 from pyflink.common import Types
@@ -61,6 +63,7 @@ def alerts(stream: DataStream) -> DataStream:
 
 
 def main() -> None:
+    arguments = arguments_of(__doc__)
     env = StreamExecutionEnvironment.get_execution_environment()
     env.set_parallelism(1)
     payments = [
@@ -69,7 +72,8 @@ def main() -> None:
         Order(OPENING + 30_000, "ann", "games", 799.0),  # an alert
         Order(OPENING + 90_000, "bob", "games", 820.0),  # too late for one
     ]
-    alerts(with_event_time(env.from_collection(payments))).print()
+    stream = with_event_time(records(env, arguments, Order, payments))
+    results(alerts(stream), arguments)
     env.execute("fraud alerts")
 
 

@@ -1,6 +1,7 @@
 """Late orders: a window waits a little, corrects itself for a while, and loses nothing after that.
 
-    python late_data.py
+    python late_data.py [--bootstrap-servers localhost:9092
+                         --topic orders --output-topic totals]
 
 Three lines of defence, from cheap to dear:
 
@@ -14,7 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from shop import MINUTE, OPENING, Order
+from connections import arguments_of, read_topic, results
+from shop import MINUTE, OPENING, Order, with_event_time
 
 from pyflink.common import Time, Types
 from pyflink.datastream import DataStream, OutputTag, StreamExecutionEnvironment
@@ -67,12 +69,10 @@ def totals(stream: DataStream) -> DataStream:
     )
 
 
-def main() -> None:
-    env = StreamExecutionEnvironment.get_execution_environment()
-    env.set_parallelism(1)
+def scripted_orders() -> ScriptedSource:
+    """A script, because it is the order of records and watermarks that makes somebody late."""
     bought = Order(OPENING, "ann", "books", 10.0)
-    # A script, because it is the order of records and watermarks that makes somebody late.
-    source = (
+    return (
         ScriptedSource()
         .element(bought, OPENING)
         .watermark(OPENING + MINUTE)  # the first result
@@ -80,9 +80,19 @@ def main() -> None:
         .watermark(OPENING + 4 * MINUTE)  # the window is gone
         .element(bought, OPENING + 2)  # too late
     )
-    results = totals(source.to_stream(env))
-    results.print()
-    results.get_side_output(TOO_LATE).map(lambda order: f"too late: {order}").print()
+
+
+def main() -> None:
+    arguments = arguments_of(__doc__)
+    env = StreamExecutionEnvironment.get_execution_environment()
+    env.set_parallelism(1)
+    if arguments.bootstrap_servers:
+        stream = with_event_time(read_topic(env, arguments, arguments.topic, Order))
+    else:
+        stream = scripted_orders().to_stream(env)
+    found = totals(stream)
+    results(found, arguments)
+    results(found.get_side_output(TOO_LATE), arguments, "too-late")
     env.execute("late data")
 
 

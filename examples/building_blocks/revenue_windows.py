@@ -1,6 +1,7 @@
 """Revenue of each category: every five minutes, and of the last fifteen as a sliding picture.
 
-    python revenue_windows.py
+    python revenue_windows.py [--bootstrap-servers localhost:9092
+                               --topic orders --output-topic revenue]
 
 The aggregate function keeps one small sum a window, however many orders there are; the window
 function then puts the key and the window's bounds beside it.
@@ -11,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from shop import MINUTE, Order, orders, with_event_time
+from connections import arguments_of, records, results
+from shop import Order, orders, with_event_time
 
 from pyflink.common import Time
 from pyflink.datastream import DataStream, KeyedStream, StreamExecutionEnvironment
@@ -89,13 +91,12 @@ def last_fifteen_minutes(stream: DataStream) -> DataStream:
 
 
 def main() -> None:
+    arguments = arguments_of(__doc__)
     env = StreamExecutionEnvironment.get_execution_environment()
     env.set_parallelism(1)
-    stream = with_event_time(env.from_collection(list(orders())))
-    every_five_minutes(stream).map(lambda r: f"5 min  {r}").print()
-    last_fifteen_minutes(stream).filter(lambda r: r.end - r.start == 15 * MINUTE).map(
-        lambda r: f"15 min {r}"
-    ).print()
+    stream = with_event_time(records(env, arguments, Order, orders()))
+    results(every_five_minutes(stream), arguments, "5-minutes")
+    results(last_fifteen_minutes(stream), arguments, "15-minutes")
     env.execute("revenue windows")
 
 

@@ -1,6 +1,7 @@
 """Visits: the clicks of a visitor with less than five minutes between them.
 
-    python sessions.py
+    python sessions.py [--bootstrap-servers localhost:9092
+                        --topic clicks --output-topic visits]
 
 Session windows have no fixed size. Each click opens a window of five minutes, and windows that
 touch become one; a click that comes late can join two visits that looked separate.
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from connections import arguments_of, records, results
 from shop import Click, clicks, with_event_time
 
 from pyflink.common import Time
@@ -56,9 +58,11 @@ def visits(stream: DataStream) -> DataStream:
 
 
 def main() -> None:
+    arguments = arguments_of(__doc__)
     env = StreamExecutionEnvironment.get_execution_environment()
     env.set_parallelism(1)
-    visits(with_event_time(env.from_collection(list(clicks())))).print()
+    stream = with_event_time(records(env, arguments, Click, clicks()))
+    results(visits(stream), arguments)
     env.execute("sessions")
 
 

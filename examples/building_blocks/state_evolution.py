@@ -1,6 +1,9 @@
 """A new version of a job goes on with the state of the old one.
 
-    python state_evolution.py          # runs version 1, then version 2 from its last checkpoint
+    python state_evolution.py [--bootstrap-servers localhost:9092
+                               --topic orders --output-topic profiles]
+
+It runs version 1 for twenty orders, then version 2, from the last checkpoint, for twenty more.
 
 Version 1 counts a customer's orders. Version 2 also wants the amounts, by category. What makes that
 possible:
@@ -24,6 +27,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from connections import arguments_of, read_topic, results
 from shop import Order, orders
 
 from pyflink.common import Configuration, Types
@@ -104,7 +108,13 @@ class Orders(SourceFunction):
         self._stop.set()
 
 
-def run(function: KeyedProcessFunction, seed: int, folder: Path, restore: str | None) -> str:
+def run(
+    function: KeyedProcessFunction,
+    seed: int,
+    arguments: argparse.Namespace,
+    folder: Path,
+    restore: str | None,
+) -> str:
     """Runs 20 orders through a version; returns the checkpoint that it leaves."""
     configuration = Configuration()
     if restore is not None:
@@ -117,10 +127,16 @@ def run(function: KeyedProcessFunction, seed: int, folder: Path, restore: str | 
     checkpoints.set_externalized_checkpoint_retention(
         ExternalizedCheckpointRetention.RETAIN_ON_CANCELLATION
     )
-    stream = env.add_source(Orders(seed)).uid("orders")
+    if arguments.bootstrap_servers:
+        stream = read_topic(env, arguments, arguments.topic, Order)
+    else:
+        stream = env.add_source(Orders(seed)).uid("orders")
+    made = profiles(stream, function)
+    if arguments.bootstrap_servers:
+        results(made, arguments)
     latest: dict[str, Any] = {}
-    with profiles(stream, function).execute_and_collect() as results:
-        for number, (customer, profile) in enumerate(results, start=1):
+    with made.execute_and_collect() as collected:
+        for number, (customer, profile) in enumerate(collected, start=1):
             latest[customer] = profile
             if number == 20:
                 break
@@ -142,15 +158,13 @@ def _number(manifest: Path) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--folder", type=Path, help="for checkpoints; default: a temporary one")
-    arguments = parser.parse_args()
+    arguments = arguments_of(__doc__, "--checkpoints")
     with tempfile.TemporaryDirectory() as temporary:
-        folder = (arguments.folder or Path(temporary)).resolve()
-        print("version 1:")
-        checkpoint = run(ProfileV1(), 1, folder, None)
-        print(f"version 2, from {checkpoint.rsplit('/', 1)[-1]}:")
-        run(ProfileV2(), 2, folder, checkpoint)
+        folder = Path(arguments.checkpoints or temporary).resolve()
+        print("version 1:", flush=True)
+        checkpoint = run(ProfileV1(), 1, arguments, folder, None)
+        print(f"version 2, from {checkpoint.rsplit('/', 1)[-1]}:", flush=True)
+        run(ProfileV2(), 2, arguments, folder, checkpoint)
 
 
 if __name__ == "__main__":

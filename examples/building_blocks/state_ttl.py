@@ -1,6 +1,7 @@
 """State that forgets by itself: newsletters go to a customer at most once an hour.
 
-    python state_ttl.py
+    python state_ttl.py [--bootstrap-servers localhost:9092
+                         --topic clicks --output-topic newsletters]
 
 Time to live needs no timers: state that was not written for an hour is gone. It follows
 processing time, so it bounds memory, but it is no rule of business about event time; for that, see
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from connections import arguments_of, records, results
 from shop import Click, clicks
 
 from pyflink.common import Time, Types
@@ -58,9 +60,10 @@ def newsletters(stream: DataStream) -> DataStream:
 
 
 def main() -> None:
+    arguments = arguments_of(__doc__)
     env = StreamExecutionEnvironment.get_execution_environment()
     env.set_parallelism(1)
-    newsletters(env.from_collection(list(clicks()))).print()
+    results(newsletters(records(env, arguments, Click, clicks())), arguments)
     env.execute("state TTL")
 
 
