@@ -165,6 +165,106 @@ def test_no_difference_is_listed_without_need() -> None:
     assert unneeded == []
 
 
+# -- types and base classes ------------------------------------------------------------------------
+
+read_types = runpy.run_path(str(Path(__file__).parent / "record_types.py"))
+TYPES = json.loads((Path(__file__).parent / "data" / "upstream_types.json").read_text("utf-8"))
+BASES = {path.rpartition(".")[2]: set(bases) for path, bases in TYPES["bases"].items()}
+
+WIDER = {"list": {"Iterable", "Sequence"}, "int": {"float"}, "dict": {"Mapping"}}
+"""What takes more than a type of upstream's."""
+
+TYPED_OTHERWISE = {
+    **dict.fromkeys(
+        [f"{KEYED}.{name} *" for name in KEYED_REFUSES],
+        "not for a keyed stream: refused as upstream does, whatever is given",
+    ),
+    "pyflink.common.restart_strategy.RestartStrategies.* return": "the same classes, as aliases",
+    "pyflink.common.types.Row.*": "a native class, whose types are in _native.pyi",
+    "pyflink.datastream.connectors.file_system.FileSink.__init__ *": "made by builders only",
+    "pyflink.datastream.connectors.kafka.KafkaSink.__init__ *": "made by builders only",
+    "pyflink.datastream.data_stream.CloseableIterator.__init__ *": "made by the engine only",
+    "pyflink.datastream.formats.csv.CsvSchema.__init__ *": "made by its builder only",
+}
+"""Pattern of `module.Class.member parameter` -> why its type differs."""
+
+
+def found_at(path: str) -> Any:
+    """What a path of the record names; None for a placeholder, and for what is in DIFFERENT."""
+    module_name = path
+    while module_name not in UPSTREAM:
+        module_name = module_name.rpartition(".")[0]
+    names = path[len(module_name) + 1 :].split(".")
+    if names[0] in NOT_YET.get(module_name, ()) or reason_for(path) is not None:
+        return None
+    found: Any = importlib.import_module(module_name)
+    for name in names:
+        found = getattr(found, name)
+    return found
+
+
+def is_of(name: str, types: set[str]) -> bool:
+    """Whether what is called `name` is one of these types, or of a class derived from one."""
+    return name in types or name == "Self" or bool(BASES.get(name, set()) & types)
+
+
+def type_differs(parameter: str, theirs: set[str], ours: set[str]) -> bool:
+    if parameter == "return":
+        # a union would have to be told apart by everybody who uses it
+        return not ("Any" in theirs or len(theirs) > 1 or all(is_of(o, theirs) for o in ours))
+    takes = ours | {"Any"} if "object" in ours else ours
+    return "Any" not in takes and not all(
+        is_of(name, takes) or WIDER.get(name, set()) & takes for name in theirs
+    )
+
+
+def typed_otherwise() -> dict[str, str]:
+    out = {}
+    for path, types in TYPES["types"].items():
+        found = found_at(path)
+        if found is None or (re.search(r"\.__init__$", path) and "JavaObject" in str(types)):
+            continue
+        ours = read_types["types_of"](found) or {}
+        for parameter, names in types.items():
+            if "JavaObject" in names:
+                continue
+            got = set(ours.get(parameter, ()))
+            # a method that gives nothing back may leave that out
+            if not got or type_differs(parameter, set(names), got):
+                out[f"{path} {parameter}"] = f"{sorted(got)} instead of {names}"
+    return out
+
+
+def test_parameters_and_results_have_upstreams_types() -> None:
+    found = typed_otherwise()
+    listed = {p: why for p in found for q, why in TYPED_OTHERWISE.items() if fnmatch.fnmatch(p, q)}
+    assert {p: what for p, what in found.items() if p not in listed} == {}
+    unneeded = [q for q in TYPED_OTHERWISE if not any(fnmatch.fnmatch(p, q) for p in found)]
+    # of a keyed stream's methods some have no types upstream, so there is nothing to differ
+    assert [q for q in unneeded if not q.startswith(KEYED)] == []
+
+
+WITHOUT_BASE = {"JavaObjectWrapper": NO_JAVA}
+"""Public base class of upstream's -> why ours have none."""
+
+
+@pytest.mark.parametrize("path", sorted(TYPES["bases"]))
+def test_classes_have_upstreams_bases(path: str) -> None:
+    ours = found_at(path)
+    if ours is None:
+        return
+    public = {path.rpartition(".")[2] for path in TYPES["bases"]} - set(WITHOUT_BASE)
+    theirs = set(TYPES["bases"][path]) & public
+    assert theirs - {base.__name__ for base in ours.__mro__} == set()
+
+
+def test_the_older_kafka_classes_are_functions_as_well() -> None:
+    kafka = importlib.import_module("pyflink.datastream.connectors.kafka")
+    functions = importlib.import_module("pyflink.datastream.functions")
+    assert issubclass(kafka.FlinkKafkaConsumer, functions.SourceFunction)
+    assert issubclass(kafka.FlinkKafkaProducer, functions.SinkFunction)
+
+
 # -- values ----------------------------------------------------------------------------------------
 
 record = runpy.run_path(str(Path(__file__).parent / "record_values.py"))

@@ -177,26 +177,24 @@ class RestartStrategies:
     FallbackRestartStrategyConfiguration = _Fallback
 
     @staticmethod
-    def no_restart() -> RestartStrategyConfiguration:
+    def no_restart() -> _NoRestart:
         """A failed job ends."""
         return _NoRestart()
 
     @staticmethod
-    def fall_back_restart() -> RestartStrategyConfiguration:
+    def fall_back_restart() -> _Fallback:
         """What the configuration says."""
         return _Fallback()
 
     @staticmethod
-    def fixed_delay_restart(
-        restart_attempts: int, delay_between_attempts: int
-    ) -> RestartStrategyConfiguration:
+    def fixed_delay_restart(restart_attempts: int, delay_between_attempts: int) -> _FixedDelay:
         """At most `restart_attempts` restarts, `delay_between_attempts` ms (or timedelta) apart."""
         return _FixedDelay(restart_attempts, delay_between_attempts)
 
     @staticmethod
     def failure_rate_restart(
         failure_rate: int, failure_interval: int, delay_interval: int
-    ) -> RestartStrategyConfiguration:
+    ) -> _FailureRate:
         """Restarts while there are fewer than `failure_rate` failures per `failure_interval`.
 
         Intervals are milliseconds or a timedelta.

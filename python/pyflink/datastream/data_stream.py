@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
+    from typing_extensions import Self
+
     from pyflink import _native
     from pyflink.common.execution_config import ExecutionConfig
     from pyflink.common.watermark_strategy import WatermarkStrategy
@@ -452,7 +454,7 @@ class DataStream:
         from pyflink.datastream.window import GlobalWindows
 
         windows = self.window_all(GlobalWindows.create()).trigger(CountTrigger.of(slide))
-        return windows.evictor(CountEvictor.of(size))  # type: ignore[no-any-return]
+        return windows.evictor(CountEvictor.of(size))
 
     def union(self, *streams: DataStream) -> DataStream:
         """This stream and others of the same type as one.
@@ -1159,7 +1161,7 @@ class _Windows:
         """Type of the records that are windowed."""
         return self._stream._type_info
 
-    def trigger(self, trigger: Trigger) -> Any:
+    def trigger(self, trigger: Trigger) -> Self:
         """Decides when windows are evaluated, instead of the assigner's own trigger.
 
         :raises TypeError: when it is no Trigger, or cannot work on session windows.
@@ -1176,7 +1178,7 @@ class _Windows:
         self._trigger = trigger
         return self
 
-    def evictor(self, evictor: Any) -> Any:
+    def evictor(self, evictor: Any) -> Self:
         """Removes records from a window before or after it is evaluated.
 
         :param evictor: an object with ``evict_before`` and ``evict_after`` (elements, size,
@@ -1194,7 +1196,7 @@ class _Windows:
         self._evictor = evictor
         return self
 
-    def allowed_lateness(self, time_ms: int) -> Any:
+    def allowed_lateness(self, time_ms: int) -> Self:
         """Keeps windows for late records so long after their end, in event time.
 
         :param time_ms: milliseconds, or a Time.
@@ -1208,7 +1210,7 @@ class _Windows:
         self._lateness_ms = lateness
         return self
 
-    def side_output_late_data(self, output_tag: OutputTag) -> Any:
+    def side_output_late_data(self, output_tag: OutputTag) -> Self:
         """Sends records that come too late to a side output instead of dropping them."""
         if not isinstance(output_tag, OutputTag):
             raise TypeError(f"side_output_late_data() needs an OutputTag, got {output_tag!r}")

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from io import BytesIO
     from typing import Any
 
+    from typing_extensions import Self
+
     from pyflink.datastream.functions import RuntimeContext
     from pyflink.datastream.state import ReducingState
     from pyflink.metrics import MetricGroup
@@ -858,7 +860,7 @@ class _Tumbling(_TimeWindows):
             )
 
     @classmethod
-    def of(cls, size: Time, offset: Time | None = None) -> Any:
+    def of(cls, size: Time, offset: Time | None = None) -> Self:
         """Windows of `size`, which start at multiples of it plus `offset`.
 
         :raises ValueError: when the size is not positive or the offset not smaller.
@@ -904,7 +906,7 @@ class _Sliding(_TimeWindows):
             )
 
     @classmethod
-    def of(cls, size: Time, slide: Time, offset: Time | None = None) -> Any:
+    def of(cls, size: Time, slide: Time, offset: Time | None = None) -> Self:
         """Windows of `size` that start every `slide`, plus `offset`.
 
         :raises ValueError: when size or slide are not positive or the offset not smaller than the
@@ -957,7 +959,7 @@ class _Session(_TimeWindows, MergingWindowAssigner):
         self._session_gap = _positive(session_gap, f"{type(self).__name__}: the session gap")
 
     @classmethod
-    def with_gap(cls, size: Time) -> Any:
+    def with_gap(cls, size: Time) -> Self:
         """A session ends when nothing came for `size`.
 
         :raises ValueError: when it is not positive.

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from typing_extensions import Self
+
     from pyflink.common.typeinfo import TypeInformation
     from pyflink.datastream._graph import Transformation
 
@@ -234,11 +236,11 @@ class _SinkBuilder:
 
             return search_sink_method(self, name)
 
-    def _set(self, key: str, value: Any) -> Any:
+    def _set(self, key: str, value: Any) -> Self:
         self._options[key] = text(value)
         return self
 
-    def set_emitter(self, emitter: ElasticsearchEmitter | Callable[[Any], Any]) -> Any:
+    def set_emitter(self, emitter: ElasticsearchEmitter | Callable[[Any], Any]) -> Self:
         """Makes actions of records.
 
         :param emitter: an ElasticsearchEmitter, or (beyond upstream) a function as in
@@ -255,7 +257,7 @@ class _SinkBuilder:
         self._emitter = emitter
         return self
 
-    def set_hosts(self, hosts: str | list[str]) -> Any:
+    def set_hosts(self, hosts: str | list[str]) -> Self:
         """Nodes of the cluster: ``http://host:port`` or just ``host:port``.
 
         :raises ValueError: when there is none.
@@ -270,7 +272,7 @@ class _SinkBuilder:
                 )
         return self._set("hosts", join_list(nodes))
 
-    def set_delivery_guarantee(self, delivery_guarantee: DeliveryGuarantee) -> Any:
+    def set_delivery_guarantee(self, delivery_guarantee: DeliveryGuarantee) -> Self:
         """NONE or AT_LEAST_ONCE (the default).
 
         :raises ValueError: for EXACTLY_ONCE; with ids of one's own, writing twice has the effect
@@ -287,18 +289,18 @@ class _SinkBuilder:
             )
         return self._set("delivery-guarantee", delivery_guarantee.name)
 
-    def set_bulk_flush_max_actions(self, num_max_actions: int) -> Any:
+    def set_bulk_flush_max_actions(self, num_max_actions: int) -> Self:
         """Sends a request when so many actions are buffered; -1 for no limit."""
         return self._set(
             "bulk-flush.max-actions", _limit(num_max_actions, "set_bulk_flush_max_actions")
         )
 
-    def set_bulk_flush_max_size_mb(self, max_size_mb: int) -> Any:
+    def set_bulk_flush_max_size_mb(self, max_size_mb: int) -> Self:
         """Sends a request when so many MiB are buffered; -1 for no limit."""
         size = _limit(max_size_mb, "set_bulk_flush_max_size_mb")
         return self._set("bulk-flush.max-size-bytes", -1 if size == -1 else size * 1024 * 1024)
 
-    def set_bulk_flush_interval(self, interval_millis: int) -> Any:
+    def set_bulk_flush_interval(self, interval_millis: int) -> Self:
         """Sends what is buffered at least so often; -1 for only by size and at checkpoints."""
         return self._set(
             "bulk-flush.interval-ms", _limit(interval_millis, "set_bulk_flush_interval")
@@ -306,7 +308,7 @@ class _SinkBuilder:
 
     def set_bulk_flush_backoff_strategy(
         self, flush_backoff_type: FlushBackoffType, max_retries: int, delay_millis: int
-    ) -> Any:
+    ) -> Self:
         """How often and how long after actions are tried again.
 
         :raises ValueError: for values that are not positive.
@@ -327,59 +329,59 @@ class _SinkBuilder:
         self._set("bulk-flush.backoff.max-retries", max_retries)
         return self._set("bulk-flush.backoff.delay-ms", delay_millis)
 
-    def set_connection_username(self, username: str) -> Any:
+    def set_connection_username(self, username: str) -> Self:
         """User for basic authentication."""
         return self._set("connection.username", username)
 
-    def set_connection_password(self, password: str) -> Any:
+    def set_connection_password(self, password: str) -> Self:
         """Password for basic authentication."""
         return self._set("connection.password", password)
 
-    def set_connection_path_prefix(self, prefix: str) -> Any:
+    def set_connection_path_prefix(self, prefix: str) -> Self:
         """Begin of every path, for a cluster behind a proxy."""
         return self._set("connection.path-prefix", prefix)
 
-    def set_connection_request_timeout(self, timeout: int) -> Any:
+    def set_connection_request_timeout(self, timeout: int) -> Self:
         """Milliseconds for a whole request."""
         return self._set("connection.request-timeout-ms", timeout)
 
-    def set_connection_timeout(self, timeout: int) -> Any:
+    def set_connection_timeout(self, timeout: int) -> Self:
         """Milliseconds to establish a connection."""
         return self._set("connection.timeout-ms", timeout)
 
-    def set_socket_timeout(self, timeout: int) -> Any:
+    def set_socket_timeout(self, timeout: int) -> Self:
         """Milliseconds without a byte after which a request is given up."""
         return self._set("socket.timeout-ms", timeout)
 
     # -- beyond upstream ---------------------------------------------------------------------------
 
-    def set_api_key(self, api_key: str) -> Any:
+    def set_api_key(self, api_key: str) -> Self:
         """The encoded API key, instead of user and password."""
         return self._set("api-key", api_key)
 
-    def set_ca_file(self, path: str) -> Any:
+    def set_ca_file(self, path: str) -> Self:
         """Certificates to trust, as a PEM file."""
         return self._set("tls.ca-file", path)
 
-    def set_tls_verification(self, verify: bool) -> Any:
+    def set_tls_verification(self, verify: bool) -> Self:
         """Whether the server's certificate and name are checked (the default)."""
         return self._set("tls.verify", bool(verify))
 
-    def set_compression(self, compression: str | bool) -> Any:
+    def set_compression(self, compression: str | bool) -> Self:
         """``gzip`` (or True) to compress requests, ``none`` (or False) not to."""
         if isinstance(compression, bool):
             compression = "gzip" if compression else "none"
         return self._set("compression", compression)
 
-    def set_max_in_flight_requests(self, requests: int) -> Any:
+    def set_max_in_flight_requests(self, requests: int) -> Self:
         """Requests on their way at once, a subtask."""
         return self._set("max-in-flight-requests", requests)
 
-    def set_max_retry_delay(self, delay_millis: int) -> Any:
+    def set_max_retry_delay(self, delay_millis: int) -> Self:
         """The longest wait before a retry, in milliseconds."""
         return self._set("bulk-flush.backoff.max-delay-ms", delay_millis)
 
-    def set_failure_handler(self, handler: str, dead_letter_file: str | None = None) -> Any:
+    def set_failure_handler(self, handler: str, dead_letter_file: str | None = None) -> Self:
         """What happens to an action that is refused for good.
 
         :param handler: ``fail`` (the default), ``skip`` (and count), or ``dead-letter``.

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from pyflink.common.typeinfo import TypeInformation
     from pyflink.datastream._graph import Transformation
+    from pyflink.datastream.connectors.base import StreamTransformer
     from pyflink.datastream.data_stream import DataStream
 
 __all__ = [
@@ -458,9 +459,9 @@ class FileSink(Sink, SupportsPreprocessing):
         """
         return FileSink.BulkFormatBuilder(base_path, _checked_factory(writer_factory))
 
-    def get_transformer(self) -> None:
+    def get_transformer(self) -> StreamTransformer | None:
         """None: rows need no change before this sink."""
-        return
+        return None
 
     class BaseBuilder:
         """What both builders have."""

@@ -8,8 +8,16 @@ from enum import Enum
 from pyflink.common.serialization import DeserializationSchema, SerializationSchema
 from pyflink.common.typeinfo import PickledBytesTypeInfo, Types
 from pyflink.datastream._graph import Edge
-from pyflink.datastream.connectors.base import DeliveryGuarantee, Sink, Source, join_list, text
+from pyflink.datastream.connectors.base import (
+    DeliveryGuarantee,
+    Sink,
+    Source,
+    SupportsPreprocessing,
+    join_list,
+    text,
+)
 from pyflink.datastream.data_stream import DataStream
+from pyflink.datastream.functions import SinkFunction, SourceFunction
 
 # as typing's, without importing it: that costs as much as all of this package
 TYPE_CHECKING = False
@@ -19,6 +27,7 @@ if TYPE_CHECKING:
 
     from pyflink.common.typeinfo import TypeInformation
     from pyflink.datastream._graph import Transformation
+    from pyflink.datastream.connectors.base import StreamTransformer
 
 __all__ = [
     "FlinkKafkaConsumer",
@@ -499,7 +508,7 @@ def _schema(value: Any, where: str) -> SerializationSchema:
     return value
 
 
-class KafkaSink(Sink):
+class KafkaSink(Sink, SupportsPreprocessing):
     """Writes to topics. Make one with :meth:`builder`."""
 
     def __init__(self, options: dict[str, str], serializer: KafkaRecordSerializationSchema) -> None:
@@ -529,9 +538,9 @@ class KafkaSink(Sink):
         added.append(node)
         return DataStream(stream._env, [Edge(node, "forward")], PickledBytesTypeInfo())
 
-    def get_transformer(self) -> None:
+    def get_transformer(self) -> StreamTransformer | None:
         """None: choosing topics is part of the serializer here."""
-        return
+        return None
 
 
 class KafkaSinkBuilder:
@@ -626,7 +635,7 @@ class Semantic(Enum):
     NONE = 2
 
 
-class FlinkKafkaConsumer(Source):
+class FlinkKafkaConsumer(Source, SourceFunction):
     """Upstream's older source, for ``env.add_source``.
 
     A topic that does not exist is made if the brokers make topics by themselves
@@ -709,7 +718,7 @@ class FlinkKafkaConsumer(Source):
         return self._builder.build()._source_spec()
 
 
-class FlinkKafkaProducer(Sink):
+class FlinkKafkaProducer(Sink, SinkFunction):
     """Upstream's older sink, for ``add_sink``.
 
     Records have no key and go to the partitions the Kafka client chooses: upstream's Python gives
