@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pyflink.common.configuration import Configuration
+    from pyflink.common.restart_strategy import RestartStrategyConfiguration
     from pyflink.datastream.stream_execution_environment import StreamExecutionEnvironment
 
 
@@ -484,6 +485,7 @@ def _restart_strategy(env: StreamExecutionEnvironment, values: dict[str, Any]) -
         return convert(name, settings.get(name, default))
 
     name = _text(values[key]).lower().replace("-", "").replace("_", "")
+    strategy: RestartStrategyConfiguration
     if name in ("none", "off", "disable"):
         strategy = RestartStrategies.no_restart()
     elif name == "fixeddelay":
