@@ -416,6 +416,35 @@ SHOWN = [
     "ContinuousEventTimeTrigger.of(Time.seconds(3))",
     "HashMapStateBackend()",
     'FileSystemCheckpointStorage("file:///x")',
+    "WatermarkStrategy.for_bounded_out_of_orderness(Duration.of_seconds(1))"
+    ".with_idleness(Duration.of_seconds(2))",
+    "WatermarkStrategy.for_monotonous_timestamps()"
+    '.with_watermark_alignment("g", Duration.of_seconds(1))',
+    "ReducingStateDescriptor('r', max, Types.INT())",
+    "SimpleStringSchema()",
+    "Encoder.simple_string_encoder()",
+    "ExecutionConfig().set_parallelism(3)",
+    "KafkaOffsetsInitializer.earliest()",
+    'KafkaSource.builder().set_bootstrap_servers("x:1").set_topics("t")'
+    ".set_value_only_deserializer(SimpleStringSchema()).build()",
+    'KafkaSink.builder().set_bootstrap_servers("x:1").set_record_serializer('
+    'KafkaRecordSerializationSchema.builder().set_topic("t")'
+    ".set_value_serialization_schema(SimpleStringSchema()).build()).build()",
+    'FlinkKafkaConsumer("t", SimpleStringSchema(), {"bootstrap.servers": "x:1"})',
+    'FlinkKafkaProducer("t", SimpleStringSchema(), {"bootstrap.servers": "x:1"})',
+    'FileSink.for_row_format("/tmp/x", Encoder.simple_string_encoder()).build()',
+    'FileSource.for_record_stream_format(StreamFormat.text_line_format(), "/tmp/x").build()',
+    "RollingPolicy.default_rolling_policy()",
+    "BucketAssigner.date_time_bucket_assigner()",
+    "OutputFileConfig.builder().build()",
+    'SlotSharingGroup.builder("a").set_cpu_cores(1.0).set_task_heap_memory_mb(10).build()',
+    "EmbeddedRocksDBStateBackend(True)",
+    'FsStateBackend("file:///x")',
+    "MemoryStateBackend()",
+    "JobManagerCheckpointStorage()",
+    "EventTimeTrigger.create()",
+    "ContinuousProcessingTimeTrigger.of(Time.seconds(1))",
+    "ProcessingTimeSessionWindows.with_gap(Time.seconds(1))",
 ]
 
 
@@ -443,3 +472,21 @@ def test_a_name_that_is_not_offered_yet_is_one_class_and_says_so(
     for use in (placeholder, lambda: placeholder.builder()):
         with pytest.raises(NotSupportedError, match=re.escape(NOT_YET[module_name][name])):
             use()
+
+
+def test_every_public_class_can_be_pickled_by_its_name() -> None:
+    """Also what is defined in one module and offered in another."""
+    lost = []
+    for module_name in UPSTREAM:
+        module = importlib.import_module(module_name)
+        for name in UPSTREAM[module_name]:
+            thing = getattr(module, name, None)
+            if not inspect.isclass(thing):
+                continue
+            try:
+                found = pickle.loads(pickle.dumps(thing))
+            except Exception as error:
+                found = error
+            if found is not thing:
+                lost.append(f"{module_name}.{name}: {found!r}")
+    assert lost == []

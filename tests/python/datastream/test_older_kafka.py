@@ -204,7 +204,7 @@ def test_it_begins_at_the_groups_offsets(env, broker, topic):
 def test_it_begins_at_a_time(broker):
     consumer = consumer_of(broker, "t").set_start_from_timestamp(1_700_000_000_000)
     _, options, _, bounded = consumer._source_spec()
-    assert options["scan.startup"] == "timestamp"  # the embedded broker does not look up times
+    assert options["scan.startup"] == "timestamp"  # tests/services runs it
     assert options["scan.startup.timestamp-ms"] == "1700000000000"
     assert not bounded
 

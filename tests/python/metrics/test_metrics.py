@@ -66,6 +66,20 @@ def test_a_sum_over_all_subtasks(env):
     assert result.get_all_accumulator_results() == {}
 
 
+def test_there_are_no_accumulators_as_upstream_has_none_of_python(env):
+    """Apache Flink 1.20 gives these answers for a job in Python (run with it once)."""
+    env.from_collection([1, 2]).map(lambda n: n).print()
+    result = env.execute()
+    assert result.get_all_accumulator_results() == {}
+    assert result.get_accumulator_result("records") is None
+    result.get_all_accumulator_results()["records"] = 5
+    assert result.get_accumulator_result("records") is None, "a copy"
+    env.from_collection([1, 2]).map(lambda n: n).print()
+    client = env.execute_async()
+    assert client.get_accumulators().result() == {}
+    assert client.get_job_execution_result().result().get_all_accumulator_results() == {}
+
+
 def test_metrics_of_a_running_job(env):
     seen, go_on = threading.Event(), threading.Event()
 
