@@ -311,7 +311,7 @@ Ref coerce_tuple(Ref owned, const LogicalType& type) {
 
 }  // namespace
 
-PyObject* to_python(const Value& value) {
+PyObject* native_to_python(const Value& value) {
   switch (value.kind()) {
     case ValueKind::kNull:
       Py_RETURN_NONE;
@@ -354,13 +354,6 @@ PyObject* to_python(const Value& value) {
     }
   }
   Py_RETURN_NONE;
-}
-
-PyObject* to_python(Value&& value) {
-  if (value.is_object()) {
-    return static_cast<PyObject*>(value.release_object());
-  }
-  return to_python(static_cast<const Value&>(value));
 }
 
 PyObject* column_to_python(const Column& column, std::int64_t i) {

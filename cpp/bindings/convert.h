@@ -18,10 +18,16 @@ namespace flott::bindings {
 /// (int, float, str, bytes, Decimal, datetime.*, list, dict, tuple, _native.Row). A kBatchRow
 /// becomes a _native.Row *view* (fields decoded when touched) or a tuple (kTuple). Returns nullptr
 /// with a Python error set on failure.
-PyObject* to_python(const Value& value);
-
+PyObject* native_to_python(const Value& value);
+inline PyObject* to_python(const Value& value) {
+  return value.is_object() ? Py_NewRef(static_cast<PyObject*>(value.as_object()))
+                           : native_to_python(value);
+}
 /// As to_python, moving the reference out of a kObject value.
-PyObject* to_python(Value&& value);
+inline PyObject* to_python(Value&& value) {
+  return value.is_object() ? static_cast<PyObject*>(value.release_object())
+                           : native_to_python(value);
+}
 
 /// Wraps an object as an opaque Value, taking over one reference. None becomes a kObject holding
 /// None, so that `None` as a user's value is never confused with "no value".

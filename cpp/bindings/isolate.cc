@@ -284,6 +284,17 @@ Ref copy_value(PyObject* object, int depth) {
 }  // namespace
 
 PyObject* isolate(PyObject* object) {
+  // A tuple of atoms is what most functions return.
+  if (PyTuple_CheckExact(object)) {
+    const Py_ssize_t n = PyTuple_GET_SIZE(object);
+    Py_ssize_t i = 0;
+    while (i < n && is_atom(PyTuple_GET_ITEM(object, i))) {
+      ++i;
+    }
+    if (i == n) {
+      return Py_NewRef(object);
+    }
+  }
   return copy_value(object, 0).release();
 }
 

@@ -34,16 +34,10 @@ class ReduceOperator final : public Operator {
 
   void process(Record&& record, int /*input*/, Output& out) override {
     STREAM_DCHECK(record.key != nullptr, "reduce got a record without a key");
-    const Value accumulated = state_->value();
-    if (!accumulated.is_null()) {
-      record.value = function_->reduce(accumulated, record.value);
+    record.value = state_->reduce(*function_, std::move(record.value));
+    if (!emit_final_only_) {
+      out.emit(std::move(record));
     }
-    if (emit_final_only_) {
-      state_->update(std::move(record.value));
-      return;
-    }
-    state_->update(record.value);
-    out.emit(std::move(record));
   }
 
   bool process_watermark(Timestamp watermark, std::int64_t deadline_ns, Output& out) override {

@@ -410,6 +410,10 @@ void OperatorChain::LinkOutput::deliver(Target& target, Record&& record) {
   if (records_out_ != nullptr) {
     records_out_->inc();
   }
+  if (target.links.size() == 1 && target.writers.empty() && sides_.empty()) {
+    target.links.front()->process(std::move(record), 0);
+    return;
+  }
   // All but the last receiver get a copy of their own. With side outputs nobody is the last: what
   // went to one output may be emitted to another one next.
   std::size_t left = target.links.size() + target.writers.size();

@@ -32,6 +32,7 @@ struct StateTtlConfig {
 class ReduceFunction {
  public:
   virtual ~ReduceFunction() = default;
+  /// `accumulated` may be the state's own value: it is not looked at after user code was called.
   virtual Value reduce(const Value& accumulated, const Value& value) = 0;
 };
 
@@ -91,6 +92,15 @@ class ValueState : public State {
   virtual Value value() = 0;
   /// Updating with null clears, as in Flink.
   virtual void update(Value value) = 0;
+  /// Replaces the value by what `function` makes of it and of `value`, or by `value` when there is
+  /// none; returns the new value.
+  virtual Value reduce(ReduceFunction& function, Value value) {
+    if (const Value before = this->value(); !before.is_null()) {
+      value = function.reduce(before, value);
+    }
+    update(value);
+    return value;
+  }
 };
 
 class ListState : public State {

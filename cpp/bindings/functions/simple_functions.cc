@@ -128,8 +128,17 @@ class PythonKeySelector final : public PythonFunction<KeySelector> {
   }
   Value key_of(const Value& value) override {
     const Ref argument = checked(to_python(value));
-    return typed_result(
-        call(get_key_.get(), argument.get()), key_type_, get_key_.get(), "key_type");
+    Value key =
+        typed_result(call(get_key_.get(), argument.get()), key_type_, get_key_.get(), "key_type");
+    // An int needs no object to be encoded, compared and kept.
+    if (auto* object = static_cast<PyObject*>(key.as_object()); PyLong_CheckExact(object)) {
+      int overflow = 0;
+      const std::int64_t number = PyLong_AsLongLongAndOverflow(object, &overflow);
+      if (overflow == 0) {
+        return Value::integer(number);
+      }
+    }
+    return key;
   }
   [[noreturn]] void refuse_key() override {
     try {

@@ -42,6 +42,11 @@ struct Core {
     return options.object_reuse && value.kind() != ValueKind::kBatchRow ? std::move(value)
                                                                         : isolate(std::move(value));
   }
+  /// As keep(), of a value that the caller goes on using.
+  Value kept(const Value& value) const {
+    return options.object_reuse || value.kind() <= ValueKind::kBytes ? keep(value)
+                                                                     : value.isolated();
+  }
   static Value isolate(Value value) {
     // The common kinds cannot hold anything mutable; spares the call.
     return value.kind() <= ValueKind::kBytes ? std::move(value) : value.isolated();

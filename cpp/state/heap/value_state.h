@@ -91,6 +91,20 @@ class HeapValueState final : public SingleValueSlot, public ValueState {
       write(core_.keep(std::move(value)));
     }
   }
+  Value reduce(ReduceFunction& function, Value value) override {
+    const Slot* slot = find();
+    if (slot == nullptr || ttl_.enabled()) {
+      return ValueState::reduce(function, std::move(value));
+    }
+    // Without a reference of our own; the slot is looked up again, as user code has run.
+    value = function.reduce(slot->value, value);
+    if (value.is_null()) {
+      clear_slot();
+    } else {
+      write(core_.kept(value));
+    }
+    return value;
+  }
 
  private:
   const Value default_;
