@@ -152,6 +152,16 @@ TEST(KafkaSourceOptions, WrongOnesAreNamed) {
             std::string::npos);
 }
 
+TEST(KafkaSinkOptions, TimestampsAndFailuresAreAsTheNewerSinkHasThemUnlessToldOtherwise) {
+  const SinkOptions plain = SinkOptions::parse(test::options_of({{"bootstrap.servers", "h:1"}}));
+  EXPECT_TRUE(plain.write_timestamp);
+  EXPECT_FALSE(plain.log_failures_only);
+  const SinkOptions older = SinkOptions::parse(test::options_of(
+      {{"bootstrap.servers", "h:1"}, {"write.timestamp", "false"}, {"log.failures.only", "true"}}));
+  EXPECT_FALSE(older.write_timestamp);
+  EXPECT_TRUE(older.log_failures_only);
+}
+
 TEST(KafkaSinkOptions, ExactlyOnceIsNotThereYet) {
   const std::string text = error_of([] {
     SinkOptions::parse(

@@ -114,21 +114,22 @@ def test_limit(env):
 
 
 def test_a_limit_does_not_wait_for_one_record_more(env):
+    over = threading.Event()
+    cancelled = []
+
     class Silent(SourceFunction):
         """Six records, and then nothing until it is cancelled."""
-
-        def __init__(self):
-            self.over = threading.Event()
 
         def run(self, ctx):
             for number in range(6):
                 ctx.collect(number)
-            self.over.wait(60)
+            cancelled.append(over.wait(20))
 
         def cancel(self):
-            self.over.set()
+            over.set()
 
     assert env.add_source(Silent()).execute_and_collect(limit=6) == list(range(6))
+    assert cancelled == [True], "it waited for the end of the source"
 
 
 def test_declared_types_coerce(env):
