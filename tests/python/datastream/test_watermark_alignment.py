@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pyflink.common import Duration, Types, WatermarkStrategy
-from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.datastream.connectors.datagen import DataGeneratorSource
-from pyflink.datastream.connectors.number_seq import NumberSequenceSource
+from pyflink.testing import ScriptedSource, TestStreamEnvironment
 
 
 class EveryRecord:
@@ -18,48 +17,80 @@ class EveryRecord:
         pass
 
 
-SLOW = 40
-
-
-def strategy(drift, time_of):
+def strategy(group, drift, interval):
     made = WatermarkStrategy.for_generator(lambda *_: EveryRecord()).with_timestamp_assigner(
-        lambda value, _: time_of(value)
+        lambda row, _: row.id
     )
     if drift is None:
         return made
     return made.with_watermark_alignment(
-        "together", Duration.of_millis(drift), Duration.of_millis(1)
+        group, Duration.of_millis(drift), Duration.of_millis(interval)
     )
 
 
-def seen_before_the_slow_one_ended(drift):
-    """The largest number of a quick source while a slow one still counts up to 40."""
-    env = StreamExecutionEnvironment.get_execution_environment()
-    env.set_parallelism(1)
-    slow_type = Types.ROW_NAMED(["id"], [Types.LONG()])
-    slow = DataGeneratorSource(
-        slow_type, 200, SLOW, {"id": {"kind": "sequence", "start": 1, "end": SLOW}}
-    )
-    state = {"slow": 0, "most": 0}
+def how_far(drift, slow_rate=10, slow_end=40, groups=("together", "together"), interval=100):
+    """How far a quick source has come whenever a slow one emits, and at last: {slow: quick}.
+
+    Both count, and a record's number is its time. Every 100 ms of a clock that a script moves, the
+    quick one may emit 100 numbers, after the slow one's turn.
+    """
+    env = TestStreamEnvironment()
+    row_type = Types.ROW_NAMED(["id"], [Types.LONG()])
+    found, quick = {}, [0]
+
+    def counting(name, rate, end, group):
+        numbers = {"id": {"kind": "sequence", "start": 1, "end": end}}
+        source = DataGeneratorSource(row_type, rate, end, numbers)
+        return env.from_source(source, strategy(group, drift, interval), name)
 
     def slowly(row):
-        state["slow"] = row.id
+        found[row.id] = quick[0]
         return False
 
-    def quickly(value):
-        if 0 < state["slow"] < SLOW:
-            state["most"] = max(state["most"], value)
+    def quickly(row):
+        quick[0] = row.id
         return False
 
-    env.from_source(slow, strategy(drift, lambda row: row.id), "slow").filter(slowly).print()
-    quick = NumberSequenceSource(1, 20_000)
-    env.from_source(quick, strategy(drift, lambda n: n), "quick").filter(quickly).print()
+    counting("slow", slow_rate, slow_end, groups[0]).filter(slowly).print()
+    counting("quick", 1000, 4000, groups[1]).filter(quickly).print()
+    script = ScriptedSource()
+    for _ in range(50):
+        script.advance_processing_time(100)
+    script.to_stream(env).print()
     env.execute()
-    return state["most"]
+    return found, quick[0]
 
 
-def test_a_source_waits_for_the_slowest_of_its_group_and_all_end():
-    assert seen_before_the_slow_one_ended(drift=5) < 10_000
+def test_without_alignment_a_quick_source_runs_ahead():
+    found, end = how_far(drift=None)
+    assert found == {slow: 1 + 100 * (slow - 1) for slow in range(1, 41)}
+    assert end == 4000
+
+
+@pytest.mark.parametrize(("drift", "held_at"), [(0, 101), (5, 101), (200, 301), (1_000, 1_101)])
+def test_a_source_waits_for_the_slowest_of_its_group_and_all_end(drift, held_at):
+    found, end = how_far(drift)
+    # What comes at once is not torn apart: the source looks at its group before the next hundred.
+    assert found == {slow: min(1 + 100 * (slow - 1), held_at) for slow in range(1, 41)}
+    assert end == 4000
+
+
+def test_a_source_goes_on_when_the_slowest_has_caught_up():
+    found, end = how_far(drift=5, slow_rate=100, slow_end=400)
+    # It was held at 101 until the slow one was at 100, then makes up for the second it has waited.
+    expected = {slow: 1 if slow <= 10 else 101 if slow <= 110 else 1101 for slow in range(1, 401)}
+    assert found == expected
+    assert end == 4000
+
+
+def test_sources_of_different_groups_do_not_wait_for_each_other():
+    assert how_far(drift=5, groups=("one", "other")) == how_far(drift=None)
+
+
+def test_the_group_is_looked_at_in_intervals():
+    found, _ = how_far(drift=5, interval=1_000)
+    # at 0 ms neither had a watermark; at 1000 ms the quick one was ahead
+    assert found == {slow: min(1 + 100 * (slow - 1), 901) for slow in range(1, 41)}
 
 
 @pytest.mark.parametrize(
