@@ -397,6 +397,9 @@ def test_elasticsearch_sinks_as_older_releases_had_them():
         sink = hosts.set_index("people").set_document_type("_doc").build()
         action = sink._emitter._function({"name": "ada"})
         assert action == {"action": "index", "index": "people", "doc": {"name": "ada"}}
+        # only version 6 is told of types
+        told = {"document-type": "_doc"} if builder is Elasticsearch6SinkBuilder else {}
+        assert sink._options == {"hosts": "http://localhost:9200", **told}
         hosts.set_emitter(lambda record: "{}").build()  # tests/python/native has what becomes of it
         with pytest.raises(AttributeError, match="has no attribute 'set_nothing'"):
             hosts.set_nothing(1)

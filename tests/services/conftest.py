@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.services.servers import (
+    ELASTICSEARCH_6_VERSION,
     ELASTICSEARCH_8_VERSION,
     ElasticsearchServer,
     KafkaServer,
@@ -43,6 +44,13 @@ def kafka() -> Iterator[KafkaServer]:
 def elasticsearch() -> Iterator[ElasticsearchServer]:
     """Elasticsearch 7.17, plain HTTP."""
     with ElasticsearchServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_6() -> Iterator[ElasticsearchServer]:
+    """Elasticsearch 6.8, plain HTTP."""
+    with ElasticsearchServer(version=ELASTICSEARCH_6_VERSION) as server:
         yield server
 
 

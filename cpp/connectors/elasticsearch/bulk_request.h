@@ -10,14 +10,16 @@
 
 namespace flott {
 
-/// Path and query of bulk requests: only what is read comes back. The same for Elasticsearch 7, 8
-/// and OpenSearch (no document types are sent).
+/// Path and query of bulk requests: only what is read comes back. The same for all servers.
 inline constexpr std::string_view kBulkPath =
     "/_bulk?filter_path=took,errors,error,items.*.status,items.*.error.type,items.*.error.reason,"
     "items.*.error.caused_by.reason";
 
-/// Appends the lines of one action (one or two) to the body of a bulk request.
-void append_bulk_action(const BulkAction& action, std::string& body);
+/// Appends the lines of one action (one or two) to the body of a bulk request. Elasticsearch 6
+/// wants a document type; Elasticsearch 7, 8 and OpenSearch none (empty).
+void append_bulk_action(const BulkAction& action,
+                        std::string_view document_type,
+                        std::string& body);
 
 /// What the server says about one action.
 struct BulkItemResult {

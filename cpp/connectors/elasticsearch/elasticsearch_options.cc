@@ -79,6 +79,11 @@ constexpr std::array kDocs = {
         "string",
         "",
         "File that gets refused actions as JSON lines; subtask n > 0 appends .n."},
+    ElasticsearchOptionDoc{"document-type",
+                           "string",
+                           "",
+                           "Type of every document, which Elasticsearch 6 wants. Later servers "
+                           "know no types: leave it away."},
     ElasticsearchOptionDoc{"mapping.index",
                            "string",
                            "",
@@ -267,6 +272,7 @@ ElasticsearchOptions ElasticsearchOptions::from(const Options& options) {
     refuse("compression", compression, "none or gzip");
   }
   out.gzip = compression == "GZIP";
+  out.document_type = options.get("document-type", "");
   out.max_in_flight = at_least(options, "max-in-flight-requests", out.max_in_flight, 1, "positive");
   const std::string handler = upper(options.get("failure-handler", "fail"));
   if (handler == "SKIP") {

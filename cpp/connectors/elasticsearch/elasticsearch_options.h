@@ -37,6 +37,7 @@ struct ElasticsearchOptions {
   std::int64_t max_in_flight = 3;
   FailureHandling failure_handling = FailureHandling::kFail;
   std::string dead_letter_file;
+  std::string document_type;  ///< Elasticsearch 6's; empty: none is sent
 
   /// Throws kInvalidArgument naming the option, what it holds and what it may hold. Options below
   /// `mapping.` are ElasticsearchMapping's.

@@ -284,7 +284,7 @@ void ElasticsearchWriter::send(std::vector<BulkDocument*> documents) {
   }
   http.body.reserve(bytes);
   for (const BulkDocument* const document : documents) {
-    append_bulk_action(document->action, http.body);
+    append_bulk_action(document->action, options_.document_type, http.body);
   }
   request.documents = std::move(documents);
   request.started_ns = monotonic_ns();

@@ -46,10 +46,14 @@ class ElasticsearchEmitter:
     """
 
     def __init__(
-        self, function: Callable[[Any], Any] | None, options: dict[str, str] | None = None
+        self,
+        function: Callable[[Any], Any] | None,
+        options: dict[str, str] | None = None,
+        doc_type: str | None = None,
     ) -> None:
         self._function = function
         self._options = options or {}
+        self._doc_type = doc_type
 
     @staticmethod
     def static_index(
@@ -59,11 +63,12 @@ class ElasticsearchEmitter:
 
         :param index: the index.
         :param key_field: the field that is the document's id; the server makes one without.
-        :param doc_type: for Elasticsearch 6; ignored.
+        :param doc_type: for Elasticsearch 6, where it is ``_doc`` when left out; later servers know
+            no types, and are told of none.
         """
         if not index:
             raise ValueError("static_index needs the name of an index")
-        return ElasticsearchEmitter(_IndexDocument(index, None, key_field))
+        return ElasticsearchEmitter(_IndexDocument(index, None, key_field), doc_type=doc_type)
 
     @staticmethod
     def dynamic_index(
@@ -73,11 +78,11 @@ class ElasticsearchEmitter:
 
         :param index_field: the field with the index.
         :param key_field: the field that is the document's id; the server makes one without.
-        :param doc_type: for Elasticsearch 6; ignored.
+        :param doc_type: as in :meth:`static_index`.
         """
         if not index_field:
             raise ValueError("dynamic_index needs the name of a field")
-        return ElasticsearchEmitter(_IndexDocument(None, index_field, key_field))
+        return ElasticsearchEmitter(_IndexDocument(None, index_field, key_field), doc_type=doc_type)
 
     @staticmethod
     def of(function: Callable[[Any], Any]) -> ElasticsearchEmitter:
@@ -438,7 +443,29 @@ class Elasticsearch7SinkBuilder(_SinkBuilder):
 
 
 class Elasticsearch6SinkBuilder(_SinkBuilder):
-    """As :class:`Elasticsearch7SinkBuilder`.
+    """Builds a sink for Elasticsearch 6, which wants the type of documents.
 
-    Document types are not sent, so the server must be version 7 or later.
+    The emitter names it (``doc_type``), or :meth:`set_document_type`; it is ``_doc`` otherwise.
     """
+
+    def set_document_type(self, document_type: str) -> Elasticsearch6SinkBuilder:
+        """Type of every document, as older releases had it.
+
+        :raises ValueError: when it is no text or empty.
+        """
+        if not isinstance(document_type, str) or not document_type:
+            raise ValueError(
+                f"set_document_type needs the name of a type, such as '_doc', got {document_type!r}"
+            )
+        self._options["document-type"] = document_type
+        return self
+
+    def build(self) -> ElasticsearchSink:
+        """The sink.
+
+        :raises ValueError: when something required is missing.
+        """
+        sink = super().build()
+        named = self._emitter._doc_type if self._emitter is not None else None
+        sink._options.setdefault("document-type", named or "_doc")
+        return sink

@@ -215,10 +215,19 @@ TEST(JsonMerge, MergesObjectsAsElasticsearch) {
   }
 }
 
+TEST(BulkRequest, NamesTheTypeOfDocumentsWhereOneIsWanted) {
+  std::string out;
+  append_bulk_action(index("1", "{}"), "a \"type\"", out);
+  append_bulk_action(remove("1"), "_doc", out);
+  EXPECT_EQ(out,
+            "{\"index\":{\"_index\":\"i\",\"_type\":\"a \\\"type\\\"\",\"_id\":\"1\"}}\n{}\n"
+            "{\"delete\":{\"_index\":\"i\",\"_type\":\"_doc\",\"_id\":\"1\"}}\n");
+}
+
 TEST(BulkRequest, WritesEachActionAsItsLines) {
   const auto lines = [](const BulkAction& a) {
     std::string out;
-    append_bulk_action(a, out);
+    append_bulk_action(a, "", out);
     return out;
   };
   BulkAction routed = versioned(index("a\"b", "{\n}"), 7);
