@@ -119,7 +119,8 @@ def add_modes(function, label, *settings):
         add(mode, parallelism)
 
 
-add_modes(LastTimerWins, "session_by_timer", ("streaming", 1), ("streaming", 2), ("batch", 1))
+# Not at parallelism 2 in STREAMING: which record of a key is the last is then open.
+add_modes(LastTimerWins, "session_by_timer", ("streaming", 1), ("batch", 1))
 
 
 class SortedByTime(KeyedProcessFunction):
