@@ -11,6 +11,7 @@ import pytest
 from pyflink._mock_kafka import MockKafka
 from pyflink.common import Row, Types, WatermarkStrategy
 from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.datastream.connectors.file_system import BucketAssigner, FileSink
 from pyflink.datastream.connectors.kafka import (
     KafkaOffsetsInitializer,
     KafkaRecordSerializationSchema,
@@ -18,6 +19,7 @@ from pyflink.datastream.connectors.kafka import (
     KafkaSource,
 )
 from pyflink.datastream.expressions import field, value
+from pyflink.datastream.formats.csv import CsvBulkWriters, CsvSchema
 from pyflink.datastream.formats.json import (
     JsonRowDeserializationSchema,
     JsonRowSerializationSchema,
@@ -298,3 +300,29 @@ def test_json_to_json_needs_no_python(brokers):
         got = [tuple(row) for row in results]
     assert sorted(got, key=repr) == sorted(expected, key=repr)
     assert json.dumps(sorted(got, key=repr))
+
+
+@pytest.mark.parametrize("parallelism", [1, 2])
+def test_json_to_files_needs_no_python(brokers, tmp_path, parallelism):
+    """The same to CSV files: decoded, filtered, projected and written without a Python object."""
+    env = environment()
+    env.set_parallelism(parallelism)
+    columns = CsvSchema.builder().add_string_column("user").add_number_column("n", Types.INT())
+    sink = FileSink.for_bulk_format(str(tmp_path), CsvBulkWriters.for_schema(columns.build()))
+    flat = sink.with_bucket_assigner(BucketAssigner.base_path_bucket_assigner())
+    (
+        from_kafka(env, brokers, "in", ROW)
+        .filter(field("n").is_not_null() & (field("user") != ""))
+        .project("user", "n")
+        .sink_to(flat.build())
+    )
+    env.execute()
+    assert env.python_nodes == []
+    lines = [line for part in tmp_path.iterdir() for line in part.read_text().splitlines()]
+    assert sorted(lines) == sorted(
+        f"{row.user or ''},{row.n}"
+        for row in records()
+        if row.n is not None
+        and row.user != ""
+        and (row.amount is None or math.isfinite(row.amount))
+    )
