@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import gc
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -29,6 +30,8 @@ def run_script(body: str, timeout: float = 20) -> subprocess.CompletedProcess[st
         text=True,
         timeout=timeout,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(p for p in paths if p)},
+        # a test run in the background of a shell has Ctrl-C ignored, and its children inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         check=False,
     )
 
