@@ -34,7 +34,7 @@ class ReduceOperator final : public Operator {
 
   void process(Record&& record, int /*input*/, Output& out) override {
     STREAM_DCHECK(record.key != nullptr, "reduce got a record without a key");
-    record.value = state_->reduce(*function_, std::move(record.value));
+    state_->reduce(*function_, record.value);
     if (!emit_final_only_) {
       out.emit(std::move(record));
     }

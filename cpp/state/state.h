@@ -93,13 +93,12 @@ class ValueState : public State {
   /// Updating with null clears, as in Flink.
   virtual void update(Value value) = 0;
   /// Replaces the value by what `function` makes of it and of `value`, or by `value` when there is
-  /// none; returns the new value.
-  virtual Value reduce(ReduceFunction& function, Value value) {
+  /// none; `value` becomes the new value, and stays as it is when the function fails.
+  virtual void reduce(ReduceFunction& function, Value& value) {
     if (const Value before = this->value(); !before.is_null()) {
       value = function.reduce(before, value);
     }
     update(value);
-    return value;
   }
 };
 

@@ -91,10 +91,11 @@ class HeapValueState final : public SingleValueSlot, public ValueState {
       write(core_.keep(std::move(value)));
     }
   }
-  Value reduce(ReduceFunction& function, Value value) override {
+  void reduce(ReduceFunction& function, Value& value) override {
     const Slot* slot = find();
     if (slot == nullptr || ttl_.enabled()) {
-      return ValueState::reduce(function, std::move(value));
+      ValueState::reduce(function, value);
+      return;
     }
     // Without a reference of our own; the slot is looked up again, as user code has run.
     value = function.reduce(slot->value, value);
@@ -103,7 +104,6 @@ class HeapValueState final : public SingleValueSlot, public ValueState {
     } else {
       write(core_.kept(value));
     }
-    return value;
   }
 
  private:
