@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import importlib
 import pickle
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import cloudpickle
 import pytest
 
+from pyflink._not_yet import NotSupportedError
 from pyflink.common import (
     Configuration,
     Duration,
@@ -22,7 +24,7 @@ from pyflink.common import (
     Types,
     WatermarkStrategy,
 )
-from pyflink.datastream import OutputTag, StreamExecutionEnvironment
+from pyflink.datastream import MapFunction, OutputTag, StreamExecutionEnvironment
 from pyflink.datastream.connectors.kafka import KafkaSource
 from pyflink.datastream.formats.json import JsonRowSerializationSchema
 from pyflink.datastream.state import MapStateDescriptor, StateTtlConfig, ValueStateDescriptor
@@ -91,6 +93,70 @@ def test_several_asynchronous_jobs_of_one_environment(capfd):
     assert len({str(result.get_job_id()) for result in results}) == 5
     printed = capfd.readouterr().out.split("\n")
     assert sorted(filter(None, printed)) == [f"job{number}> 100" for number in range(5)]
+
+
+def test_asynchronous_jobs_run_at_the_same_time(capfd):
+    meeting = threading.Barrier(3, timeout=30)  # each waits in its function for the two others
+    env = StreamExecutionEnvironment.get_execution_environment().set_parallelism(1)
+    clients = []
+    for number in range(3):
+        env.from_collection([number]).map(lambda x: (meeting.wait(), x)[1]).print()
+        clients.append(env.execute_async(f"job {number}"))
+    for client in clients:
+        client.get_job_execution_result().result()
+    assert sorted(capfd.readouterr().out.split()) == ["0", "1", "2"]
+
+
+class Watched(MapFunction):
+    """Says when its job has closed it."""
+
+    closed = threading.Event()
+
+    def map(self, value):
+        return value
+
+    def close(self):
+        self.closed.set()
+
+
+@pytest.mark.parametrize("failing", [False, True])
+def test_leaving_the_results_early_cancels_the_job(failing, monkeypatch):
+    Watched.closed.clear()
+    jobs = []
+    launch = StreamExecutionEnvironment._launch
+
+    def watched(self, *arguments):
+        jobs.append(launch(self, *arguments))
+        return jobs[-1]
+
+    monkeypatch.setattr(StreamExecutionEnvironment, "_launch", watched)
+    env = StreamExecutionEnvironment.get_execution_environment().set_parallelism(2)
+    stream = env.from_sequence(1, 10**15).map(Watched())
+
+    def leave():
+        with stream.execute_and_collect() as results:
+            next(iter(results))
+            assert jobs[0].status() == "RUNNING"
+            if failing:
+                raise KeyError("the user's own")
+
+    if failing:
+        with pytest.raises(KeyError, match="the user's own"):
+            leave()
+    else:
+        leave()
+    assert jobs[0].wait(10_000)
+    assert jobs[0].status() == "CANCELED"
+    assert Watched.closed.is_set()
+
+
+def test_the_table_api_says_that_it_comes_later():
+    table = importlib.import_module("pyflink.table")
+    assert "StreamTableEnvironment" in table.__all__
+    with pytest.raises(NotSupportedError, match="later release"):
+        table.StreamTableEnvironment.create(StreamExecutionEnvironment.get_execution_environment())
+    with pytest.raises(AttributeError):
+        table.no_such_name  # noqa: B018
 
 
 def test_an_unbounded_job_ends_with_its_limit():
