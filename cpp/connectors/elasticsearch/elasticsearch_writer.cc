@@ -539,12 +539,18 @@ bool ElasticsearchWriter::refuse(const BulkAction& action,
                                           status,
                                           type,
                                           reason);
+  // What Elasticsearch 6 says to a request for later versions.
+  const bool wants_type =
+      options_.document_type.empty() && reason.find("type is missing") != std::string::npos;
   switch (options_.failure_handling) {
     case FailureHandling::kFail:
-      fail(Error(ErrorKind::kExternal,
-                 "elasticsearch: " + message +
-                     "; correct the document or the index's mapping, or set 'failure-handler' to "
-                     "skip or dead-letter"));
+      fail(Error(
+          ErrorKind::kExternal,
+          "elasticsearch: " + message +
+              (wants_type ? "; the server is Elasticsearch 6, which wants the type of documents: "
+                            "use Elasticsearch6SinkBuilder, which sets 'document-type'"
+                          : "; correct the document or the index's mapping, or set "
+                            "'failure-handler' to skip or dead-letter")));
       return false;
     case FailureHandling::kSkip:
       warn(message + "; skipped");
