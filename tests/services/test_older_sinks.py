@@ -90,7 +90,7 @@ def test_the_sink_for_version_7_is_refused_by_version_6(
     elasticsearch_6: ElasticsearchServer, index: str
 ) -> None:
     emitter = ElasticsearchEmitter.static_index(index, "id", "person")
-    with pytest.raises(Exception, match="type is missing.*use Elasticsearch6SinkBuilder"):
+    with pytest.raises(Exception, match=r"type is missing.*use Elasticsearch6SinkBuilder"):
         write(builder(elasticsearch_6, emitter), PEOPLE)
 
 
