@@ -68,6 +68,28 @@ bool same_type(const LogicalTypePtr& a, const LogicalTypePtr& b) {
   return a == nullptr || b == nullptr ? a == b : *a == *b;
 }
 
+/// Whether values that were stored as `stored` may be read as `declared`: the same type, or one
+/// with DOUBLE where `stored` says FLOAT, of which the same bytes are stored.
+bool reads_as(const LogicalType& stored, const LogicalType& declared) {
+  if (stored == declared) {
+    return true;
+  }
+  if (stored.nullable() != declared.nullable()) {
+    return false;
+  }
+  if (stored.kind() == TypeKind::kFloat) {
+    return declared.kind() == TypeKind::kDouble;
+  }
+  const std::vector<LogicalTypePtr>& parts = stored.children();
+  return !parts.empty() && stored.kind() == declared.kind() &&
+         stored.field_names() == declared.field_names() &&
+         std::equal(parts.begin(),
+                    parts.end(),
+                    declared.children().begin(),
+                    declared.children().end(),
+                    [](const auto& a, const auto& b) { return reads_as(*a, *b); });
+}
+
 std::string encoded(const LogicalType& type) {
   std::string out;
   type.encode(out);
@@ -94,8 +116,9 @@ Face& HeapKeyedStateBackend::declare(const StateDescriptor& descriptor) {
   const auto known = std::find_if(
       states_.begin(), states_.end(), [&](const auto& s) { return s.name == descriptor.name; });
   if (known != states_.end()) {
-    if (known->kind != descriptor.kind || !same_type(known->value_type, value_type) ||
-        !same_type(known->key_type, key_type)) {
+    const bool fits = known->state != nullptr ? same_type(known->value_type, value_type)
+                                              : reads_as(*known->value_type, *value_type);
+    if (known->kind != descriptor.kind || !fits || !same_type(known->key_type, key_type)) {
       throw_error(ErrorKind::kInvalidArgument,
                   "state '{}' is declared as {}, but {} as {}; {}",
                   descriptor.name,
@@ -409,8 +432,11 @@ void HeapKeyedStateBackend::restore_header(BytesReader& in, std::vector<Stored>&
       registered.value_type = value_type;
       registered.key_type = key_type;
       registered.restored_stamped = stamped;
-    } else if (registered.kind != kind || !same_type(registered.value_type, value_type) ||
-               !same_type(registered.key_type, key_type)) {
+    } else if (registered.state == nullptr && reads_as(*registered.value_type, *value_type)) {
+      registered.value_type = value_type;
+    }
+    if (registered.kind != kind || !reads_as(*value_type, *registered.value_type) ||
+        !same_type(registered.key_type, key_type)) {
       throw_error(
           ErrorKind::kInvalidArgument,
           "state '{}' is declared as {}, but the checkpoint holds it as {}; declare it as it was "

@@ -800,6 +800,47 @@ TEST_P(BackendConformance, RestoringAsAnotherTypeNamesStateAndBothTypes) {
   }
 }
 
+TEST_P(BackendConformance, FloatsAreRestoredAsDoublesAndNotTheOtherWayRound) {
+  const auto real = LogicalType::of(TypeKind::kFloat);
+  const auto wide = LogicalType::of(TypeKind::kDouble);
+  const auto row_of = [](const LogicalTypePtr& type) {
+    return LogicalType::row({"n", "parts"},
+                            {LogicalType::of(TypeKind::kBigInt), LogicalType::array(type)});
+  };
+  StateDescriptor sum = descriptor(kValue, "sum");
+  StateDescriptor rows = descriptor(kMap, "rows");
+  sum.value_type = real;
+  rows.value_type = row_of(real);
+  auto backend = make();
+  set_key(*backend, s("k"));
+  backend->value_state(sum).update(Value::real(1.5));
+  backend->map_state(rows).put(s("x"), Value::row({i(1), Value::array({Value::real(2.5)})}));
+  const Frames floats = backend->snapshot();
+  sum.value_type = wide;
+  rows.value_type = row_of(wide);
+  Frames doubles;
+  for (const bool before : {true, false}) {
+    auto restored = make();
+    if (before) {
+      restored->value_state(sum);
+      restored->map_state(rows);
+    }
+    restored->restore(floats);
+    set_key(*restored, s("k"));
+    EXPECT_EQ(restored->value_state(sum).value(), Value::real(1.5));
+    EXPECT_EQ(restored->map_state(rows).get(s("x")).field(1).to_string(), "[2.5]");
+    doubles = restored->snapshot();
+  }
+  sum.value_type = real;
+  const std::string message = error_of(ErrorKind::kInvalidArgument, [&] {
+    auto restored = make();
+    restored->restore(doubles);
+    restored->value_state(sum);
+  });
+  EXPECT_NE(message.find("'sum' is declared as value state of FLOAT"), std::string::npos)
+      << message;
+}
+
 TEST_P(BackendConformance, DamagedFramesAreAnError) {
   auto backend = make();
   set_key(*backend, s("k"));
