@@ -1,25 +1,15 @@
 #include "runtime/row_sorter.h"
 
-#include "base/bytes.h"
 #include "base/error.h"
+#include "runtime/spill_file.h"
 #include "types/host.h"
-
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <string_view>
 #include <utility>
-
-// Grammar of a file: block*, in sorted order. Read once, by the process that wrote it.
-//
-//   block := size:u64 (of what follows)  input:varint  type:varint (position in Run::types_)
-//   rows:varint row* row   := key:string  key value:string (Value::encode)  timestamp:i64  kind:u8
-//   value (Value::encode)
 
 namespace flott {
 namespace {
@@ -73,44 +63,6 @@ Prefix prefix_of(std::string_view bytes) {
   return out;
 }
 
-struct CloseFile {
-  void operator()(std::FILE* file) const { std::fclose(file); }
-};
-using File = std::unique_ptr<std::FILE, CloseFile>;
-
-std::string folder_of(const std::string& directory) {
-  if (!directory.empty()) {
-    return directory;
-  }
-  const char* temporary = std::getenv("TMPDIR");
-  return temporary != nullptr && *temporary != '\0' ? temporary : "/tmp";
-}
-
-[[noreturn]] void throw_file_error(const std::string& folder, const char* what) {
-  throw_error(ErrorKind::kExternal,
-              "sorted rows of a BATCH job cannot be {} in '{}': {}; set the environment variable "
-              "TMPDIR to a folder with room, or raise execution.sorted-inputs.memory",
-              what,
-              folder,
-              std::strerror(errno));
-}
-
-/// A file that has no name any more: it goes with the process, however that ends.
-File temporary_file(const std::string& folder) {
-  std::string path = folder + "/flott-sort-XXXXXX";
-  const int descriptor = ::mkstemp(path.data());
-  if (descriptor < 0) {
-    throw_file_error(folder, "written to a file");
-  }
-  ::unlink(path.c_str());
-  File file(::fdopen(descriptor, "w+b"));
-  if (file == nullptr) {
-    ::close(descriptor);
-    throw_file_error(folder, "written to a file");
-  }
-  return file;
-}
-
 bool holds_objects(const Batch& batch) {
   return batch.type()->kind() == TypeKind::kObject || batch.keys()->has_objects();
 }
@@ -130,7 +82,8 @@ class RowSorter::Run {
   static_assert(sizeof(Entry) == kEntryBytes);
 
   Run() = default;
-  Run(File file, std::string folder) : file_(std::move(file)), folder_(std::move(folder)) {}
+  /// Of a file that was written and rewound; `level` is how often its rows were merged before.
+  Run(std::unique_ptr<SpillFile> file, int level) : file_(std::move(file)), level_(level) {}
 
   void add(BatchPtr batch, int input) {
     STREAM_CHECK(batch->keys() != nullptr, "rows that are sorted by key have keys");
@@ -166,13 +119,22 @@ class RowSorter::Run {
       entries_.clear();
       batches_.clear();
       next_ = 0;
-      if (file_ != nullptr) {
-        read_block();
-      }
+      read_block();
     }
   }
-  /// The next block; the run is at its end when there is none.
-  void read_block();
+  /// The next block of a file; the run is at its end when there is none.
+  void read_block() {
+    if (file_ == nullptr) {
+      return;
+    }
+    if (std::optional<InputBatch> block = file_->read()) {
+      add(std::move(block->batch), block->input);
+    } else {
+      file_.reset();
+    }
+  }
+  bool is_file() const { return file_ != nullptr; }
+  int level() const { return level_; }
 
   /// By key, time and input.
   static int compare(const Run& x, const Entry& a, const Run& y, const Entry& b) {
@@ -199,52 +161,16 @@ class RowSorter::Run {
   std::vector<Held> batches_;
   std::vector<Entry> entries_;
   std::size_t next_ = 0;
-  File file_;
-  std::string folder_;
-  std::vector<LogicalTypePtr> types_;  ///< of the rows in the file
-
-  friend class RowSorter::Merge;
+  std::unique_ptr<SpillFile> file_;
+  int level_ = 0;
 };
-
-void RowSorter::Run::read_block() {
-  std::uint64_t size = 0;
-  if (std::fread(&size, sizeof size, 1, file_.get()) != 1) {
-    if (std::ferror(file_.get()) != 0) {
-      throw_file_error(folder_, "read back from a file");
-    }
-    file_.reset();
-    return;
-  }
-  std::string block(size, '\0');
-  if (std::fread(block.data(), 1, size, file_.get()) != size) {
-    throw_file_error(folder_, "read back from a file");
-  }
-  BytesReader in(block);
-  const auto input = static_cast<int>(in.varint());
-  const LogicalTypePtr& type = types_[static_cast<std::size_t>(in.varint())];
-  // Keys and values may be objects: their bytes are read under the host's lock.
-  const HostScope scope;
-  BatchBuilder builder(type);
-  for (std::uint64_t left = in.varint(); left > 0; --left) {
-    const std::string_view key_bytes = in.string();
-    BytesReader key_in(in.string());
-    const Value key_value = Value::decode(key_in);
-    const Key key = Key::of(key_bytes, key_value);
-    const Timestamp timestamp = in.i64();
-    const auto kind = static_cast<RowKind>(in.u8());
-    builder.append(Value::decode(in), timestamp, kind, &key);
-  }
-  if (BatchPtr batch = builder.finish()) {
-    add(std::move(batch), input);
-  }
-}
 
 /// The rows of several sorted runs in one order.
 class RowSorter::Merge {
  public:
   explicit Merge(std::vector<std::unique_ptr<Run>> runs) : runs_(std::move(runs)) {
     for (std::size_t i = 0; i < runs_.size(); ++i) {
-      if (runs_[i]->at_end() && runs_[i]->file_ != nullptr) {
+      if (runs_[i]->at_end()) {
         runs_[i]->read_block();
       }
       if (!runs_[i]->at_end()) {
@@ -254,7 +180,7 @@ class RowSorter::Merge {
     std::make_heap(heap_.begin(), heap_.end(), later_);
   }
 
-  std::optional<Chunk> next() {
+  std::optional<InputBatch> next() {
     if (heap_.empty()) {
       return std::nullopt;
     }
@@ -282,19 +208,7 @@ class RowSorter::Merge {
       builder.end_row(entry.timestamp, batch.kind_at(entry.row), &key);
       advance();
     }
-    return Chunk{builder.finish(), input};
-  }
-
-  /// Position of a type among those of a run's file.
-  static std::size_t type_index(Run& run, const LogicalTypePtr& type) {
-    std::vector<LogicalTypePtr>& types = run.types_;
-    const auto known = std::find_if(
-        types.begin(), types.end(), [&](const auto& t) { return t == type || *t == *type; });
-    if (known == types.end()) {
-      types.push_back(type);
-      return types.size() - 1;
-    }
-    return static_cast<std::size_t>(known - types.begin());
+    return InputBatch{builder.finish(), input};
   }
 
  private:
@@ -364,52 +278,45 @@ void RowSorter::close_run() {
 }
 
 void RowSorter::spill() {
+  // What takes long here are disks and comparisons; objects are read under the lock.
+  const HostRelease others_may_run;
   // Files stay where they are; only what lies in memory is merged into a new one.
-  std::vector<std::unique_ptr<Run>> in_memory;
-  std::vector<std::unique_ptr<Run>> kept;
-  for (std::unique_ptr<Run>& run : runs_) {
-    (run->row_count() > 0 ? in_memory : kept).push_back(std::move(run));
-  }
-  const std::string folder = folder_of(options_.directory);
-  File file = temporary_file(folder);
-  std::FILE* const out = file.get();
-  auto run = std::make_unique<Run>(std::move(file), folder);
-  Merge merge(std::move(in_memory));
-  std::string block;
-  std::string value_bytes;
-  while (const std::optional<Chunk> chunk = merge.next()) {
-    const Batch& batch = *chunk->batch;
-    const HostScope scope;
-    block.clear();
-    BytesWriter writer(block);
-    writer.u64(0);
-    writer.varint(static_cast<std::uint64_t>(chunk->input));
-    writer.varint(Merge::type_index(*run, batch.type()));
-    writer.varint(static_cast<std::uint64_t>(batch.num_rows()));
-    for (std::int64_t row = 0; row < batch.num_rows(); ++row) {
-      const Key key = batch.keys()->at(static_cast<std::size_t>(row));
-      writer.string(key.bytes);
-      value_bytes.clear();
-      key_value(key).encode(value_bytes);
-      writer.string(value_bytes);
-      writer.i64(batch.timestamp_at(row));
-      writer.u8(static_cast<std::uint8_t>(batch.kind_at(row)));
-      batch.value_at(row).encode(block);
-    }
-    const std::uint64_t size = block.size() - sizeof size;
-    std::memcpy(block.data(), &size, sizeof size);
-    if (std::fwrite(block.data(), 1, block.size(), out) != block.size()) {
-      throw_file_error(folder, "written to a file");
-    }
-  }
-  if (std::fflush(out) != 0) {
-    throw_file_error(folder, "written to a file");
-  }
-  std::rewind(out);
-  runs_ = std::move(kept);
-  runs_.push_back(std::move(run));
+  const auto in_memory =
+      std::find_if(runs_.begin(), runs_.end(), [](const auto& run) { return !run->is_file(); });
+  merge_into_file(static_cast<std::size_t>(in_memory - runs_.begin()), 0);
   held_bytes_ = 0;
+  // Each level's files become one of the next when there are many: a row is rewritten once a level,
+  // and a file is open for each run.
+  while (true) {
+    const int level = runs_.back()->level();
+    std::size_t first = runs_.size();
+    while (first > 0 && runs_[first - 1]->level() == level) {
+      --first;
+    }
+    if (runs_.size() - first < options_.merge_files) {
+      return;
+    }
+    merge_into_file(first, level + 1);
+  }
+}
+
+void RowSorter::merge_into_file(std::size_t first, int level) {
+  const auto begin = runs_.begin() + static_cast<std::ptrdiff_t>(first);
+  auto file = std::make_unique<SpillFile>(options_.directory);
+  Merge merge(std::vector<std::unique_ptr<Run>>(std::make_move_iterator(begin),
+                                                std::make_move_iterator(runs_.end())));
+  while (const std::optional<InputBatch> chunk = merge.next()) {
+    file->write(*chunk->batch, chunk->input);
+  }
+  file->rewind();
+  runs_.resize(first);
+  runs_.push_back(std::make_unique<Run>(std::move(file), level));
   ++files_;
+}
+
+std::size_t RowSorter::open_file_count() const {
+  return static_cast<std::size_t>(
+      std::count_if(runs_.begin(), runs_.end(), [](const auto& run) { return run->is_file(); }));
 }
 
 void RowSorter::finish() {
@@ -418,7 +325,7 @@ void RowSorter::finish() {
   runs_.clear();
 }
 
-std::optional<RowSorter::Chunk> RowSorter::next() {
+std::optional<InputBatch> RowSorter::next() {
   STREAM_CHECK(merge_ != nullptr, "rows are read after finish()");
   return merge_->next();
 }

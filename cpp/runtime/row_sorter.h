@@ -1,5 +1,6 @@
 #pragma once
 
+#include "runtime/spill_file.h"
 #include "types/batch.h"
 
 #include <cstddef>
@@ -18,18 +19,15 @@ namespace flott {
 /// The order of keys is that of their canonical bytes, integers by value: short texts come before
 /// long ones, as in Flink. Rows without a timestamp are the oldest of their key.
 ///
-/// In memory up to a limit; what is more goes, sorted, to a temporary file a limit's worth, and is
-/// merged when it is read.
+/// In memory up to a limit; what is more goes, sorted, to a temporary file a limit's worth. Many
+/// files are merged into one, the others when they are read.
 class RowSorter {
  public:
   struct Options {
     std::size_t memory_bytes = 128 << 20;  ///< rows held before they go to a file
     std::string directory{};  ///< of the files; empty: $TMPDIR, else /tmp. Nothing stays in it
     std::size_t run_rows = 128 * 1024;  ///< sorted at once
-  };
-  struct Chunk {
-    BatchPtr batch;
-    int input = 0;
+    std::size_t merge_files = 64;       ///< so many of one size become one
   };
 
   explicit RowSorter(Options options);
@@ -40,11 +38,12 @@ class RowSorter {
   /// Everything was added.
   void finish();
   /// After finish(): the next rows, at most about a thousand, all of one input; empty at the end.
-  std::optional<Chunk> next();
+  std::optional<InputBatch> next();
 
   std::int64_t row_count() const { return rows_; }
   /// Files written so far: for tests and logs.
   std::size_t file_count() const { return files_; }
+  std::size_t open_file_count() const;
 
  private:
   class Run;
@@ -53,10 +52,12 @@ class RowSorter {
   void close_run();
   /// Moves all that is in memory to a file.
   void spill();
+  /// The runs from `first` on become one, in a file.
+  void merge_into_file(std::size_t first, int level);
 
   const Options options_;
   std::unique_ptr<Run> open_;               ///< takes rows; not sorted yet
-  std::vector<std::unique_ptr<Run>> runs_;  ///< sorted, in the order they came
+  std::vector<std::unique_ptr<Run>> runs_;  ///< sorted, in the order they came; files first
   std::unique_ptr<Merge> merge_;
   std::size_t held_bytes_ = 0;
   std::int64_t rows_ = 0;

@@ -19,6 +19,7 @@ SortedInput::SortedInput(std::unique_ptr<TaskInput> inner,
                          RowSorter::Options options)
     : inner_(std::move(inner)),
       orders_(std::move(orders)),
+      held_(options.memory_bytes, options.directory),
       sorter_(std::move(options)),
       first_open_(static_cast<int>(std::count(orders_.begin(), orders_.end(), Order::kFirst))) {}
 
@@ -26,8 +27,8 @@ TaskInput::Status SortedInput::next(Item& out) {
   const std::int64_t deadline_ns = monotonic_ns() + kTakeNs;
   while (!inner_ended_) {
     if (first_open_ == 0 && !held_.empty()) {
-      out = std::move(held_.front());
-      held_.pop_front();
+      InputBatch held = held_.pop();
+      out = {held.input, std::move(held.batch)};
       return Status::kElement;
     }
     Item item;
@@ -81,7 +82,7 @@ bool SortedInput::take(Item&& item, Item& out) {
     return false;
   }
   if (order == Order::kHeld && first_open_ > 0) {
-    held_.push_back(std::move(item));
+    held_.push({std::get<BatchPtr>(std::move(item.element)), item.input});
     return false;
   }
   out = std::move(item);
@@ -90,12 +91,12 @@ bool SortedInput::take(Item&& item, Item& out) {
 
 TaskInput::Status SortedInput::drain(Item& out) {
   if (!held_.empty()) {
-    out = std::move(held_.front());
-    held_.pop_front();
+    InputBatch held = held_.pop();
+    out = {held.input, std::move(held.batch)};
     return Status::kElement;
   }
   if (!rows_ended_) {
-    if (std::optional<RowSorter::Chunk> chunk = sorter_.next()) {
+    if (std::optional<InputBatch> chunk = sorter_.next()) {
       out = {chunk->input, std::move(chunk->batch)};
       return Status::kElement;
     }

@@ -1,9 +1,9 @@
 #pragma once
 
+#include "runtime/held_batches.h"
 #include "runtime/row_sorter.h"
 #include "runtime/task_input.h"
 
-#include <deque>
 #include <memory>
 #include <vector>
 
@@ -13,6 +13,10 @@ namespace flott {
 /// Flink's blocking exchanges: keyed inputs come sorted by key and time (RowSorter), and what a
 /// broadcast stream brings comes before everything else. No watermark but the last, which follows
 /// the last row; idleness is not passed on.
+///
+/// What has to wait goes to files when it is more than the memory allows. Not reading it would
+/// bound it as well, but where both inputs come from one stream, the other one would never end: its
+/// producer would wait for room in the channel that nobody reads.
 ///
 /// BATCH jobs take no checkpoints: a barrier is an error.
 class SortedInput final : public TaskInput {
@@ -40,8 +44,8 @@ class SortedInput final : public TaskInput {
 
   std::unique_ptr<TaskInput> inner_;
   const std::vector<Order> orders_;
+  HeldBatches held_;
   RowSorter sorter_;
-  std::deque<Item> held_;
   int first_open_ = 0;  ///< inputs that are kFirst and have not ended
   Timestamp watermark_ = kMinWatermark;
   bool inner_ended_ = false;

@@ -9,8 +9,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -51,16 +53,37 @@ class FakeHost final : public Host {
   int retains() const { return retains_.load(); }
   int enters() const { return enters_.load(); }
   int copies() const { return copies_.load(); }
+  int suspends() const { return suspends_.load(); }
   bool entered() const { return depth_ > 0; }
 
   void enter() override {
     lock_.lock();
     ++depth_;
     ++enters_;
+    owner_ = std::this_thread::get_id();
   }
   void leave() override {
-    --depth_;
+    if (--depth_ == 0) {
+      owner_ = std::thread::id();
+    }
     lock_.unlock();
+  }
+  void* suspend() override {
+    if (owner_ != std::this_thread::get_id()) {
+      return nullptr;
+    }
+    ++suspends_;
+    auto* const depth = new int(depth_);
+    for (int left = *depth; left > 0; --left) {
+      leave();
+    }
+    return depth;
+  }
+  void resume(void* suspended) override {
+    const std::unique_ptr<int> depth(static_cast<int*>(suspended));
+    for (int left = *depth; left > 0; --left) {
+      enter();
+    }
   }
   void retain(void* handle) override {
     ++retains_;
@@ -211,10 +234,12 @@ class FakeHost final : public Host {
   Host* before_;
   std::recursive_mutex lock_;
   int depth_ = 0;
+  std::atomic<std::thread::id> owner_;  ///< of the lock
   std::atomic<int> live_{0};
   std::atomic<int> retains_{0};
   std::atomic<int> enters_{0};
   std::atomic<int> copies_{0};
+  std::atomic<int> suspends_{0};
 };
 
 }  // namespace flott

@@ -6,7 +6,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <algorithm>
 #include <random>
 
 namespace flott {
@@ -36,7 +38,7 @@ Value text(const char* s) {
 std::string sorted(RowSorter& sorter) {
   sorter.finish();
   std::string out;
-  while (const std::optional<RowSorter::Chunk> chunk = sorter.next()) {
+  while (const std::optional<InputBatch> chunk = sorter.next()) {
     for (std::int64_t row = 0; row < chunk->batch->num_rows(); ++row) {
       const Key key = chunk->batch->keys()->at(static_cast<std::size_t>(row));
       out += (out.empty() ? "" : " ") + std::string(chunk->input == 1 ? "2/" : "") +
@@ -123,6 +125,64 @@ TEST(RowSorter, ManyRunsInMemoryAndInFilesGiveTheSame) {
   EXPECT_EQ(files, 0);
   EXPECT_EQ(run({.memory_bytes = 20'000, .run_rows = 64}, files), expected);
   EXPECT_GT(files, 2);
+  EXPECT_EQ(run({.memory_bytes = 1, .merge_files = 3}, files), expected);
+  EXPECT_EQ(files, 40 + 13 + 4 + 1);
+}
+
+TEST(RowSorter, ManyFilesBecomeOne) {
+  RowSorter sorter({.memory_bytes = 1, .merge_files = 4});
+  std::size_t most = 0;
+  for (int i = 0; i < 63; ++i) {
+    sorter.add(keyed({{Value::integer(i % 5), i}}), 0);
+    most = std::max(most, sorter.open_file_count());
+  }
+  EXPECT_EQ(most, 9) << "three of each size";
+  sorter.add(keyed({{Value::integer(0), 63}}), 0);
+  EXPECT_EQ(sorter.open_file_count(), 1);
+  std::string expected;
+  for (int key = 0; key < 5; ++key) {
+    for (int i = key; i < 63; i += 5) {
+      expected += (expected.empty() ? "" : " ") + fmt::format("{}:{}", key, i);
+    }
+    expected += key == 0 ? " 0:63" : "";
+  }
+  EXPECT_EQ(sorted(sorter), expected);
+}
+
+TEST(RowSorter, OthersMayRunWhileItWaitsForTheDisk) {
+  FakeHost host;
+  {
+    const HostScope scope;
+    RowSorter sorter({.memory_bytes = 1});
+    const OwnedKey key(text("a"));
+    BatchBuilder builder(LogicalType::object());
+    builder.append(host.number(1), 1, RowKind::kInsert, &key.key);
+    sorter.add(builder.finish(), 0);
+    EXPECT_EQ(sorter.file_count(), 1);
+    const int written = host.suspends();
+    EXPECT_GT(written, 0);
+    sorter.finish();
+    EXPECT_TRUE(sorter.next().has_value());
+    EXPECT_GT(host.suspends(), written);
+    EXPECT_TRUE(host.entered());
+  }
+  EXPECT_FALSE(host.entered());
+}
+
+TEST(RowSorter, SaysWhenTooManyFilesAreOpen) {
+  RowSorter sorter({.memory_bytes = 1});
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{3, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  std::string message;
+  try {
+    sorter.add(keyed({{text("a"), 1}}), 0);
+  } catch (const Error& error) {
+    message = error.what();
+  }
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_THAT(message, ::testing::HasSubstr("ulimit -n"));
 }
 
 TEST(RowSorter, RowsOfObjectsComeBackFromFiles) {
@@ -138,7 +198,7 @@ TEST(RowSorter, RowsOfObjectsComeBackFromFiles) {
     EXPECT_EQ(sorter.file_count(), 3);
     sorter.finish();
     std::vector<std::int64_t> seen;
-    while (const std::optional<RowSorter::Chunk> chunk = sorter.next()) {
+    while (const std::optional<InputBatch> chunk = sorter.next()) {
       for (std::int64_t row = 0; row < chunk->batch->num_rows(); ++row) {
         EXPECT_EQ(chunk->batch->kind_at(row), RowKind::kUpdateAfter);
         seen.push_back(std::get<std::int64_t>(FakeHost::payload(chunk->batch->value_at(row))));

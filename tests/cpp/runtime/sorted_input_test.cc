@@ -13,7 +13,8 @@ using Order = SortedInput::Order;
 
 /// One channel an input, sorted as `orders` say.
 struct Sorted {
-  explicit Sorted(std::vector<Order> orders) : channels(orders.size()) {
+  explicit Sorted(std::vector<Order> orders, RowSorter::Options options = {})
+      : channels(orders.size()) {
     std::vector<InputGate::Connection> connections;
     for (std::size_t i = 0; i < orders.size(); ++i) {
       connections.push_back({channels.all[i], static_cast<int>(i)});
@@ -21,7 +22,7 @@ struct Sorted {
     input = std::make_unique<SortedInput>(
         std::make_unique<InputGate>(std::move(connections), static_cast<int>(orders.size())),
         std::move(orders),
-        RowSorter::Options{});
+        std::move(options));
   }
   std::string read() {
     std::string out;
@@ -90,6 +91,41 @@ TEST(SortedInput, ABroadcastInputComesFirst) {
     s.end(0);
     EXPECT_EQ(s.read(), held ? "watermark max | end | END" : "2 3 1 | watermark max | end | END");
   }
+}
+
+TEST(SortedInput, WhatWaitsForABroadcastInputGoesToAFile) {
+  // The first batch fits; the others do not.
+  for (const std::size_t memory : {std::size_t{1}, row("a", 1, 5)->size_bytes() + 1}) {
+    Sorted s({Order::kHeld, Order::kFirst}, {.memory_bytes = memory});
+    for (int i = 0; i < 5; ++i) {
+      s.channels[0].push(i % 2 == 0 ? row("b", i, 5) : ints({i, 10 * i}));
+    }
+    s.channels[1].push(ints({7}));
+    EXPECT_EQ(s.read(), "2:7");
+    s.end(1);
+    s.channels[0].push(row("a", 9, 6));
+    EXPECT_EQ(s.read(), "2:end | 0 | 1 10 | 2 | 3 30 | 4 | 9");
+    s.end(0);
+    EXPECT_EQ(s.read(), "watermark max | end | END");
+  }
+}
+
+TEST(HeldBatches, ComeBackAsTheyWere) {
+  HeldBatches held(row("a", 1, 5)->size_bytes() + 1, "");
+  EXPECT_TRUE(held.empty());
+  held.push({row("a", 1, 5), 0});
+  held.push({row("b", 2, 6), 1});
+  held.push({ints({3}), 0});
+  EXPECT_EQ(held.in_file(), 2);
+  EXPECT_EQ(held.pop().batch->to_string(), row("a", 1, 5)->to_string());
+  const InputBatch keyed = held.pop();
+  EXPECT_EQ(keyed.input, 1);
+  EXPECT_EQ(keyed.batch->timestamp_at(0), 6);
+  EXPECT_EQ(key_value(keyed.batch->keys()->at(0)).to_string(), "'b'");
+  const InputBatch plain = held.pop();
+  EXPECT_EQ(plain.batch->to_string(), ints({3})->to_string());
+  EXPECT_EQ(plain.batch->keys(), nullptr);
+  EXPECT_TRUE(held.empty());
 }
 
 TEST(SortedInput, TakesNoCheckpoints) {
