@@ -7,13 +7,21 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <memory>
+#include <set>
 #include <utility>
 
 // An entry of the operator state "files-to-compact":
 //
-//   entry := bucket:string  hidden path:string  name:string  bytes:i64
+//   entry := bucket:string  hidden path:string  name:string  bytes:i64 [merged:string
+//   leader:string]
+//
+// `merged` is the file that this writer gathers the bucket's parts in and `leader` the name that is
+// derived from; they tell after a crash whether the part was published (earlier versions wrote
+// neither).
 
 namespace flott {
 namespace {
@@ -29,8 +37,13 @@ struct CloseFile {
 using File = std::unique_ptr<std::FILE, CloseFile>;
 
 void append_file(const fs::path& from, std::FILE* out, const fs::path& to) {
-  const File in(std::fopen(from.c_str(), "rb"));
-  check_file(in != nullptr, from);
+  const File in(std::fopen(from.c_str(), "rbe"));
+  if (in == nullptr) {
+    throw_error(ErrorKind::kExternal,
+                "cannot read the finished file '{}', which is to be compacted: {}",
+                from.string(),
+                std::strerror(errno));
+  }
   std::array<char, 64 * 1024> buffer;
   while (const std::size_t size = std::fread(buffer.data(), 1, buffer.size(), in.get())) {
     check_file(std::fwrite(buffer.data(), 1, size, out) == size, to);
@@ -40,29 +53,81 @@ void append_file(const fs::path& from, std::FILE* out, const fs::path& to) {
 
 }  // namespace
 
-FileCompaction::FileCompaction(FileCompactionOptions options, fs::path directory)
-    : options_(std::move(options)), directory_(std::move(directory)) {}
+FileCompaction::FileCompaction(FileCompactionOptions options,
+                               fs::path directory,
+                               std::string writer_id)
+    : options_(std::move(options)),
+      directory_(std::move(directory)),
+      writer_id_(std::move(writer_id)) {}
 
 void FileCompaction::restore(const OperatorSnapshot& snapshot) {
   const auto stored = snapshot.list_state.find(kStateName);
   if (stored == snapshot.list_state.end()) {
     return;
   }
+  std::set<fs::path> leftovers;
   for (const std::string& entry : stored->second) {
     BytesReader in(entry);
     const std::string bucket(in.string());
-    const fs::path hidden(in.string());
-    const std::string name(in.string());
+    const Part part{fs::path(in.string()), std::string(in.string())};
     const std::int64_t bytes = in.i64();
-    if (fs::exists(hidden)) {
+    const fs::path merged = in.empty() ? fs::path() : fs::path(in.string());
+    const std::string leader = in.empty() ? part.name : std::string(in.string());
+    const fs::path folder = folder_of(bucket);
+    // Published after the checkpoint, and the end of the process came before the parts' removal.
+    if (is_published(folder, leader, merged) || is_published(folder, part.name, part.hidden)) {
+      leftovers.insert({part.hidden, merged});
+    } else if (fs::exists(part.hidden)) {
       Bucket& files = buckets_[bucket];
-      files.parts.push_back({hidden, name});
+      files.parts.push_back(part);
       files.bytes += bytes;
+    } else if (!is_published(folder, leader, {}) && !is_published(folder, part.name, {})) {
+      throw_error(
+          ErrorKind::kExternal,
+          "the finished file '{}' is gone, which a checkpoint says is still to be compacted, "
+          "and there is no '{}' that it could have gone into; put one of them back, or "
+          "restore another checkpoint",
+          part.hidden.string(),
+          (folder / (kPrefix + leader)).string());
+    }
+  }
+  for (const fs::path& path : leftovers) {
+    if (!path.empty()) {
+      remove_file(path);
     }
   }
   if (!is_enabled()) {
     finish();  // compaction was switched off since: the files get their names
   }
+}
+
+fs::path FileCompaction::folder_of(const std::string& bucket) const {
+  return bucket.empty() ? directory_ : directory_ / bucket;
+}
+
+fs::path FileCompaction::merged_path(const std::string& bucket, const std::string& leader) const {
+  return folder_of(bucket) / fmt::format(".{}.{}.compacting", leader, writer_id_);
+}
+
+fs::path FileCompaction::numbered(const fs::path& folder, const std::string& name, int number) {
+  return folder / (number == 0 ? name : fmt::format("{}.{}", name, number));
+}
+
+bool FileCompaction::is_published(const fs::path& folder,
+                                  const std::string& name,
+                                  const std::optional<fs::path>& file) {
+  if (file && !fs::exists(*file)) {
+    return false;
+  }
+  for (const char* prefix : {kPrefix, ""}) {
+    fs::path path;
+    for (int number = 0; fs::exists(path = numbered(folder, prefix + name, number)); ++number) {
+      if (!file || fs::equivalent(path, *file)) {
+        return true;
+      }
+    }
+  }
+  return false;
 }
 
 void FileCompaction::add(const std::string& bucket,
@@ -93,24 +158,24 @@ void FileCompaction::finish() {
 }
 
 void FileCompaction::compact(const std::string& name, Bucket& bucket) {
-  const fs::path folder = name.empty() ? directory_ : directory_ / name;
   if (options_.kind == FileCompactionOptions::Kind::kConcat) {
-    merge(folder, bucket.parts);
-  } else {
-    for (const Part& part : bucket.parts) {
-      merge(folder, {part});
-    }
+    merge(name, bucket.parts);
+    return;
   }
-  sync_directory(folder);
+  for (const Part& part : bucket.parts) {
+    merge(name, {part});
+  }
 }
 
-void FileCompaction::merge(const fs::path& folder, const std::vector<Part>& parts) const {
+void FileCompaction::merge(const std::string& bucket, const std::vector<Part>& parts) const {
   const Part& first = parts.front();
+  const fs::path folder = folder_of(bucket);
   fs::path complete = first.hidden;
   if (parts.size() > 1 || !options_.delimiter.empty()) {
-    complete += ".compacting";
-    // Over what a run left behind that ended in the middle.
-    const File out(std::fopen(complete.c_str(), "wb"));
+    complete = merged_path(bucket, first.name);
+    // Never into a file that is there already: it may be published, by a process that ended then.
+    remove_file(complete);
+    const File out(std::fopen(complete.c_str(), "wbxe"));
     check_file(out != nullptr, complete);
     for (const Part& part : parts) {
       append_file(part.hidden, out.get(), complete);
@@ -120,16 +185,19 @@ void FileCompaction::merge(const fs::path& folder, const std::vector<Part>& part
     }
     check_file(std::fflush(out.get()) == 0 && ::fsync(fileno(out.get())) == 0, complete);
   }
-  const std::string prefix = is_enabled() ? kPrefix : "";
-  fs::path name = folder / (prefix + first.name);
-  for (int number = 1; !give_name(complete, name); ++number) {
-    name = folder / fmt::format("{}{}.{}", prefix, first.name, number);
+  const std::string name = (is_enabled() ? kPrefix : "") + first.name;
+  int number = 0;
+  while (!add_name(complete, numbered(folder, name, number))) {
+    ++number;
   }
-  if (complete != first.hidden) {
-    for (const Part& part : parts) {
-      check_file(::unlink(part.hidden.c_str()) == 0, part.hidden);
-    }
+  // The name must be there for good before the parts are not; and `complete` goes last, because it
+  // says that they were published.
+  sync_directories(directory_, bucket);
+  for (const Part& part : parts) {
+    remove_file(part.hidden);
   }
+  remove_file(complete);
+  sync_directory(folder);
 }
 
 void FileCompaction::snapshot(OperatorSnapshot& snapshot) const {
@@ -142,6 +210,8 @@ void FileCompaction::snapshot(OperatorSnapshot& snapshot) const {
       writer.string(part.hidden.string());
       writer.string(part.name);
       writer.i64(share);
+      writer.string(merged_path(name, bucket.parts.front().name).string());
+      writer.string(bucket.parts.front().name);
     }
   }
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,10 +31,15 @@ struct FileCompactionOptions {
 /// compacts its own.
 class FileCompaction {
  public:
-  FileCompaction(FileCompactionOptions options, std::filesystem::path directory);
+  /// `writer_id` is this writer's alone, in all runs.
+  FileCompaction(FileCompactionOptions options,
+                 std::filesystem::path directory,
+                 std::string writer_id);
 
   bool is_enabled() const { return options_.kind != FileCompactionOptions::Kind::kNone; }
-  /// Takes over what a checkpoint remembers. Files that are gone were compacted after it.
+  /// Takes over what a checkpoint remembers. Files that were compacted after it are left out, and
+  /// removed when the end of the process kept that from happening; files that are gone and were not
+  /// are an error.
   void restore(const OperatorSnapshot& snapshot);
   /// A complete file of a bucket, synced, which would be called `name`. It may be compacted with
   /// others of its bucket at once.
@@ -56,11 +62,22 @@ class FileCompaction {
     std::int64_t bytes = 0;
   };
   void compact(const std::string& name, Bucket& bucket);
-  /// `parts` into the file `compacted-<name of the first>`.
-  void merge(const std::filesystem::path& folder, const std::vector<Part>& parts) const;
+  /// `parts` into the file `compacted-<name of the first>`, or with a number behind it.
+  void merge(const std::string& bucket, const std::vector<Part>& parts) const;
+  std::filesystem::path folder_of(const std::string& bucket) const;
+  /// Where parts of a bucket are gathered, the first of which is `leader`.
+  std::filesystem::path merged_path(const std::string& bucket, const std::string& leader) const;
+  static std::filesystem::path numbered(const std::filesystem::path& folder,
+                                        const std::string& name,
+                                        int number);
+  /// Whether there is a compacted file of the name, and it is `file` if one is given.
+  static bool is_published(const std::filesystem::path& folder,
+                           const std::string& name,
+                           const std::optional<std::filesystem::path>& file);
 
   const FileCompactionOptions options_;
   const std::filesystem::path directory_;
+  const std::string writer_id_;
   std::map<std::string, Bucket> buckets_;
   std::int64_t checkpoints_ = 0;
 };

@@ -40,7 +40,23 @@ void sync_directory(const fs::path& directory) {
   check_file(synced, directory);
 }
 
-bool give_name(const fs::path& hidden, const fs::path& name) {
+void sync_directories(const fs::path& root, const fs::path& below) {
+  for (fs::path path = below; path.has_relative_path(); path = path.parent_path()) {
+    sync_directory(root / path);
+  }
+  sync_directory(root);
+}
+
+void remove_file(const fs::path& path) {
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
+    throw_error(ErrorKind::kExternal,
+                "cannot remove the file '{}': {}",
+                path.string(),
+                std::strerror(errno));
+  }
+}
+
+bool add_name(const fs::path& hidden, const fs::path& name) {
   if (::link(hidden.c_str(), name.c_str()) != 0) {
     if (errno == EEXIST) {
       return false;
@@ -51,7 +67,14 @@ bool give_name(const fs::path& hidden, const fs::path& name) {
                 name.string(),
                 std::strerror(errno));
   }
-  check_file(::unlink(hidden.c_str()) == 0, hidden);
+  return true;
+}
+
+bool give_name(const fs::path& hidden, const fs::path& name) {
+  if (!add_name(hidden, name)) {
+    return false;
+  }
+  remove_file(hidden);
   return true;
 }
 

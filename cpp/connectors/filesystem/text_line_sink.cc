@@ -2,6 +2,8 @@
 
 #include "connectors/filesystem/finished_file.h"
 #include "connectors/filesystem/local_path.h"
+#include "connectors/print/value_text.h"
+#include "types/host.h"
 
 #include <unistd.h>
 
@@ -10,6 +12,7 @@
 #include <ctime>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <random>
 
 namespace flott {
@@ -43,7 +46,8 @@ class TextLineWriter final : public SinkWriter {
         subtask_(context.subtask),
         clock_(context.clock),
         restored_(context.restored),
-        compaction_(options.compaction, directory_) {
+        compaction_(options.compaction, directory_, writer_id_),
+        type_(type) {
     if (options.format != "string") {
       encoder_ = make_encoder(options.format, options.format_options, type);
     }
@@ -65,6 +69,10 @@ class TextLineWriter final : public SinkWriter {
     const std::string bucket = bucket_of(now);
     PartFile* part = &part_of(bucket, now);
     text_.clear();
+    std::optional<HostScope> scope;
+    if (!type_->is_native()) {
+      scope.emplace();
+    }
     for (std::int64_t row = 0; row < batch->num_rows(); ++row) {
       if (part->bytes + static_cast<std::int64_t>(text_.size()) > options_.max_bytes) {
         write_text(*part);
@@ -177,7 +185,7 @@ class TextLineWriter final : public SinkWriter {
     part.final_path = folder / name;
     // Other sinks may write into the folder too: the name is this writer's alone, and exclusive.
     part.hidden = folder / fmt::format(".{}.{}.part", name, writer_id_);
-    part.file.reset(std::fopen(part.hidden.c_str(), "wbx"));
+    part.file.reset(std::fopen(part.hidden.c_str(), "wbxe"));
     check_file(part.file != nullptr, part.hidden);
     part.opened_at = part.written_at = now;
     return part;
@@ -188,11 +196,12 @@ class TextLineWriter final : public SinkWriter {
       encoder_->encode(batch, row, text_);
       return;
     }
-    const Column& column = batch.column(0);
-    if (column.is_null(row)) {
+    if (type_->kind() != TypeKind::kString) {
+      append_java(batch.value_at(row), *type_, text_);
+    } else if (batch.column(0).is_null(row)) {
       text_ += "null";
     } else {
-      text_ += column.string_at(row);
+      text_ += batch.column(0).string_at(row);
     }
     text_.push_back('\n');
   }
@@ -211,7 +220,7 @@ class TextLineWriter final : public SinkWriter {
     part.file.reset();
     if (compaction_.is_enabled()) {
       // It stays hidden, but a checkpoint counts on it.
-      sync_directory(part.hidden.parent_path());
+      sync_directories(directory_, bucket);
       compaction_.add(bucket, part.hidden, part.final_path.filename().string(), part.bytes);
       return;
     }
@@ -219,10 +228,7 @@ class TextLineWriter final : public SinkWriter {
       part.final_path = part.final_path.parent_path() / next_name(bucket);
     }
     // A checkpoint counts on the file: its name, and that of its bucket, must survive a power loss.
-    sync_directory(part.final_path.parent_path());
-    if (!bucket.empty()) {
-      sync_directory(directory_);
-    }
+    sync_directories(directory_, bucket);
   }
 
   std::string next_name(const std::string& bucket) {
@@ -235,10 +241,11 @@ class TextLineWriter final : public SinkWriter {
   const int subtask_;
   const Clock* const clock_;
   const OperatorSnapshot* const restored_;
+  const std::string writer_id_ = fmt::format("{:08x}", std::random_device()());
   FileCompaction compaction_;
   bool input_ended_ = false;
-  const std::string writer_id_ = fmt::format("{:08x}", std::random_device()());
-  std::unique_ptr<Encoder> encoder_;
+  const LogicalTypePtr type_;
+  std::unique_ptr<Encoder> encoder_;             ///< null: the values' text
   std::map<std::string, PartFile> parts_;        ///< by bucket
   std::map<std::string, std::int64_t> numbers_;  ///< of the next file, by bucket
   Timestamp checked_at_ = 0;
@@ -282,9 +289,7 @@ TextLineSink::TextLineSink(std::string directory, std::string prefix)
 TextLineSink::TextLineSink(TextLineSinkOptions options, LogicalTypePtr type)
     : options_(std::move(options)), type_(std::move(type)) {
   local_path(options_.directory);
-  if (options_.format == "string") {
-    type_ = LogicalType::of(TypeKind::kString);
-  } else {
+  if (options_.format != "string") {
     make_encoder(options_.format, options_.format_options, type_);
   }
 }

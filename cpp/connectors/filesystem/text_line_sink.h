@@ -35,7 +35,8 @@ struct TextLineSinkOptions {
   std::int64_t bucket_check_interval_ms = 60'000;
   /// Finished files become larger ones before they get a name.
   FileCompactionOptions compaction;
-  /// `string`: the one STRING column; otherwise rows, a line each.
+  /// `string`: a value's text, as Java shows it (opaque ones: as the host does); otherwise the
+  /// format of the rows. A line each.
   std::string format = "string";
   FormatOptions format_options;
 };

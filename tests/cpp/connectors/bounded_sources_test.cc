@@ -5,6 +5,7 @@
 #include "connectors/sequence/number_sequence_source.h"
 #include "tests/cpp/connectors/reading.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -258,6 +259,37 @@ TEST(TextLineSink, RollsBySizeAndAgeIntoBuckets) {
       (std::map<std::string, std::string>{{"part-0-0.txt", "a\nb\n"}, {"part-0-1.txt", "c\n"}}));
 }
 
+TEST(TextLines, SinkWritesTheTextOfAnyValue) {
+  const LogicalTypePtr number = LogicalType::of(TypeKind::kInt);
+  const LogicalTypePtr text = LogicalType::of(TypeKind::kString);
+  const LogicalTypePtr real = LogicalType::of(TypeKind::kDouble);
+  const auto written = [](const LogicalTypePtr& type, const std::vector<Value>& values) {
+    const Folder folder;
+    TextLineSinkOptions options;
+    options.directory = folder.path();
+    TextLineSink sink(options, type);
+    EXPECT_EQ(*sink.input_type(), *type);
+    WriterDriver driver(sink, 0, 1);
+    BatchBuilder builder(type);
+    for (const Value& value : values) {
+      builder.append(value);
+    }
+    driver.writer().write(builder.finish());
+    EXPECT_TRUE(driver.flush());
+    return folder.read("part-0-0");
+  };
+  EXPECT_EQ(written(number, {Value::integer(1), Value::null()}), "1\nnull\n");
+  EXPECT_EQ(written(real, {Value::real(1e10)}), "1.0E10\n");
+  EXPECT_EQ(written(LogicalType::row({"n", "s"}, {number, text}),
+                    {Value::row({Value::integer(1), Value::string("a")}),
+                     Value::row({Value::integer(2), Value::null()})}),
+            "+I[1, a]\n+I[2, null]\n");
+  EXPECT_EQ(written(LogicalType::tuple({real, text, LogicalType::of(TypeKind::kBoolean)}),
+                    {Value::row({Value::real(1.5), Value::string("a"), Value::boolean(true)})}),
+            "(1.5,a,true)\n");
+  EXPECT_EQ(written(text, {Value::string("x"), Value::null()}), "x\nnull\n");
+}
+
 class CompactionTest : public ::testing::Test {
  protected:
   CompactionTest() {
@@ -364,6 +396,84 @@ TEST_F(CompactionTest, ACheckpointRemembersWhatWaits) {
   WriterDriver again(sink, 0, 1, nullptr, &snapshot);
   end(again);
   EXPECT_EQ(files(), "0 hidden | compacted-part-0-0: a;b;c;");
+}
+
+TEST_F(CompactionTest, AProcessThatEndsBeforeThePartsAreRemovedPublishesOnce) {
+  namespace fs = std::filesystem;
+  options.compaction.checkpoints = 10;
+  TextLineSink sink(options, LogicalType::of(TypeKind::kString));
+  OperatorSnapshot snapshot;
+  const fs::path out = options.directory;
+  std::vector<fs::path> parts;
+  std::string writer_id;
+  {
+    WriterDriver driver(sink, 0, 1);
+    write(driver, {"a", "b"});
+    ASSERT_TRUE(driver.flush());
+    driver.writer().snapshot(1, snapshot);
+    for (const auto& entry : fs::directory_iterator(out)) {
+      parts.push_back(entry.path());  // .part-0-0.<id>.part
+      fs::create_hard_link(entry.path(), folder.path() + "/" + entry.path().filename().string());
+    }
+    writer_id = parts.front().stem().extension().string();
+    end(driver);
+  }
+  ASSERT_EQ(parts.size(), 2U);
+  ASSERT_EQ(files(), "0 hidden | compacted-part-0-0: a;b;");
+  // As it was between the publishing and the removal.
+  for (const fs::path& part : parts) {
+    fs::create_hard_link(folder.path() + "/" + part.filename().string(), part);
+  }
+  fs::create_hard_link(out / "compacted-part-0-0", out / (".part-0-0" + writer_id + ".compacting"));
+  WriterDriver restored(sink, 0, 1, nullptr, &snapshot);
+  end(restored);
+  EXPECT_EQ(files(), "0 hidden | compacted-part-0-0: a;b;");
+}
+
+TEST_F(CompactionTest, APartThatStillHasItsHiddenNameIsNotPublishedTwice) {
+  namespace fs = std::filesystem;
+  options.compaction.kind = FileCompactionOptions::Kind::kIdentical;
+  options.compaction.checkpoints = 10;
+  TextLineSink sink(options, LogicalType::of(TypeKind::kString));
+  OperatorSnapshot snapshot;
+  fs::path part;
+  {
+    WriterDriver driver(sink, 0, 1);
+    write(driver, {"a"});
+    ASSERT_TRUE(driver.flush());
+    driver.writer().snapshot(1, snapshot);
+    part = fs::directory_iterator(options.directory)->path();
+    end(driver);
+  }
+  fs::create_hard_link(options.directory + "/compacted-part-0-0", part);
+  WriterDriver restored(sink, 0, 1, nullptr, &snapshot);
+  end(restored);
+  EXPECT_EQ(files(), "0 hidden | compacted-part-0-0: a;");
+}
+
+TEST_F(CompactionTest, APartThatIsGoneIsAnErrorThatNamesIt) {
+  namespace fs = std::filesystem;
+  options.compaction.checkpoints = 10;
+  TextLineSink sink(options, LogicalType::of(TypeKind::kString));
+  OperatorSnapshot snapshot;
+  fs::path part;
+  {
+    WriterDriver driver(sink, 0, 1);
+    write(driver, {"a"});
+    ASSERT_TRUE(driver.flush());
+    driver.writer().snapshot(1, snapshot);
+    part = fs::directory_iterator(options.directory)->path();
+    fs::remove(part);
+    EXPECT_THROW(end(driver), Error);
+  }
+  try {
+    const WriterDriver restored(sink, 0, 1, nullptr, &snapshot);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::kExternal);
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("'" + part.string() + "' is gone"));
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("/compacted-part-0-0'"));
+  }
 }
 
 TEST_F(CompactionTest, WhatWaitedGetsItsNameWhenCompactionIsSwitchedOff) {
