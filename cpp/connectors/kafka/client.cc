@@ -156,19 +156,21 @@ bool StartErrors::out_of_time(rd_kafka_resp_err_t code,
   if (waited_ns < timeout_ns) {
     return false;
   }
-  const bool silent =
-      (code == RD_KAFKA_RESP_ERR__TIMED_OUT || code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) &&
-      text_.empty();
-  if (!silent || waited_ns >= kSilenceFactor * timeout_ns) {
+  // An answer, so that errors of connections are over.
+  const bool in_the_making = code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
+                             code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+  const bool silent = code == RD_KAFKA_RESP_ERR__TIMED_OUT && text_.empty();
+  if ((!in_the_making && !silent) || waited_ns >= kSilenceFactor * timeout_ns) {
     return true;
   }
   if (!warned_) {
     warned_ = true;
     log(LogLevel::kWarn,
         "flott.kafka",
-        "{} yet: Kafka brokers '{}' have not answered for {} s; waiting for up to {} s",
+        "{} yet: Kafka brokers '{}' {} for {} s; waiting for up to {} s",
         what,
         brokers,
+        in_the_making ? "know no leader of the topic" : "have not answered",
         timeout_ms / 1000,
         kSilenceFactor * timeout_ms / 1000);
   }

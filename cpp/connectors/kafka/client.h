@@ -94,9 +94,10 @@ class StartErrors final : public ClientEvents {
   void on_error(rd_kafka_resp_err_t code, std::string_view text) override;
   /// The server refused us: waiting does not help.
   bool refused() const { return refused_; }
-  /// Whether to give up `waited_ns` after the start, the last request having ended with `code`.
-  /// Brokers that nothing is wrong with but that do not answer, or have not yet made a topic - a
-  /// busy machine - are waited for kSilenceFactor times as long as `timeout_ms`; a warning says so.
+  /// Whether to give up `waited_ns` after the start, the last request having ended with `code`, or
+  /// with that of the topic. Brokers that nothing is wrong with but that do not answer, or have not
+  /// yet made a topic - a busy machine - are waited for kSilenceFactor times as long as
+  /// `timeout_ms`; a warning says so.
   bool out_of_time(rd_kafka_resp_err_t code,
                    std::int64_t waited_ns,
                    std::int64_t timeout_ms,

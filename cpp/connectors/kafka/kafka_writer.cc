@@ -145,16 +145,20 @@ void KafkaWriter::check_start() {
     }
     rd_kafka_poll(client_.get(), pause_ms);
     pause_ms = std::min(2 * pause_ms, kMaxPauseMs);
-    if (start_errors_.refused() || start_errors_.out_of_time(code,
+    const bool answered = code == RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (start_errors_.refused() || start_errors_.out_of_time(answered ? topic_code : code,
                                                              monotonic_ns() - begin,
                                                              options_->startup_timeout_ms,
                                                              options_->bootstrap_servers,
                                                              what)) {
-      if (topic_code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        fail(Error(
-            ErrorKind::kExternal,
-            explain(
-                options_->topic, RD_KAFKA_PARTITION_UA, topic_code, rd_kafka_err2str(topic_code))));
+      if (answered) {
+        fail(Error(ErrorKind::kExternal,
+                   fmt::format("{}: Kafka brokers '{}': {}{}",
+                               what,
+                               options_->bootstrap_servers,
+                               rd_kafka_err2str(topic_code),
+                               hint(topic_code)),
+                   Retryable::kYes));
         return;
       }
       try {
@@ -403,38 +407,36 @@ std::string KafkaWriter::explain(const std::string& topic,
   if (partition != RD_KAFKA_PARTITION_UA) {
     where += fmt::format(", partition {}", partition);
   }
-  std::string hint;
-  switch (code) {
-    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE: {
-      const auto it = options_->client.find("message.max.bytes");
-      hint = fmt::format(
-          "; raise the sink's 'properties.max.request.size' (now {}), and the topic's "
-          "'max.message.bytes' if the broker refuses it",
-          it == options_->client.end() ? "1000000" : it->second);
-      break;
-    }
-    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
-    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
-      hint = "; create the topic, or check the option 'topic'";
-      break;
-    case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT:
-      hint =
-          "; no broker took it within 'properties.delivery.timeout.ms'; check the brokers, and "
-          "that the "
-          "topic exists (option 'topic')";
-      break;
-    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-      hint = "; the user of 'properties.sasl.jaas.config' may not write there";
-      break;
-    default:
-      break;
-  }
   return fmt::format("a record could not be delivered to {} of the Kafka brokers '{}': {}{}",
                      where,
                      options_->bootstrap_servers,
                      text,
-                     hint);
+                     hint(code));
+}
+
+std::string KafkaWriter::hint(rd_kafka_resp_err_t code) const {
+  switch (code) {
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE: {
+      const auto it = options_->client.find("message.max.bytes");
+      return fmt::format(
+          "; raise the sink's 'properties.max.request.size' (now {}), and the topic's "
+          "'max.message.bytes' if the broker refuses it",
+          it == options_->client.end() ? "1000000" : it->second);
+    }
+    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+      return fmt::format(
+          "; create the topic, or check {}",
+          options_->topic.empty() ? "the topic that the records name" : "the option 'topic'");
+    case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT:
+      return "; no broker took it within 'properties.delivery.timeout.ms'; check the brokers, and "
+             "that the topic exists (option 'topic')";
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+      return "; the user of 'properties.sasl.jaas.config' may not write there";
+    default:
+      return {};
+  }
 }
 
 void KafkaWriter::on_error(rd_kafka_resp_err_t code, std::string_view text) {

@@ -156,6 +156,20 @@ void convert_offset_reset(const std::string& name, const std::string& value, Cli
   out["auto.offset.reset"] = reset == "none" ? "error" : reset;
 }
 
+/// As the Java client reads them: in any case, blanks around them.
+void convert_boolean(const std::string& name, const std::string& value, ClientSettings& out) {
+  const std::size_t begin = value.find_first_not_of(" \t\r\n");
+  const std::string text =
+      begin == std::string::npos
+          ? ""
+          : lower(value.substr(begin, value.find_last_not_of(" \t\r\n") - begin + 1));
+  if (text != "true" && text != "false") {
+    throw_error(
+        ErrorKind::kInvalidArgument, "'{}' must be true or false, but is '{}'", name, value);
+  }
+  out[name] = text;
+}
+
 void convert_acks(const std::string& /*name*/, const std::string& value, ClientSettings& out) {
   out["acks"] = value;
   if (value != "all" && value != "-1") {
@@ -184,7 +198,6 @@ constexpr Property kProperties[] = {
     {"isolation.level", "isolation.level", Scope::kConsumer},
     {"fetch.min.bytes", "fetch.min.bytes", Scope::kConsumer},
     {"fetch.max.bytes", "fetch.max.bytes", Scope::kConsumer},
-    {"check.crcs", "check.crcs", Scope::kConsumer},
     {"client.rack", "client.rack"},
     {"metadata.max.age.ms", "metadata.max.age.ms"},
     {"connections.max.idle.ms", "connections.max.idle.ms"},
@@ -194,7 +207,6 @@ constexpr Property kProperties[] = {
     {"linger.ms", "linger.ms", Scope::kProducer},
     {"batch.size", "batch.size", Scope::kProducer},
     {"compression.type", "compression.type", Scope::kProducer},
-    {"enable.idempotence", "enable.idempotence", Scope::kProducer},
     {"retries", "message.send.max.retries", Scope::kProducer},
     {"delivery.timeout.ms", "delivery.timeout.ms", Scope::kProducer},
     {"transaction.timeout.ms", "transaction.timeout.ms", Scope::kProducer},
@@ -211,9 +223,11 @@ constexpr Property kProperties[] = {
     {"socket.connection.setup.timeout.ms", "socket.connection.setup.timeout.ms"},
     {"ssl.key.password", "ssl.key.password"},
     {"ssl.keystore.password", "ssl.keystore.password"},
-    {"allow.auto.create.topics", "allow.auto.create.topics", Scope::kConsumer},
     // Converted.
     {"acks", nullptr, Scope::kProducer, &convert_acks},
+    {"allow.auto.create.topics", nullptr, Scope::kConsumer, &convert_boolean},
+    {"check.crcs", nullptr, Scope::kConsumer, &convert_boolean},
+    {"enable.idempotence", nullptr, Scope::kProducer, &convert_boolean},
     {"auto.offset.reset", nullptr, Scope::kConsumer, &convert_offset_reset},
     {"sasl.jaas.config", nullptr, Scope::kBoth, &convert_jaas},
     {"ssl.truststore.location", nullptr, Scope::kBoth, &convert_truststore},

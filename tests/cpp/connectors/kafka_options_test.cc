@@ -75,6 +75,18 @@ TEST(KafkaProperties, EveryMappedNameIsKnownToLibrdkafka) {
   EXPECT_TRUE(logged.warnings.empty());
 }
 
+TEST(KafkaProperties, BooleansAreReadAsTheJavaClientDoes) {
+  const char* const name = "allow.auto.create.topics";
+  for (const char* text : {"true", "True", " TRUE "}) {
+    EXPECT_EQ(map_properties({{name, text}}, ClientRole::kConsumer).at(name), "true");
+  }
+  EXPECT_EQ(map_properties({{"enable.idempotence", "False"}}, ClientRole::kProducer),
+            (ClientSettings{{"enable.idempotence", "false"}}));
+  const std::string text =
+      error_of([&] { map_properties({{name, "yes"}}, ClientRole::kConsumer); });
+  EXPECT_EQ(text, "'allow.auto.create.topics' must be true or false, but is 'yes'");
+}
+
 TEST(KafkaProperties, UnknownNamesWarnOnce) {
   const Logged logged;
   for (int i = 0; i < 2; ++i) {

@@ -351,6 +351,47 @@ TEST_F(KafkaTest, UnreachableBrokersAndHostsNameTheSetting) {
   EXPECT_NE(error_of([&] { driver.flush(); }).find("'flights'"), std::string::npos);
 }
 
+TEST_F(KafkaTest, ASinkWaitsForATopicThatIsBeingMade) {
+  const std::string topic = make_topic(1);
+  rd_kafka_mock_topic_set_error(
+      cluster_->handle(), topic.c_str(), RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+  std::atomic<bool> warned{false};
+  set_log_level(LogLevel::kWarn);
+  set_log_sink([&](LogLevel, std::string_view, std::string_view text) {
+    if (text.find("cannot write to topic '" + topic + "' yet") != std::string_view::npos &&
+        text.find("know no leader of the topic") != std::string_view::npos) {
+      warned = true;
+      rd_kafka_mock_topic_set_error(cluster_->handle(), topic.c_str(), RD_KAFKA_RESP_ERR_NO_ERROR);
+    }
+  });
+  {
+    KafkaSink sink(options({{"topic", topic}, {"startup.timeout.ms", "300"}}));
+    WriterDriver driver(sink);
+    BatchBuilder builder(kafka_record_type());
+    builder.append(message(topic, 0, "x"));
+    driver.writer().write(builder.finish());
+    EXPECT_TRUE(driver.flush());
+  }
+  set_log_sink({});
+  EXPECT_TRUE(warned);
+}
+
+TEST_F(KafkaTest, ATopicThatNobodyMakesIsNamedInTheEnd) {
+  const std::string topic = make_topic(1);
+  rd_kafka_mock_topic_set_error(
+      cluster_->handle(), topic.c_str(), RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+  KafkaSink sink(options({{"topic", topic}, {"startup.timeout.ms", "100"}}));
+  WriterDriver driver(sink);
+  BatchBuilder builder(kafka_record_type());
+  builder.append(message(topic, 0, "x"));
+  driver.writer().write(builder.finish());
+  const std::string text = error_of([&] { driver.flush(); });
+  for (const char* part :
+       {topic.c_str(), "Unknown topic", "create the topic, or check the option 'topic'"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << text;
+  }
+}
+
 TEST_F(KafkaTest, DiscoveryEndsWhenTheJobIsCancelled) {
   const auto closed = ConnectorRegistry::instance().make_source(
       "kafka",
