@@ -125,7 +125,8 @@ void require_methods(const FunctionSpec& spec, std::initializer_list<const char*
 // --- sources
 
 void add_collection(Draft& draft) {
-  draft.node.source = make_collection_source(draft.params.get("values"), draft.params.type("type"));
+  draft.node.source = make_collection_source(
+      draft.params.get("values"), draft.params.type("type"), draft.params.find("mend"));
   draft.node.output_type = draft.node.source->produced_type();
   draft.node.uses_host = draft.node.source->uses_host();
 }
@@ -801,6 +802,7 @@ int GraphBuilder::add(const std::string& kind_name, NodeRequest request) {
   node.uid = request.uid;
   node.parallelism = request.parallelism;
   node.max_parallelism = request.max_parallelism;
+  node.shown_max_parallelism = request.shown_max_parallelism;
   node.chaining = chaining_of(request.chaining);
   node.keyed = request.keyed;
   node.output_type = request.output_type != nullptr ? request.output_type : LogicalType::object();

@@ -37,6 +37,7 @@ struct NodeRequest {
   std::vector<EdgeSpecPtr> inputs;
   int parallelism = 1;
   int max_parallelism = kDefaultMaxParallelism;
+  int shown_max_parallelism = 0;  ///< 0: the same
   std::string uid;
   std::string chaining = "always";
   bool keyed = false;

@@ -24,6 +24,7 @@
 #include "bindings/operator_handle.h"
 #include "bindings/state_objects.h"
 #include "connectors/print/print_sink.h"
+#include "formats/charset.h"
 
 #include <pybind11/functional.h>
 #include <pybind11/pybind11.h>
@@ -455,6 +456,7 @@ void define_graph(py::module_& module) {
              const std::vector<std::shared_ptr<EdgeSpec>>& inputs,
              int parallelism,
              int max_parallelism,
+             int shown_max_parallelism,
              const std::string& uid,
              const std::string& chaining,
              bool keyed,
@@ -465,6 +467,7 @@ void define_graph(py::module_& module) {
             request.inputs.assign(inputs.begin(), inputs.end());
             request.parallelism = parallelism;
             request.max_parallelism = max_parallelism;
+            request.shown_max_parallelism = shown_max_parallelism;
             request.uid = uid;
             request.chaining = chaining;
             request.keyed = keyed;
@@ -480,6 +483,7 @@ void define_graph(py::module_& module) {
           py::arg("inputs") = std::vector<std::shared_ptr<EdgeSpec>>(),
           py::arg("parallelism") = 1,
           py::arg("max_parallelism") = kDefaultMaxParallelism,
+          py::arg("shown_max_parallelism") = 0,
           py::arg("uid") = "",
           py::arg("chaining") = "always",
           py::arg("keyed") = false,
@@ -725,6 +729,7 @@ PYBIND11_MODULE(_native, module) {
   module.def("register_key_encoder", [](const py::type& type, const py::object& encoder) {
     register_key_encoder(type.ptr(), encoder.ptr());
   });
+  module.def("is_charset", [](const std::string& name) { return flott::Charset::is_known(name); });
   define_runtime(module);
   define_graph(module);
   define_job(module);

@@ -26,6 +26,12 @@ std::string plain(std::string_view name) {
   return out;
 }
 
+[[noreturn]] void throw_unknown(const std::string& name) {
+  throw_error(ErrorKind::kInvalidArgument,
+              "unknown charset '{}'; `iconv -l` lists those of this system",
+              name);
+}
+
 }  // namespace
 
 class Charset::Conversion {
@@ -81,8 +87,26 @@ bool Charset::is_utf8(std::string_view name) {
   return plain(name) == "UTF8";
 }
 
+bool Charset::is_known(const std::string& name) {
+  try {
+    const Charset charset(name);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 Charset::Charset(const std::string& name) {
   const std::string wide = plain(name);
+  if (wide.empty() || name.find('/') != std::string::npos) {
+    throw_unknown(name);  // to iconv that is the locale's, or one with options
+  }
+  if (wide.starts_with("UTF16") || wide.starts_with("UCS2")) {
+    unit_ = 2;
+  } else if (wide.starts_with("UTF32") || wide.starts_with("UCS4")) {
+    unit_ = 4;
+  }
+  big_endian_ = !wide.ends_with("LE");
   std::string known = name;
   if (wide == "UTF16" || wide == "UTF32") {
     known = wide == "UTF16" ? "UTF-16BE" : "UTF-32BE";
@@ -102,9 +126,7 @@ Charset::Charset(const std::string& name) {
   }
   encoder_ = std::make_unique<Conversion>(known, "UTF-8");
   if (!decoder_->is_open() || !encoder_->is_open()) {
-    throw_error(ErrorKind::kInvalidArgument,
-                "unknown charset '{}'; `iconv -l` lists those of this system",
-                name);
+    throw_unknown(name);
   }
 }
 
@@ -112,17 +134,23 @@ Charset::~Charset() = default;
 
 void Charset::decode(std::string_view bytes, std::string& out) {
   Conversion* decoder = decoder_.get();
+  bool big_endian = big_endian_;
   if (!little_endian_mark_.empty() && bytes.starts_with(little_endian_mark_)) {
     decoder = little_endian_decoder_.get();
+    big_endian = false;
     bytes.remove_prefix(little_endian_mark_.size());
   } else if (!big_endian_mark_.empty() && bytes.starts_with(big_endian_mark_)) {
     bytes.remove_prefix(big_endian_mark_.size());
   }
-  decoder->run(
-      bytes,
-      "\xef\xbf\xbd"sv,
-      [&](std::string_view) { return big_endian_mark_.empty() ? 1 : big_endian_mark_.size(); },
-      out);
+  const auto skip = [&](std::string_view rest) {
+    if (unit_ == 2 && rest.size() > 1) {
+      // Java takes the unit behind the first half of a pair for the other half, whatever it is.
+      const auto high = static_cast<unsigned char>(rest[big_endian ? 0 : 1]);
+      return (high & 0xfc) == 0xd8 ? 2 * unit_ : unit_;
+    }
+    return unit_;
+  };
+  decoder->run(bytes, "\xef\xbf\xbd"sv, skip, out);
 }
 
 void Charset::encode(std::string_view text, std::string& out) {

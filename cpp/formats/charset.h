@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@ class Charset {
   /// A name that iconv knows (ISO-8859-1, windows-1252, Shift_JIS, ...). Throws kInvalidArgument
   /// for another one.
   explicit Charset(const std::string& name);
+  static bool is_known(const std::string& name);
   ~Charset();
   Charset(const Charset&) = delete;
   Charset& operator=(const Charset&) = delete;
@@ -31,6 +33,8 @@ class Charset {
   std::unique_ptr<Conversion> decoder_;
   std::unique_ptr<Conversion> little_endian_decoder_;
   std::unique_ptr<Conversion> encoder_;
+  std::size_t unit_ = 1;            ///< bytes that belong together: 2 in UTF-16, 4 in UTF-32
+  bool big_endian_ = true;          ///< of UTF-16 and UTF-32 without a mark
   std::string big_endian_mark_;     ///< UTF-16 and UTF-32: what the text may begin with
   std::string little_endian_mark_;  ///< likewise
   bool writes_mark_ = false;

@@ -31,6 +31,8 @@ struct StreamNode {
   std::string uid;  ///< the user's, or empty
   int parallelism = 1;
   int max_parallelism = kDefaultMaxParallelism;
+  /// What its functions are told; 0: the same.
+  int shown_max_parallelism = 0;
   ChainingStrategy chaining = ChainingStrategy::kAlways;
   std::string slot_sharing_group = "default";
   LogicalTypePtr output_type = LogicalType::object();

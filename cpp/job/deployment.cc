@@ -351,6 +351,7 @@ class Builder {
       link.name = n.name;
       link.uid = uid_of(n);
       link.max_parallelism = n.max_parallelism;
+      link.shown_max_parallelism = n.shown_max_parallelism;
       link.keyed = n.keyed;
       link.key_by_key = sorted_by_key && i == first_link;
       link.input_type = n.inputs.empty()

@@ -50,6 +50,7 @@ class OperatorContext {
   virtual const std::string& operator_name() const = 0;
   virtual int subtask_index() const = 0;
   virtual int parallelism() const = 0;
+  /// As Flink tells it; key groups may be counted by another number.
   virtual int max_parallelism() const = 0;
   virtual int attempt_number() const = 0;
   virtual const std::string& job_name() const = 0;

@@ -25,6 +25,8 @@ class OperatorChain::LinkContext final : public OperatorContext {
       : environment_(environment),
         name_(spec.name),
         max_parallelism_(spec.max_parallelism),
+        shown_max_parallelism_(spec.shown_max_parallelism > 0 ? spec.shown_max_parallelism
+                                                              : spec.max_parallelism),
         keyed_(spec.keyed),
         restored_(std::move(spec.restored)),
         is_restored_(spec.is_restored),
@@ -51,7 +53,7 @@ class OperatorChain::LinkContext final : public OperatorContext {
   const std::string& operator_name() const override { return name_; }
   int subtask_index() const override { return environment_.subtask; }
   int parallelism() const override { return environment_.parallelism; }
-  int max_parallelism() const override { return max_parallelism_; }
+  int max_parallelism() const override { return shown_max_parallelism_; }
   int attempt_number() const override { return environment_.attempt; }
   const std::string& job_name() const override { return environment_.job_name; }
   const std::string& job_id() const override { return environment_.job_id; }
@@ -110,6 +112,7 @@ class OperatorChain::LinkContext final : public OperatorContext {
   const TaskEnvironment& environment_;
   std::string name_;
   int max_parallelism_;
+  int shown_max_parallelism_;
   bool keyed_;
   OperatorSnapshot restored_;
   bool is_restored_;
@@ -353,6 +356,7 @@ struct OperatorChain::Link {
       // Before the last watermark goes on, so that what they emit is not late. They may have set
       // event timers, which are due at once.
       if (!has_last_timers()) {
+        end_last_timers();
         return true;
       }
       if (!fire_last_timers(deadline_ns)) {
@@ -368,10 +372,16 @@ struct OperatorChain::Link {
            timers->size(TimeDomain::kProcessingTime) > 0;
   }
   bool fire_last_timers(std::int64_t deadline_ns) {
+    context.timer_service()->set_last(true);
     return context.timer_service()->fire_all_processing_timers(
         deadline_ns, [this](TimeDomain domain, Timestamp time, const Window& window) {
           op->on_timer(domain, time, window, output);
         });
+  }
+  void end_last_timers() {
+    if (TimerService* timers = context.timer_service()) {
+      timers->set_last(false);
+    }
   }
   /// In the middle of a pass, where nothing else may run before it has gone through.
   void process_watermark_now(Timestamp watermark) {

@@ -44,6 +44,7 @@ class OperatorChain {
     std::string name;
     std::string uid;
     int max_parallelism = kDefaultMaxParallelism;
+    int shown_max_parallelism = 0;  ///< what its functions are told; 0: the same
     bool keyed = false;
     /// BATCH: the input is sorted by key (SortedInput). When one key's records end, its timers fire
     /// and its state is dropped; the watermark is the lowest again for the next one.

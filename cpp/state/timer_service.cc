@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "state/namespace_codec.h"
 #include "types/host.h"
 
@@ -251,6 +252,15 @@ class HeapTimerService final : public TimerService {
 
   void register_timer(TimeDomain domain, const Window& window, Timestamp time) override {
     const Key current = require_key();
+    if (last_ && domain == TimeDomain::kProcessingTime) [[unlikely]] {
+      if (!std::exchange(warned_, true)) {
+        log(LogLevel::kWarn,
+            "flott.timers",
+            "a processing-time timer that on_timer() registered is ignored, and those like it: in "
+            "BATCH mode they fire behind the last record of a key, and would never end");
+      }
+      return;
+    }
     TimerKey& key = keys_.get(current.hash, current.bytes, *current.value);
     insert(domain, key, window, time, next_sequence_++);
   }
@@ -286,6 +296,7 @@ class HeapTimerService final : public TimerService {
     }
     return fire(TimeDomain::kProcessingTime, current_processing_time(), deadline_ns, on_timer);
   }
+  void set_last(bool last) override { last_ = last; }
   bool fire_all_processing_timers(std::int64_t deadline_ns, const OnTimer& on_timer) override {
     return fire(TimeDomain::kProcessingTime, kMaxTimestamp, deadline_ns, on_timer);
   }
@@ -376,6 +387,8 @@ class HeapTimerService final : public TimerService {
   std::array<TimerQueue, 2> queues_;  ///< by TimeDomain
   Timestamp watermark_ = kMinWatermark;
   std::uint64_t next_sequence_ = 0;
+  bool last_ = false;
+  bool warned_ = false;
 };
 
 std::map<KeyGroup, std::string> HeapTimerService::snapshot() {

@@ -22,7 +22,8 @@ class TimerService {
 
   virtual ~TimerService() = default;
 
-  /// For the backend's current key. Registering an existing timer again is a no-op.
+  /// For the backend's current key. Registering an existing timer again is a no-op, and so is
+  /// registering one of the clock while the last ones fire.
   virtual void register_timer(TimeDomain domain, const Window& window, Timestamp time) = 0;
   virtual void delete_timer(TimeDomain domain, const Window& window, Timestamp time) = 0;
 
@@ -40,8 +41,12 @@ class TimerService {
                                  const OnTimer& on_timer) = 0;
   /// Fires processing timers due at the clock's now, likewise.
   virtual bool fire_processing_timers(std::int64_t deadline_ns, const OnTimer& on_timer) = 0;
-  /// Fires all processing timers, due or not, likewise (BATCH end of input). Those that a timer
-  /// sets while it fires belong to them, as in Flink: timers that go on for ever never end.
+  /// BATCH: from now on, or no longer, the last processing timers of a key or of the input fire.
+  /// Processing timers that are registered meanwhile are ignored, as in Flink, or those that
+  /// register themselves would never end; a warning says so once. (In PyFlink's process mode they
+  /// do not end.)
+  virtual void set_last(bool last) = 0;
+  /// Fires all processing timers, due or not, likewise (BATCH end of input).
   virtual bool fire_all_processing_timers(std::int64_t deadline_ns, const OnTimer& on_timer) = 0;
   /// Earliest processing timer, or kMaxTimestamp.
   virtual Timestamp next_processing_time() const = 0;

@@ -326,6 +326,7 @@ class StreamGraph:
         inputs: Sequence[Edge] = (),
         parallelism: int = 1,
         max_parallelism: int = 128,
+        shown_max_parallelism: int = 0,
         uid: str = "",
         chaining: str = "always",
         keyed: bool = False,
@@ -408,6 +409,9 @@ class InternalError(FlottError): ...
 
 def _new_row(fields: Any, values: tuple[Any, ...], kind: int, /) -> Row:
     """What a pickle of a row calls."""
+
+def is_charset(name: str) -> bool:
+    """Whether the formats know a character set of the name."""
 
 def register_key_encoder(type: type, encoder: Callable[[Any], Any]) -> None: ...
 def set_log_callback(callback: Callable[[int, str, str], None] | None, level: int) -> None:

@@ -66,12 +66,10 @@ DIFFERENT_ON_PURPOSE = {
 }
 """Cases where Flott answers otherwise, and why. They fail when the difference goes away."""
 
-ONLY_STRINGS = "the file sink's encoder takes strings only; Apache Flink's writes any value's text"
-
 NOT_YET = {
-    "jobs.file_sink_of_ints": ONLY_STRINGS,
-    "jobs.file_sink_of_rows": ONLY_STRINGS,
-    "jobs.file_sink_of_tuples": ONLY_STRINGS,
+    "jobs.file_sink_of_decimals_and_dates": (
+        "a tuple with a BIG_DEC is an object of Python here, and written as Python shows it"
+    ),
 }
 """Cases where Flott is wrong, and what is. They fail when it is mended."""
 

@@ -85,11 +85,42 @@ class ObjectCollectionSource final : public Source {
   std::shared_ptr<const Objects> objects_;
 };
 
-std::shared_ptr<Source> make_native_source(PyObject* items, const LogicalTypePtr& type) {
+/// take(item), or else take(mend(item)).
+template <typename Take>
+void take_or_mend(Py_ssize_t index, PyObject* item, PyObject* mend, Take&& take) {
+  const auto numbered = [&](PyObject* value) {
+    try {
+      take(value);
+    } catch (const PythonError&) {
+      throw;
+    } catch (const Error& error) {
+      throw Error(error.kind(), fmt::format("record {}: {}", index, error.what()));
+    }
+  };
+  if (mend == nullptr) {
+    numbered(item);
+    return;
+  }
+  try {
+    take(item);
+    return;
+  } catch (const PythonError&) {
+    throw;
+  } catch (const Error& /*error*/) {
+    // Below, where the message is that of the mended value.
+  }
+  numbered(checked(PyObject_CallOneArg(mend, item)).get());
+}
+
+std::shared_ptr<Source> make_native_source(PyObject* items,
+                                           const LogicalTypePtr& type,
+                                           PyObject* mend) {
   std::vector<BatchPtr> batches;
   BatchBuilder builder(type);
-  for_each_item(items, "conversion", [&](Py_ssize_t /*index*/, PyObject* item) {
-    builder.append(item == Py_None ? Value::null() : to_native(item, *type));
+  for_each_item(items, "conversion", [&](Py_ssize_t index, PyObject* item) {
+    take_or_mend(index, item, mend, [&](PyObject* value) {
+      builder.append(value == Py_None ? Value::null() : to_native(value, *type));
+    });
     if (builder.num_rows() == kBatchRows) {
       batches.push_back(builder.finish());
     }
@@ -102,19 +133,23 @@ std::shared_ptr<Source> make_native_source(PyObject* items, const LogicalTypePtr
 
 }  // namespace
 
-std::shared_ptr<Source> make_collection_source(PyObject* values, const LogicalTypePtr& type) {
+std::shared_ptr<Source> make_collection_source(PyObject* values,
+                                               const LogicalTypePtr& type,
+                                               PyObject* mend) {
   const Ref items = checked(PySequence_Fast(values, "a collection source needs a list of values"));
   if (type != nullptr && type->is_native()) {
-    return make_native_source(items.get(), type);
+    return make_native_source(items.get(), type, mend);
   }
   auto objects = std::make_shared<Objects>();
   objects->values.reserve(static_cast<std::size_t>(PySequence_Fast_GET_SIZE(items.get())));
-  for_each_item(items.get(), "copy", [&](Py_ssize_t /*index*/, PyObject* item) {
-    Ref own = checked(isolate(item));
-    if (type != nullptr && type->kind() != TypeKind::kObject) {
-      own = checked(coerce_python(own.release(), *type));
-    }
-    objects->values.push_back(from_python_steal(own.release()));
+  for_each_item(items.get(), "copy", [&](Py_ssize_t index, PyObject* item) {
+    take_or_mend(index, item, mend, [&](PyObject* value) {
+      Ref own = checked(isolate(value));
+      if (type != nullptr && type->kind() != TypeKind::kObject) {
+        own = checked(coerce_python(own.release(), *type));
+      }
+      objects->values.push_back(from_python_steal(own.release()));
+    });
   });
   return std::make_shared<ObjectCollectionSource>(std::move(objects));
 }

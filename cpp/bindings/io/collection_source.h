@@ -11,6 +11,11 @@ namespace flott::bindings {
 /// index, so that a restored job goes on where the checkpoint was. With a native `type` the values
 /// are encoded at once (a value that does not fit fails here, at the user's line); otherwise they
 /// are taken as they are now and copied again when read, so that no function can change them.
-std::shared_ptr<Source> make_collection_source(PyObject* values, const LogicalTypePtr& type);
+///
+/// `mend` (may be null) is called with a value that does not fit and returns what to take instead.
+/// The message of what does not fit even then begins with the record's number.
+std::shared_ptr<Source> make_collection_source(PyObject* values,
+                                               const LogicalTypePtr& type,
+                                               PyObject* mend);
 
 }  // namespace flott::bindings

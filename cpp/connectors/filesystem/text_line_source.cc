@@ -240,14 +240,15 @@ TextLineSource::TextLineSource(std::vector<std::string> paths)
 std::unique_ptr<Source> TextLineSource::from_options(const Options& options,
                                                      const LogicalTypePtr& type) {
   options.get("path");
-  std::string charset = options.get("charset", "UTF-8");
+  const std::string name = options.get("charset", "UTF-8");
+  std::string charset = name;
   for (char& c : charset) {
     c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   }
   if (charset != "UTF-8" && charset != "UTF8" && charset != "US-ASCII" && charset != "ASCII") {
     throw_error(ErrorKind::kInvalidArgument,
                 "text files are read as UTF-8; the charset '{}' is not supported",
-                charset);
+                name);
   }
   auto source = std::make_unique<TextLineSource>(options.get_list("path"));
   source->discovery_interval_ms_ = options.get_int("discovery.interval.ms", 0);

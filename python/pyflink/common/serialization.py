@@ -53,6 +53,26 @@ class DeserializationSchema:
         )
 
 
+def _known_charset(charset: str) -> str:
+    """The name, as it is given or, where only Python knows that, Python's own."""
+    from pyflink import _native
+
+    if _native.is_charset(charset):
+        return charset
+    import codecs
+
+    try:
+        name = codecs.lookup(charset).name
+    except (LookupError, ValueError):
+        name = ""
+    if not _native.is_charset(name):
+        raise ValueError(
+            f"SimpleStringSchema: unknown charset {charset!r}; give one that Python or Java has,"
+            " such as 'UTF-16' or 'ISO-8859-1'"
+        )
+    return name
+
+
 class SimpleStringSchema(SerializationSchema, DeserializationSchema):
     """Text, one record a message.
 
@@ -69,14 +89,7 @@ class SimpleStringSchema(SerializationSchema, DeserializationSchema):
         if not isinstance(charset, str):
             raise TypeError(f"SimpleStringSchema: charset must be a name, got {charset!r}")
         if charset.upper() not in ("UTF-8", "UTF8"):
-            import codecs
-
-            try:
-                name = codecs.lookup(charset).name
-            except LookupError:
-                raise ValueError(f"SimpleStringSchema: unknown charset {charset!r}") from None
-            if name != "utf-8":
-                self._options["charset"] = name
+            self._options["charset"] = _known_charset(charset)
         SerializationSchema.__init__(self)
         DeserializationSchema.__init__(self)
 

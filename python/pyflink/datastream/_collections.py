@@ -10,6 +10,7 @@ from pyflink.common.typeinfo import (
     TypeInformation,
     Types,
 )
+from pyflink.common.types import Row
 from pyflink.datastream._logging import warning
 
 # as typing's, without importing it: that costs as much as all of this package
@@ -20,30 +21,46 @@ if TYPE_CHECKING:
 __all__ = ["warn_of_other_names", "with_texts"]
 
 
-def with_texts(values: list[Any], declared: TypeInformation) -> list[Any]:
-    """The records with text for the numbers and booleans where `declared` says STRING.
+def with_texts(value: Any, declared: TypeInformation) -> Any:
+    """A record with text for the numbers and booleans where `declared` says STRING.
 
     Upstream takes what Java's ``toString`` says of them. Everything else stays as it is.
     """
-    return [_with_text(value, declared) for value in values]
-
-
-def _with_text(value: Any, declared: TypeInformation) -> Any:
     if isinstance(value, (bool, int, float)):
         return _java_text(value) if declared == Types.STRING() else value
     if isinstance(declared, MapTypeInfo) and isinstance(value, dict):
         key_type, value_type = declared._key_type_info, declared._value_type_info
-        return {_with_text(k, key_type): _with_text(v, value_type) for k, v in value.items()}
+        return {with_texts(k, key_type): with_texts(v, value_type) for k, v in value.items()}
     if isinstance(declared, ListTypeInfo) and isinstance(value, (list, tuple)):
-        return [_with_text(element, declared.elem_type) for element in value]
+        return [with_texts(element, declared.elem_type) for element in value]
     if isinstance(declared, RowTypeInfo) and isinstance(value, dict):
         types = dict(zip(declared.get_field_names(), declared.get_field_types(), strict=False))
-        return {k: _with_text(v, types[k]) if k in types else v for k, v in value.items()}
+        return {k: with_texts(v, types[k]) if k in types else v for k, v in value.items()}
     if isinstance(declared, (RowTypeInfo, TupleTypeInfo)):
         types_in_order = declared.get_field_types()
+        if isinstance(value, Row) and len(value) == len(types_in_order):
+            return _row_with_texts(value, declared)
         if type(value) in (list, tuple) and len(value) == len(types_in_order):
-            return tuple(_with_text(v, t) for v, t in zip(value, types_in_order, strict=False))
+            return tuple(with_texts(v, t) for v, t in zip(value, types_in_order, strict=False))
+        if isinstance(declared, RowTypeInfo) and (
+            hasattr(value, "__dict__") or hasattr(value, "__slots__")
+        ):
+            names = declared.get_field_names()
+            return with_texts({name: getattr(value, name, None) for name in names}, declared)
     return value
+
+
+def _row_with_texts(row: Row, declared: RowTypeInfo | TupleTypeInfo) -> Row:
+    types = declared.get_field_types()
+    names = list(getattr(row, "_fields", None) or ())
+    if isinstance(declared, RowTypeInfo) and sorted(names) == sorted(declared.get_field_names()):
+        # fields are taken by name then, as they are without this
+        by_name = dict(zip(declared.get_field_names(), types, strict=True))
+        types = [by_name[name] for name in names]
+    fields = [with_texts(field, t) for field, t in zip(row, types, strict=True)]
+    mended = Row(**dict(zip(names, fields, strict=True))) if names else Row(*fields)
+    mended.set_row_kind(row.get_row_kind())
+    return mended
 
 
 def _java_text(value: bool | int | float) -> str:

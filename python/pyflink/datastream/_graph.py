@@ -253,7 +253,14 @@ def declared_type(type_info: Any, what: str) -> TypeInformation:
 class _Node:
     """A transformation with everything decided that depends on the whole program."""
 
-    __slots__ = ("index", "inputs", "max_parallelism", "parallelism", "transformation")
+    __slots__ = (
+        "index",
+        "inputs",
+        "max_parallelism",
+        "parallelism",
+        "shown_max_parallelism",
+        "transformation",
+    )
 
     def __init__(
         self, index: int, transformation: Transformation, parallelism: int, max_parallelism: int
@@ -262,7 +269,28 @@ class _Node:
         self.transformation = transformation
         self.parallelism = parallelism
         self.max_parallelism = max_parallelism
+        # what its functions are told: that of the first operator of its chain, as in upstream,
+        # where a collection has 1
+        self.shown_max_parallelism = 1 if transformation.kind == "collection" else max_parallelism
         self.inputs: list[tuple[_Node, str, Edge]] = []
+
+    def is_chained(self, mixed: bool) -> bool:
+        """Whether upstream would run it in one task with its input.
+
+        :param mixed: also when their maximum parallelisms differ.
+        """
+        if len(self.inputs) != 1:
+            return False
+        source, partitioner, _ = self.inputs[0]
+        before, this = source.transformation, self.transformation
+        return (
+            partitioner == "forward"
+            and source.parallelism == self.parallelism
+            and before.chaining != "never"
+            and this.chaining == "always"
+            and this.slot_sharing_group in (None, before.slot_sharing_group)
+            and (mixed or source.max_parallelism == self.max_parallelism)
+        )
 
 
 class Plan:
@@ -349,6 +377,10 @@ class Plan:
                     " same parallelism."
                 )
             node.inputs.append((source, partitioner, edge))
+        if self._env.is_chaining_enabled() and node.is_chained(
+            self._env.is_chaining_of_operators_with_different_max_parallelism_enabled()
+        ):
+            node.shown_max_parallelism = node.inputs[0][0].shown_max_parallelism
         self._nodes[id(t)] = node
 
     def to_native(self) -> _native.StreamGraph:
@@ -394,6 +426,7 @@ class Plan:
                     inputs=inputs,
                     parallelism=node.parallelism,
                     max_parallelism=node.max_parallelism,
+                    shown_max_parallelism=node.shown_max_parallelism,
                     uid=t.uid,
                     chaining=t.chaining,
                     keyed=t.keyed,

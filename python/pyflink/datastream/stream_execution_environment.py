@@ -459,9 +459,10 @@ class StreamExecutionEnvironment:
         declared = declared_type(type_info, "type_info of from_collection")
         values = list(collection)
         logical = None if isinstance(declared, PickledBytesTypeInfo) else declared._logical()
+        params: dict[str, Any] = {"values": values, "type": logical}
         if logical is not None:
-            values = _fitting_records(values, declared)
-        params = {"values": values, "type": logical}
+            params["mend"] = lambda value: _with_texts(value, declared)
+            _check_records(params, declared)
         return self._source("collection", "Collection Source", declared, params, single=True)
 
     def from_sequence(self, from_: int, to: int) -> DataStream:
@@ -750,40 +751,26 @@ _default_local_parallelism: int | None = None
 _RECORDS_CHECKED = 1000
 
 
-def _fitting_records(values: list[Any], declared: TypeInformation) -> list[Any]:
-    try:
-        _check_records(values, declared._logical())
-    except TypeError:
-        from pyflink.datastream._collections import with_texts
+def _with_texts(value: Any, declared: TypeInformation) -> Any:
+    from pyflink.datastream._collections import with_texts
 
-        values = with_texts(values, declared)
-        _check_records(values, declared._logical())
-    if values and isinstance(values[0], dict):
-        from pyflink.datastream._collections import warn_of_other_names
-
-        warn_of_other_names(values[0], declared)
-    return values
+    return with_texts(value, declared)
 
 
-def _check_records(values: list[Any], logical: _native.LogicalType) -> None:
+def _check_records(params: dict[str, Any], declared: TypeInformation) -> None:
     from pyflink import _native
 
-    def check(records: list[Any]) -> None:
-        _native.StreamGraph().add(
-            "collection", "Collection Source", params={"values": records, "type": logical}
-        )
-
+    first: list[Any] = params["values"][:_RECORDS_CHECKED]
     try:
-        check(values[:_RECORDS_CHECKED])
-    except Exception:
-        for number, value in enumerate(values):
-            try:
-                check([value])
-            except Exception as error:
-                raise TypeError(
-                    f"from_collection: record {number}: {error}; correct the record or type_info"
-                ) from None
-        raise
+        _native.StreamGraph().add(
+            "collection", "Collection Source", params={**params, "values": first}
+        )
+    except Exception as error:
+        raise TypeError(f"from_collection: {error}; correct the record or type_info") from None
+    if first and isinstance(first[0], dict):
+        from pyflink.datastream._collections import warn_of_other_names
+
+        warn_of_other_names(first[0], declared)
 
 
 def _check_writable(directory: str) -> None:

@@ -77,6 +77,44 @@ TEST(StringFormat, ReadsOtherCharacterSetsAsJava) {
   EXPECT_EQ(decoded_from("UTF-16BE", ""), "");
 }
 
+TEST(StringFormat, SkipsWholeUnitsOfWideCharacterSets) {
+  using namespace std::string_view_literals;
+  // The second half of a pair alone; the first half alone, and in front of something else, which
+  // Java takes with it; a unit that is cut.
+  EXPECT_EQ(decoded_from("UTF-16LE",
+                         "a\0\0\xde"
+                         "b\0"sv),
+            "a\xef\xbf\xbd"
+            "b");
+  EXPECT_EQ(decoded_from("UTF-16BE", "\0a\xde\0\0b"sv),
+            "a\xef\xbf\xbd"
+            "b");
+  EXPECT_EQ(decoded_from("utf-16-le", "a\0\x3d\xd8"sv), "a\xef\xbf\xbd");
+  EXPECT_EQ(decoded_from("UTF-16LE",
+                         "\x3d\xd8"
+                         "b\0c\0"sv),
+            "\xef\xbf\xbd"
+            "c");
+  EXPECT_EQ(decoded_from("UTF-16BE", "\xd8\x3d\0b\0c"sv),
+            "\xef\xbf\xbd"
+            "c");
+  EXPECT_EQ(decoded_from("UTF-16",
+                         "\xff\xfe\0\xde"
+                         "b\0"sv),
+            "\xef\xbf\xbd"
+            "b");
+  EXPECT_EQ(decoded_from("UTF-16LE", "a\0b"sv), "a\xef\xbf\xbd");
+  EXPECT_EQ(decoded_from("UTF-32LE", "\0\0\x11\0b\0\0\0"sv),
+            "\xef\xbf\xbd"
+            "b");
+  EXPECT_EQ(decoded_from("UTF-32BE", "\0\x11\0\0\0\0\0b"sv),
+            "\xef\xbf\xbd"
+            "b");
+  EXPECT_EQ(decoded_from("UTF-32", "\0\x11\0\0\0\0\0b\0"sv),
+            "\xef\xbf\xbd"
+            "b\xef\xbf\xbd");
+}
+
 TEST(StringFormat, WritesOtherCharacterSetsAsJava) {
   using namespace std::string_literals;
   EXPECT_EQ(encoded_as("ISO-8859-1", "café €"), "caf\xe9 ?");
@@ -85,6 +123,8 @@ TEST(StringFormat, WritesOtherCharacterSetsAsJava) {
   EXPECT_EQ(encoded_as("UTF-16LE", "a"), "a\0"s);
   EXPECT_EQ(encoded_as("utf-8", "é"), "é");
   EXPECT_THROW(encoded_as("klingon", "a"), Error);
+  EXPECT_THROW(encoded_as("", "a"), Error);
+  EXPECT_THROW(encoded_as("ASCII//TRANSLIT", "a"), Error);
 }
 
 TEST(RawFormat, KeepsBytesAsTheyAre) {

@@ -1,5 +1,7 @@
 """Sources and sinks of files, sequences."""
 
+import datetime
+import decimal
 import os
 import tempfile
 from pathlib import Path
@@ -122,3 +124,41 @@ def file_sink_names_its_parts(env):
     folder = sunk(env, ds, with_part_prefix="pre", with_part_suffix=".txt")
     names = [name for _, _, names in os.walk(folder) for name in names]
     return [(name[:4], name[-6:]) for name in names]
+
+
+@case()
+def file_sink_of_doubles_and_nulls_in_rows(env):
+    kind = Types.ROW([Types.DOUBLE(), Types.FLOAT(), Types.BOOLEAN(), Types.LONG()])
+    rows = [Row(1e10, 1.5, False, None), Row(float("nan"), -0.0, None, 2**40)]
+    return read_back(sunk(env, env.from_collection(rows, type_info=kind)))
+
+
+@case()
+def file_sink_of_nested_values(env):
+    kind = Types.ROW(
+        [
+            Types.TUPLE([Types.INT(), Types.STRING()]),
+            Types.LIST(Types.INT()),
+            Types.MAP(Types.STRING(), Types.INT()),
+            Types.ROW([Types.STRING()]),
+        ]
+    )
+    rows = [Row((1, "a"), [1, 2], {"k": 3}, Row("x"))]
+    return read_back(sunk(env, env.from_collection(rows, type_info=kind)))
+
+
+@case()
+def file_sink_of_computed_numbers(env):
+    ds = env.from_collection([1, 2], type_info=Types.INT()).map(lambda v: v / 2, Types.DOUBLE())
+    return read_back(sunk(env, ds))
+
+
+@case()
+def file_sink_of_decimals_and_dates(env):
+    kind = Types.TUPLE([Types.BIG_DEC(), Types.SQL_DATE(), Types.SQL_TIMESTAMP()])
+    value = (
+        decimal.Decimal("1.50"),
+        datetime.date(2026, 3, 1),
+        datetime.datetime(2026, 3, 1, 4, 5, 6, 700000),
+    )
+    return read_back(sunk(env, env.from_collection([value], type_info=kind)))

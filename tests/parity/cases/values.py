@@ -471,3 +471,17 @@ def none_that_a_filter_lets_pass_is_refused(env):
 def none_in_a_row_field(env):
     kind = Types.ROW([Types.LONG(), Types.STRING()])
     return env.from_collection([1]).map(lambda v: Row(None, None), output_type=kind)
+
+
+@case()
+def numbers_where_a_row_has_text(env):
+    pair = Types.ROW_NAMED(["a", "b"], [Types.STRING(), Types.INT()])
+    changed = Row(2.5, 3)
+    changed.set_row_kind(RowKind.UPDATE_AFTER)
+    return env.from_collection([Row(1, 2), Row(a=True, b=1), Row("x", 4), changed], pair)
+
+
+@case()
+def a_number_late_among_texts(env):
+    texts = ["x"] * 1200
+    return env.from_collection([*texts, 1.5], Types.STRING()).filter(lambda v: v != "x")

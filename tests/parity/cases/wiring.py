@@ -475,3 +475,61 @@ def error_in_a_filter_is_refused(env):
 @case()
 def error_in_a_reduce_is_refused(env):
     return pairs(env).key_by(lambda v: v[0]).reduce(lambda a, b: a - b)
+
+
+class Largest(MapFunction):
+    """The record, and the largest parallelism that the function is told."""
+
+    def open(self, runtime_context):
+        self.largest = runtime_context.get_max_number_of_parallel_subtasks()
+
+    def map(self, value):
+        return f"{value},{self.largest}"
+
+
+def largest(stream):
+    return stream.map(Largest(), Types.STRING())
+
+
+def one(env):
+    return env.from_collection([7], Types.INT())
+
+
+@case()
+def max_parallelism_chained_to_a_collection(env):
+    return largest(largest(one(env)))
+
+
+@case()
+def max_parallelism_behind_a_new_chain(env):
+    return largest(largest(largest(one(env))).start_new_chain())
+
+
+@case()
+def max_parallelism_behind_a_key(env):
+    return largest(largest(one(env)).key_by(lambda v: v))
+
+
+@case()
+def max_parallelism_of_its_own_in_a_chain(env):
+    numbers = env.from_source(
+        NumberSequenceSource(1, 1), WatermarkStrategy.no_watermarks(), "numbers"
+    )
+    return largest(largest(numbers).set_max_parallelism(32)).set_max_parallelism(64)
+
+
+@case()
+def max_parallelism_of_the_environment_and_a_collection(env):
+    env.set_max_parallelism(50)
+    return largest(largest(one(env)).rebalance())
+
+
+@case()
+def max_parallelism_without_chains(env):
+    env.disable_operator_chaining()
+    return largest(one(env))
+
+
+@case(ordered=False)
+def max_parallelism_of_a_union(env):
+    return largest(one(env).union(one(env)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import threading
 
 import pytest
 
@@ -11,11 +12,12 @@ from pyflink.common import Configuration, Types, WatermarkStrategy
 from pyflink.common.watermark_strategy import TimestampAssigner
 from pyflink.datastream import RuntimeExecutionMode, StreamExecutionEnvironment
 from pyflink.datastream.functions import (
+    BroadcastProcessFunction,
     KeyedCoProcessFunction,
     KeyedProcessFunction,
     ProcessWindowFunction,
 )
-from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
+from pyflink.datastream.state import ListStateDescriptor, MapStateDescriptor, ValueStateDescriptor
 from pyflink.datastream.window import TumblingEventTimeWindows
 
 MIN = -(2**63)
@@ -195,3 +197,63 @@ def test_a_checkpoint_is_not_restored(tmp_path):
     with pytest.raises(ValueError, match="cannot be restored in BATCH mode") as refused:
         env.execute()
     assert "set the runtime mode to STREAMING" in str(refused.value)
+
+
+class Again(KeyedProcessFunction):
+    """A timer that registers itself."""
+
+    def process_element(self, value, ctx):
+        service = ctx.timer_service()
+        service.register_processing_time_timer(service.current_processing_time() + 3_600_000)
+
+    def on_timer(self, timestamp, ctx):
+        ctx.timer_service().register_processing_time_timer(timestamp + 1)
+        yield ctx.get_current_key()
+
+
+@pytest.mark.parametrize("enabled", ["true", "false"])
+def test_processing_time_timers_that_register_themselves_end(enabled, caplog):
+    # as in Apache Flink 1.20 (BatchExecutionInternalTimeService, PyFlink's thread mode)
+    stream = timed(environment(enabled=enabled), [("a", 1), ("b", 2)])
+    assert sorted(collect(stream.key_by(lambda v: v[0]).process(Again()))) == ["a", "b"]
+    assert "a processing-time timer that on_timer() registered is ignored" in caplog.text
+
+
+class Joined(BroadcastProcessFunction):
+    """Each record with how many there were on the other side."""
+
+    def process_element(self, value, ctx):
+        yield (value, len(list(ctx.get_broadcast_state(COUNTS).items())))
+
+    def process_broadcast_element(self, value, ctx):
+        ctx.get_broadcast_state(COUNTS).put(value, True)
+
+
+COUNTS = MapStateDescriptor("counts", Types.INT(), Types.BOOLEAN())
+HELD = 3000
+ALL_EMITTED = threading.Event()
+
+
+def emitted(number):
+    if number == HELD - 1:
+        ALL_EMITTED.set()
+    return number
+
+
+def when_all_are_emitted(rule):
+    assert ALL_EMITTED.wait(30)
+    return rule
+
+
+def test_what_waits_for_a_broadcast_stream_goes_through_a_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    env = environment(memory="1b")
+    numbers = env.from_collection(list(range(HELD)), Types.INT()).map(emitted, Types.INT())
+    rules = env.from_collection(list(range(50)), Types.INT()).map(when_all_are_emitted, Types.INT())
+    joined = numbers.rebalance().connect(rules.broadcast(COUNTS)).process(Joined())
+    assert sorted(collect(joined)) == [(n, 50) for n in range(HELD)]
+    assert list(tmp_path.iterdir()) == []
+    ALL_EMITTED.clear()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "missing"))
+    with pytest.raises(Exception, match="rows of a BATCH job cannot be written to a file in"):
+        collect(joined)

@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 
@@ -111,10 +112,13 @@ def test_a_kafka_sink_and_its_serializer_share_parallelism():
 def test_texts_in_other_charsets():
     assert SimpleStringSchema()._format()[1] == {}
     assert SimpleStringSchema("utf8")._format()[1] == {}
-    assert SimpleStringSchema("UTF-16LE")._format()[1] == {"charset": "utf-16-le"}
-    assert SimpleStringSchema("windows-1252")._format()[1] == {"charset": "cp1252"}
-    with pytest.raises(ValueError, match="unknown charset 'klingon'"):
-        SimpleStringSchema("klingon")
+    for name in ("UTF-16LE", "Windows-1252", "Shift_JIS", "euc_jp", "latin1"):
+        assert SimpleStringSchema(name)._format()[1] == {"charset": name}
+    assert SimpleStringSchema("latin_1")._format()[1] == {"charset": "iso8859-1"}  # Python's only
+    # Python has the last two, but not as the charset of a text
+    for name in ("Klingon", "", "ASCII//TRANSLIT", "a\0b", "rot13", "Punycode"):
+        with pytest.raises(ValueError, match=re.escape(f"unknown charset {name!r};")):
+            SimpleStringSchema(name)
     with pytest.raises(TypeError, match="must be a name"):
         SimpleStringSchema(None)
 

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from pyflink._not_yet import NotSupportedError
-from pyflink.common import Types
+from pyflink.common import Row, RowKind, Types
 from pyflink.datastream import KeyedProcessFunction, StreamExecutionEnvironment
 from pyflink.datastream.state import (
     ListStateDescriptor,
@@ -23,7 +23,7 @@ from pyflink.datastream.state import (
 WATCHED = """
 import signal, sys, threading, time
 from pyflink.common.state import ValueStateDescriptor
-from pyflink.common import Types
+from pyflink.common import Row, RowKind, Types
 from pyflink.datastream import KeyedProcessFunction, SourceFunction, StreamExecutionEnvironment
 
 seen = 0
@@ -164,6 +164,42 @@ def test_numbers_where_text_is_declared_become_text():
     (row,) = collected([{"a": 1}], Types.ROW_NAMED(["a", "b"], [text, text]))
     assert (row.a, row.b) == ("1", None)
     assert collected([[1, "x"]], Types.LIST(text)) == [["1", "x"]]
+
+
+def test_numbers_become_text_in_rows_and_objects():
+    text = Types.STRING()
+    pair = Types.ROW_NAMED(["a", "b"], [text, Types.INT()])
+    deleted = Row(2.5, 2)
+    deleted.set_row_kind(RowKind.DELETE)
+    rows = collected([Row(True, 1), Row(b=3, a=4), deleted], pair)
+    assert [(row.a, row.b) for row in rows] == [("true", 1), ("4", 3), ("2.5", 2)]
+    assert rows[2].get_row_kind() == RowKind.DELETE
+    nested = Types.ROW([Types.INT(), Types.LIST(text)])
+    assert [tuple(row) for row in collected([Row(1, [2, "x"])], nested)] == [(1, ["2", "x"])]
+
+    class Pair:
+        def __init__(self, a):
+            self.a = a
+            self.b = 7
+
+    assert [(row.a, row.b) for row in collected([Pair("x"), Pair(1)], pair)] == [("x", 7), ("1", 7)]
+
+
+def test_numbers_become_text_wherever_they_are_in_a_collection():
+    texts = [str(i) for i in range(3000)]
+    mixed = [*texts[:2500], 2500, *texts[2501:]]
+    assert collected(mixed, Types.STRING()) == texts
+    # of a type that is partly any object
+    pair = Types.TUPLE([Types.STRING(), Types.PICKLED_BYTE_ARRAY()])
+    assert collected([("a", {})] * 1500 + [(1, {})], pair)[-1] == ("1", {})
+
+
+def test_a_record_that_does_not_fit_is_numbered_wherever_it_is():
+    env = StreamExecutionEnvironment.get_execution_environment()
+    stream = env.from_collection([1] * 2000 + ["x"], Types.INT())
+    stream.print()
+    with pytest.raises(Exception, match="record 2000: the value 'x' of type str does not fit"):
+        env.execute()
 
 
 def test_what_is_no_number_does_not_become_text():

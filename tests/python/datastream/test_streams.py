@@ -226,9 +226,8 @@ def test_pending_processing_timers_fire_at_the_end_in_batch_only(env, mode):
         return
     for key in ("a", "b"):
         fired = [r for r in out if r[0] == key]
-        assert [r[1] for r in fired] == [1, 2, 3]
-        assert fired[0][2] == "PROCESSING_TIME"
-        assert sorted(r[2] for r in fired[1:]) == ["EVENT_TIME", "PROCESSING_TIME"]
+        # the processing timer that a timer sets is ignored, or such timers would never end
+        assert [r[1:] for r in fired] == [(1, "PROCESSING_TIME"), (2, "EVENT_TIME")]
 
 
 def test_batch_mode_closes_processing_time_windows_at_the_end(env):
