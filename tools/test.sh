@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # `make test`: every suite, each to its end even if another failed; then the runners' summaries.
 #
-#   tools/test.sh [cpp] [asan] [tsan] [python] [services]     default: all of them
+#   tools/test.sh [lint] [cpp] [asan] [tsan] [python] [services]     default: all of them
 #
 # With CI set, warnings in the C++ sources are errors.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 parts=("$@")
-[ ${#parts[@]} = 0 ] && parts=(cpp asan tsan python services)
+[ ${#parts[@]} = 0 ] && parts=(lint cpp asan tsan python services)
 logs=build/test-logs
 mkdir -p "$logs"
 failed=()
@@ -38,6 +38,7 @@ run() {
   status=${PIPESTATUS[0]}
   case $name in
     cpp) summary=$(cpp_summary dev "$logs/$name.log") ;;
+    lint) summary=$(grep "^make lint:" "$logs/$name.log") ;;
     asan | tsan) summary=$(cpp_summary "$name" "$logs/$name.log") ;;
     *) summary=$(grep -E '^=+ .*(passed|failed|error|no tests ran|deselected).* =+$|^[0-9]+ (passed|failed)' "$logs/$name.log" | tail -n 1) ;;
   esac
@@ -47,6 +48,7 @@ run() {
 
 for part in "${parts[@]}"; do
   case $part in
+    lint) run lint tools/lint.sh ;;
     cpp) run cpp cpp_suite dev -DFLOTT_PYTHON=OFF "-DFLOTT_WERROR=$([ -n "${CI:-}" ] && echo ON || echo OFF)" ;;
     asan | tsan) run "$part" cpp_suite "$part" ;;
     python) run python timeout -k 10 1800 .venv/bin/python -m pytest ;;
@@ -55,7 +57,7 @@ for part in "${parts[@]}"; do
       run services timeout -k 10 1800 .venv/bin/python -m pytest -m services
       ;;
     *)
-      echo "tools/test.sh: no suite '$part'; there are cpp, asan, tsan, python, services" >&2
+      echo "tools/test.sh: no suite '$part'; there are lint, cpp, asan, tsan, python, services" >&2
       exit 2
       ;;
   esac
