@@ -243,7 +243,7 @@ class PythonHost final : public Host {
     } else if (PyList_CheckExact(object)) {
       size += 32 * static_cast<std::size_t>(PyList_GET_SIZE(object));
     } else if (PyDict_CheckExact(object)) {
-      size += 64 * static_cast<std::size_t>(PyDict_GET_SIZE(object));
+      size += 64 * static_cast<std::size_t>(PyDict_Size(object));
     } else {
       size += 64;  // an instance's __dict__
     }

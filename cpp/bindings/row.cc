@@ -419,7 +419,7 @@ PyObject* compare(PyObject* self, PyObject* other, int op) {
 }
 
 PyObject* call_row(PyObject* self, PyObject* args, PyObject* kwargs) {
-  if (kwargs != nullptr && PyDict_GET_SIZE(kwargs) > 0) {
+  if (kwargs != nullptr && PyDict_Size(kwargs) > 0) {
     PyErr_SetString(PyExc_TypeError, "a Row used as a factory takes positional values only");
     return nullptr;
   }

@@ -195,6 +195,7 @@ class WindowOperator final : public Operator {
 
   bool finish(Output& /*out*/) override {
     end_of_input();
+    windows_.flush();  // the state of an ended task is kept without prepare_snapshot()
     return true;
   }
 

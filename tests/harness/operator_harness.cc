@@ -215,15 +215,20 @@ void OperatorHarness::finish() {
 }
 
 OperatorSnapshot OperatorHarness::snapshot() {
-  OperatorSnapshot snapshot;
   while (!op_->prepare_snapshot(1, *out_)) {
   }
+  OperatorSnapshot snapshot = final_snapshot();
+  op_->notify_checkpoint_complete(1);
+  return snapshot;
+}
+
+OperatorSnapshot OperatorHarness::final_snapshot() {
+  OperatorSnapshot snapshot;
   op_->snapshot(1, snapshot);
   if (context_->state() != nullptr) {
     snapshot.keyed_state = context_->state()->snapshot();
     snapshot.timers = context_->timer_service()->snapshot();
   }
-  op_->notify_checkpoint_complete(1);
   return snapshot;
 }
 

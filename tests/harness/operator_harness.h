@@ -52,6 +52,8 @@ class OperatorHarness {
   void end_input(int input);
   void finish();
   OperatorSnapshot snapshot();
+  /// What the engine keeps of an operator that has finished.
+  OperatorSnapshot final_snapshot();
 
   /// What came out since the last call.
   std::vector<std::string> take_output();

@@ -273,6 +273,30 @@ TEST(SessionWindowOperator, ProcessingTimeSessionsCloseAfterSilence) {
       .expect("+ a,1,18,[1,2] @17");
 }
 
+TEST(SessionWindowOperator, AnEndedTaskKeepsItsSessions) {
+  const auto make = [] {
+    return make_window_operator(listing(make_session_windows(kProcessing, 10)));
+  };
+  const auto record = [](std::int64_t n) {
+    return Value::row({Value::string("a"), Value::integer(n)});
+  };
+  ManualClock clock;
+  clock.set(1);
+  OperatorSnapshot kept;
+  {
+    OperatorHarness ended(make(), {.key_of = first_field_key}, clock);
+    ended.process(record(1));
+    ended.finish();
+    kept = ended.final_snapshot();
+  }
+  OperatorHarness again(make(), {.key_of = first_field_key}, clock, &kept);
+  clock.set(5);
+  again.process(record(2));
+  clock.set(20);
+  again.fire_processing_time();
+  EXPECT_EQ(again.output_text(), "+ a,1,15,[1,2] @14");
+}
+
 TEST(CountWindowOperator, TumblesEverySizeRecordsAndTheRestNeverFires) {
   windows([] {
     WindowOperatorOptions options;
