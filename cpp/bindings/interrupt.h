@@ -23,7 +23,8 @@ class TaskThreads {
   /// forgotten. Does nothing for a thread that was not added.
   void remove();
   /// Raises job_cancelled() in those that are inside Python code; code that catches it runs on
-  /// until it is raised again. Code that is blocked in C notices when it is back in Python.
+  /// until it is raised again. Code that is cleaning up behind it (`finally`, `__exit__`, `except`)
+  /// is left alone. Code that is blocked in C notices when it is back in Python.
   void interrupt();
 
  private:

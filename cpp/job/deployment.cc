@@ -298,6 +298,7 @@ class Builder {
     environment.wakeup = [signal] { signal->notify(); };
 
     Deployment::DeployedTask deployed;
+    deployed.vertex = vertex.id;
     deployed.subtask = subtask;
     deployed.parallelism = vertex.parallelism;
     CheckpointCoordinator::TaskInfo info;

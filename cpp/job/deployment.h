@@ -29,6 +29,7 @@ struct DeployedSource {
 struct Deployment {
   struct DeployedTask {
     std::unique_ptr<Task> task;
+    int vertex = 0;
     int subtask = 0;
     int parallelism = 1;
     std::vector<std::pair<std::string, std::shared_ptr<MetricGroup>>> metrics;

@@ -6,11 +6,14 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <utility>
 
 namespace flott {
 namespace {
 
+/// Of one operator, over its subtasks.
 struct Totals {
+  std::string name;
   double records = 0;
   double late = 0;
   double windows_dropped = 0;
@@ -20,15 +23,18 @@ struct Totals {
 }  // namespace
 
 std::vector<std::string> end_report(const Deployment& deployment) {
-  std::map<std::string, Totals> by_operator;
+  // By vertex and place in its chain: several operators may have one name.
+  std::map<std::pair<int, std::size_t>, Totals> by_operator;
   for (const Deployment::DeployedTask& deployed : deployment.tasks) {
-    for (const auto& [name, group] : deployed.metrics) {
+    for (std::size_t place = 0; place < deployed.metrics.size(); ++place) {
+      const auto& [name, group] = deployed.metrics[place];
       const std::map<std::string, double> values = group->snapshot();
       const auto value = [&](const char* metric) {
         const auto found = values.find(metric);
         return found == values.end() ? 0.0 : found->second;
       };
-      Totals& totals = by_operator[name];
+      Totals& totals = by_operator[{deployed.vertex, place}];
+      totals.name = name;
       totals.records += value("numRecordsIn");
       totals.late += value("numLateRecordsDropped");
       totals.windows_dropped += value(kWindowsDroppedAtEnd);
@@ -36,13 +42,13 @@ std::vector<std::string> end_report(const Deployment& deployment) {
     }
   }
   std::vector<std::string> out;
-  for (const auto& [name, totals] : by_operator) {
+  for (const auto& [place, totals] : by_operator) {
     if (totals.late > 0) {
       out.push_back(fmt::format(
           "operator '{}' dropped {:.0f} of {:.0f} records ({:.1f} %), which came after the "
           "watermark had passed their windows. A longer for_bounded_out_of_orderness(...) or "
           "allowed_lateness(...) keeps them, side_output_late_data(...) collects them",
-          name,
+          totals.name,
           totals.late,
           totals.records,
           100 * totals.late / totals.records));
@@ -53,7 +59,7 @@ std::vector<std::string> end_report(const Deployment& deployment) {
           "operator '{}' took {:.0f} records and gave no result: when its input ended, no key had "
           "as many as its trigger counts up to, and as in Apache Flink an incomplete window gives "
           "none. Count up to less, or use time windows, which the end of the input completes",
-          name,
+          totals.name,
           totals.in_no_full_window));
     }
     if (totals.windows_dropped > 0) {
@@ -61,7 +67,7 @@ std::vector<std::string> end_report(const Deployment& deployment) {
           "operator '{}' held {:.0f} processing-time windows when its input ended, and dropped "
           "them without a result, as Apache Flink does: they wait for the clock. Use event-time "
           "windows, which the end of the input completes, or BATCH mode",
-          name,
+          totals.name,
           totals.windows_dropped));
     }
   }

@@ -827,10 +827,6 @@ const std::string& OperatorChain::uid(std::size_t link) const {
   return links_[link]->uid;
 }
 
-const std::string& OperatorChain::name(std::size_t link) const {
-  return links_[link]->name;
-}
-
 std::vector<OperatorChain::Waiting> OperatorChain::waiting() const {
   std::vector<Waiting> out;
   // Key by key, the watermark comes once, at the end of each.

@@ -117,7 +117,6 @@ class OperatorChain {
   std::vector<std::pair<int, WatermarkOrigin>> watermark_origins(Timestamp now);
   /// "operator 'Window', subtask 1/2".
   std::string describe(std::size_t link) const;
-  const std::string& name(std::size_t link) const;
   /// Name of the operator in whose call an exception arose, or of the first one.
   const std::string& failed_operator() const;
   /// Text of the record that this operator was called with when it failed; empty when unknown. An

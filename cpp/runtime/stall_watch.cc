@@ -137,14 +137,15 @@ void StallWatch::look_at_unit(Timestamp now, const EventTimeWait& wait, std::vec
     return;
   }
   told_unit_ = true;
-  out.push_back({"unit",
-                 fmt::format("{}: timestamps look like seconds, but are taken as milliseconds: the "
-                             "largest is {}, as seconds it were {}. A window of one minute takes "
-                             "the records of 16 hours. Return milliseconds from "
-                             "extract_timestamp(): multiply by 1000",
-                             what_,
-                             describe_time(wait.largest_timestamp),
-                             describe_time(wait.largest_timestamp * kSecondMs))});
+  out.push_back(
+      {"unit",
+       fmt::format("{}: timestamps look like seconds, but are taken as milliseconds: the "
+                   "largest is {}, read as seconds it is {}. A window of one minute takes "
+                   "the records of 16 hours. Return milliseconds from "
+                   "extract_timestamp(): multiply by 1000",
+                   what_,
+                   describe_time(wait.largest_timestamp),
+                   describe_time(wait.largest_timestamp * kSecondMs))});
 }
 
 void StallWatch::look_at_late(Timestamp now,

@@ -310,7 +310,7 @@ StallWatch& Task::watch_of(std::size_t link) {
 
 void Task::log_watch(std::size_t link, const std::vector<StallWatch::Line>& lines) {
   for (const StallWatch::Line& line : lines) {
-    if (callbacks_.event_time->claim(fmt::format("{}: {}", chain_->name(link), line.cause))) {
+    if (callbacks_.event_time->claim(fmt::format("{}: {}", chain_->uid(link), line.cause))) {
       log(LogLevel::kWarn, "flott.event_time", "{}", line.text);
     }
   }

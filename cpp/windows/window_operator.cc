@@ -160,6 +160,7 @@ class WindowOperator final : public Operator {
     windows_.load();
     const Window* state_window = windows_.state_window(window);
     if (state_window == nullptr) {
+      windows_.persist();
       return;  // a trigger left a timer of a window that has been merged away
     }
     scope_.enter(window);

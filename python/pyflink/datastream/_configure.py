@@ -443,7 +443,7 @@ def _say_what_has_no_effect(key: str) -> None:
         _said.add(key)
         near = get_close_matches(key, [*_SETTINGS, *_RESTART_SETTINGS], 1, 0.9)
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        warning(f"the setting {key!r} has no effect yet{hint}")
+        warning(f"the setting {key!r} has no effect here{hint}")
 
 
 _RESTART_SETTINGS = {

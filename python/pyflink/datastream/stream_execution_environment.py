@@ -7,6 +7,7 @@ from pyflink.datastream._graph import (
     Edge,
     Plan,
     Transformation,
+    add_note,
     check_job_name,
     declared_type,
     note_place,
@@ -619,8 +620,10 @@ class StreamExecutionEnvironment:
         try:
             plan = self._plan()
             graph = plan.to_native()
-        except Exception:
-            self._transformations = []  # it would be part of every later program
+        except Exception as error:
+            if self._transformations:
+                self._transformations = []  # it would be part of every later program
+                add_note(error, "nothing of this program was executed; build it again")
             raise
         options = self._job_options(plan)  # settings can be mended, and the program run then
         if detached:

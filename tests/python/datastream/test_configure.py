@@ -388,7 +388,7 @@ def test_a_setting_that_has_no_effect_yet_is_named_once(said):
     for _ in range(2):
         of({"execution.checkpointing.incremental": "true"})
     assert said() == [
-        ("WARNING", "the setting 'execution.checkpointing.incremental' has no effect yet")
+        ("WARNING", "the setting 'execution.checkpointing.incremental' has no effect here")
     ]
 
 
@@ -397,7 +397,7 @@ def test_a_slip_in_a_name_is_guessed(said):
     assert said() == [
         (
             "WARNING",
-            "the setting 'execution.checkpointing.intervall' has no effect yet; did you mean"
+            "the setting 'execution.checkpointing.intervall' has no effect here; did you mean"
             " 'execution.checkpointing.interval'?",
         )
     ]

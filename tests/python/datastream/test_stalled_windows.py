@@ -167,6 +167,15 @@ def test_count_windows_that_never_get_full(env: Any, caplog: pytest.LogCaptureFi
     one_warning(caplog, "took 3 records and gave no result", "as its trigger counts up to")
 
 
+def test_count_windows_beside_others_of_the_same_name(
+    env: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    keyed = env.from_collection([("ann", 1), ("bob", 2), ("ann", 3)]).key_by(lambda value: value[0])
+    never, full = keyed.count_window(3).reduce(max), keyed.count_window(2).reduce(max)
+    assert collect(never.union(full)) == [("ann", 3)]
+    one_warning(caplog, "took 3 records and gave no result", "as its trigger counts up to")
+
+
 def test_count_windows_of_which_one_gets_full(env: Any, caplog: pytest.LogCaptureFixture) -> None:
     env.set_parallelism(2)
     stream = env.from_collection([("ann", 1), ("bob", 2), ("ann", 3)])

@@ -67,8 +67,9 @@ def test_one_environment_executes_one_program_after_the_other(env, capsys):
 def test_a_program_that_cannot_be_built_is_not_part_of_the_next_one(env, capsys):
     for wrong in (lambda s: s.map(lambda x: x).uid("a").map(lambda x: x).uid("a"), many_subtasks):
         wrong(env.from_collection([1])).print()
-        with pytest.raises(ValueError, match=r"uid 'a'|above its maximum"):
+        with pytest.raises(ValueError, match=r"uid 'a'|above its maximum") as failed:
             env.execute()
+        assert "nothing of this program was executed; build it again" in failed.value.__notes__
         env.from_collection([7]).print().set_parallelism(1)
         env.execute()
         assert capsys.readouterr().out == "7\n"

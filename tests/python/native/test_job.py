@@ -261,6 +261,44 @@ def test_cancel_ends_a_function_that_computes_in_python(where: str, swallow: int
     assert busy.closed.is_set()
 
 
+class CleansUp(Busy):
+    """Computes without an end, and then long in a `finally` and an `__exit__`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cleaned: list[str] = []
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        self.clean("exit")
+
+    def clean(self, where: str) -> None:
+        total = 0
+        for number in range(10_000_000):  # several times as long as the interval of interrupts
+            total += number
+        self.cleaned.append(where)
+
+    def map(self, value: int) -> int:
+        with self:
+            try:
+                self.compute()
+            finally:
+                self.clean("finally")
+        return value
+
+
+def test_cancel_lets_a_function_clean_up() -> None:
+    function = CleansUp()
+    job = Pipeline().source([1]).add("map", function=function).add("print").start()
+    assert function.started.wait(10)
+    job.cancel()
+    assert job.wait(20_000)
+    assert job.status() == "CANCELED"
+    assert function.cleaned == ["finally", "exit"]
+
+
 def test_a_failure_ends_the_functions_of_other_subtasks_that_compute() -> None:
     busy = Busy()
 
