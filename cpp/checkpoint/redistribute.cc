@@ -101,6 +101,12 @@ OperatorSnapshot redistribute(const OperatorCheckpoint& from,
   for (const OperatorSnapshot& old : from.subtasks) {
     take_frames(from, old.keyed_state, range, out.keyed_state);
     take_frames(from, old.timers, range, out.timers);
+    for (const KeyedStateFiles& files : old.keyed_files) {
+      if (files.range.begin < range.end && range.begin < files.range.end) {
+        out.keyed_files.push_back(files);
+      }
+    }
+    out.files.insert(out.files.end(), old.files.begin(), old.files.end());
     // The copies are equal; a subtask that finished before the checkpoint has none.
     out.broadcast_state.insert(old.broadcast_state.begin(), old.broadcast_state.end());
   }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -11,10 +12,35 @@ namespace flott {
 
 using CheckpointId = std::int64_t;
 
+/// What a snapshot is taken for. A checkpoint may share files with those before it; a savepoint is
+/// whole, and any state backend can restore it.
+enum class SnapshotKind : std::uint8_t { kCheckpoint, kSavepoint };
+
+/// A file that belongs to checkpoints: written once, never changed, shared by all that name it. It
+/// lies at `path`, or its content is still in memory.
+struct SnapshotFile {
+  std::string name;  ///< unique for ever (it has a random_id()); also its name in the storage
+  std::string path;  ///< on this machine; after a restore: in the checkpoint's directory
+  std::shared_ptr<const std::string> bytes;  ///< when there is no path
+  std::uint64_t size = 0;
+};
+
+/// Keyed state of one subtask as files, in the form of the backend that wrote them: a checkpoint
+/// holds only what is new as files that no earlier checkpoint had.
+struct KeyedStateFiles {
+  std::string backend;              ///< who wrote them: "heap", "rocksdb"
+  KeyGroupRange range{0, 0};        ///< the key groups in them
+  std::string description;          ///< the backend's own
+  std::vector<SnapshotFile> files;  ///< in the order in which they are to be read
+};
+
 /// What one subtask of one operator contributes to a checkpoint. Pure data.
 struct OperatorSnapshot {
   /// Keyed state, a frame a key group (state/keyed_state_backend.h).
   std::map<KeyGroup, std::string> keyed_state;
+  /// Or keyed state as files: one entry when written; when restored, one for each old subtask whose
+  /// key groups overlap this one's.
+  std::vector<KeyedStateFiles> keyed_files;
   /// Timers, a frame a key group.
   std::map<KeyGroup, std::string> timers;
   /// Operator state by name: entries are split over the subtasks on restore (source splits,
@@ -24,9 +50,12 @@ struct OperatorSnapshot {
   std::map<std::string, std::vector<std::string>> union_state;
   /// Broadcast state by name: the same in every subtask, one copy is kept.
   std::map<std::string, std::string> broadcast_state;
+  /// Files that entries above name (a sink's epochs that are not committed yet). After a restore
+  /// every subtask has all of the operator's.
+  std::vector<SnapshotFile> files;
   bool empty() const {
-    return keyed_state.empty() && timers.empty() && list_state.empty() && union_state.empty() &&
-           broadcast_state.empty();
+    return keyed_state.empty() && keyed_files.empty() && timers.empty() && list_state.empty() &&
+           union_state.empty() && broadcast_state.empty() && files.empty();
   }
 };
 

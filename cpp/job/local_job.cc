@@ -2,13 +2,13 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/random_id.h"
 #include "job/end_report.h"
 #include "types/host.h"
 
 #include <pthread.h>
 
 #include <algorithm>
-#include <random>
 #include <utility>
 
 namespace flott {
@@ -19,16 +19,6 @@ constexpr std::int64_t kBlockedNs = 1'000'000'000;
 /// Calls that end by themselves are left alone so long, and asked again so often.
 constexpr std::int64_t kInterruptAfterNs = 200'000'000;
 constexpr std::int64_t kInterruptIntervalNs = 100'000'000;
-
-/// 128 random bits in hex, as Flink's JobID.
-std::string make_job_id() {
-  std::random_device device;
-  std::string out;
-  for (int i = 0; i < 4; ++i) {
-    out += fmt::format("{:08x}", static_cast<std::uint32_t>(device()));
-  }
-  return out;
-}
 
 JobOptions with_checkpointing_implied(JobOptions options) {
   options.checkpointing = options.checkpointing || options.checkpoint_interval_ms > 0 ||
@@ -117,7 +107,7 @@ std::shared_ptr<Job> start_job(const StreamGraph& graph, const JobOptions& optio
 
 LocalJob::LocalJob(const StreamGraph& graph, const JobOptions& options)
     : options_(with_checkpointing_implied(options)),
-      id_(make_job_id()),
+      id_(random_id()),
       clock_(options.clock != nullptr ? *options.clock : system_clock_) {
   CheckpointId first_checkpoint = 1;
   if (!options_.restore_path.empty()) {

@@ -18,6 +18,7 @@ enum class WatermarkStatus : std::uint8_t { kActive, kIdle };
 struct CheckpointBarrier {
   CheckpointId id = 0;
   std::int64_t timestamp_ms = 0;
+  SnapshotKind kind = SnapshotKind::kCheckpoint;
 };
 /// Nothing follows on this channel.
 struct EndOfInput {};

@@ -43,8 +43,12 @@ class OperatorChain::LinkContext final : public OperatorContext {
       timers_ = make_heap_timer_service(*backend_, options);
       if (is_restored_) {
         backend_->restore(restored_.keyed_state);
+        for (const KeyedStateFiles& files : restored_.keyed_files) {
+          backend_->restore_files(files);
+        }
         timers_->restore(restored_.timers);
         restored_.keyed_state.clear();
+        restored_.keyed_files.clear();
         restored_.timers.clear();
       }
     }
@@ -756,14 +760,22 @@ bool OperatorChain::prepare_snapshot(CheckpointId id) {
   return true;
 }
 
-std::vector<OperatorSnapshot> OperatorChain::snapshot(CheckpointId id) {
+std::vector<OperatorSnapshot> OperatorChain::snapshot(CheckpointId id, SnapshotKind kind) {
   std::vector<OperatorSnapshot> out(links_.size());
   for (std::size_t i = 0; i < links_.size(); ++i) {
     Link& link = *links_[i];
     link.call([&] {
       link.op->snapshot(id, out[i]);
-      if (link.context.backend() != nullptr) {
-        out[i].keyed_state = link.context.backend()->snapshot();
+      if (KeyedStateBackend* backend = link.context.backend()) {
+        std::optional<KeyedStateFiles> files;
+        if (kind == SnapshotKind::kCheckpoint) {
+          files = backend->snapshot_files();
+        }
+        if (files) {
+          out[i].keyed_files.push_back(std::move(*files));
+        } else {
+          out[i].keyed_state = backend->snapshot();
+        }
         out[i].timers = link.context.timer_service()->snapshot();
       }
     });
@@ -780,7 +792,12 @@ void OperatorChain::broadcast(const Element& element) {
 
 void OperatorChain::notify_checkpoint_complete(CheckpointId id) {
   for (const auto& link : links_) {
-    link->call([&] { link->op->notify_checkpoint_complete(id); });
+    link->call([&] {
+      link->op->notify_checkpoint_complete(id);
+      if (KeyedStateBackend* backend = link->context.backend()) {
+        backend->checkpoint_complete();
+      }
+    });
   }
 }
 

@@ -91,7 +91,7 @@ class OperatorChain {
   /// False while an operator still has work in flight.
   bool finish();
   bool prepare_snapshot(CheckpointId id);
-  std::vector<OperatorSnapshot> snapshot(CheckpointId id);
+  std::vector<OperatorSnapshot> snapshot(CheckpointId id, SnapshotKind kind);
   void broadcast(const Element& element);
   void notify_checkpoint_complete(CheckpointId id);
   void flush();

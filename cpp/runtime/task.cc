@@ -111,7 +111,7 @@ void Task::end() {
     }
     if (phase_ == Phase::kDone && callbacks_.keep_final_state) {
       guarded([this] {
-        result_.final_snapshot = snapshot(kFinalSnapshot);
+        result_.final_snapshot = snapshot(kFinalSnapshot, SnapshotKind::kSavepoint);
         return true;
       });
     } else if (phase_ != Phase::kDone && !failed_) {
@@ -259,7 +259,7 @@ bool Task::take_checkpoint() {
     return false;
   }
   chain_->broadcast(barrier);
-  callbacks_.acknowledge(barrier.id, snapshot(barrier.id));
+  callbacks_.acknowledge(barrier.id, snapshot(barrier.id, barrier.kind));
   phase_ = Phase::kTakeInput;
   return true;
 }
@@ -316,10 +316,10 @@ void Task::log_watch(std::size_t link, const std::vector<StallWatch::Line>& line
   }
 }
 
-TaskSnapshot Task::snapshot(CheckpointId id) {
+TaskSnapshot Task::snapshot(CheckpointId id, SnapshotKind kind) {
   TaskSnapshot out;
   input_->snapshot(id, out.input);
-  out.links = chain_->snapshot(id);
+  out.links = chain_->snapshot(id, kind);
   return out;
 }
 

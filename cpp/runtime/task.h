@@ -99,7 +99,7 @@ class Task {
   bool take_checkpoint();
   bool time_is_due() const;
   void wait();
-  TaskSnapshot snapshot(CheckpointId id);
+  TaskSnapshot snapshot(CheckpointId id, SnapshotKind kind);
   /// Every StallWatch::kIntervalMs of the clock: tells the board who makes watermarks here, and
   /// logs why windows wait in vain.
   void watch_event_time(Timestamp now);

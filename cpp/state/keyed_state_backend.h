@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/clock.h"
+#include "checkpoint/snapshot.h"
 #include "state/state.h"
 #include "types/key.h"
 
@@ -51,6 +52,16 @@ class KeyedStateBackend {
   /// Takes over frames of an earlier snapshot (of any parallelism); groups outside the range are
   /// ignored. Before the first set_current_key. Names that are never declared again are carried on.
   virtual void restore(const std::map<KeyGroup, std::string>& frames) = 0;
+
+  /// All state as files, of which only what changed since the last call is new; nothing from a
+  /// backend that stores frames only. New files stay readable until a checkpoint with them is
+  /// complete: one that fails leaves them to the next.
+  virtual std::optional<KeyedStateFiles> snapshot_files() { return std::nullopt; }
+  /// The storage now has every file that snapshot_files() returned before this checkpoint.
+  virtual void checkpoint_complete() {}
+  /// As restore(), of what any parallelism wrote; called once for each old subtask. Throws
+  /// kInvalidArgument for files of a backend it cannot read, saying which to configure.
+  virtual void restore_files(const KeyedStateFiles& files);
 };
 
 struct KeyedStateOptions {
