@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "state/frame_format.h"
 #include "state/namespace_codec.h"
 #include "types/host.h"
 
@@ -9,26 +10,10 @@
 #include <string_view>
 #include <utility>
 
-// Grammar of a frame: all keyed state of one key group. Numbers little-endian; string, varint:
-// base/bytes.h.
-//
-//   frame   := version:u8 (1)  states:varint state*  keys:varint key*
-//   state   := name:string  kind:u8 (StateKind)  flags:u8  value_type:string  [key_type:string, map
-//   only]
-//              flags: 1 = content carries access times (TTL); types: LogicalType::encode
-//   key     := canonical bytes:string  value:string (Value::encode)  slots:varint slot*
-//   slot    := state:varint (position above)  namespace (state/namespace_codec.h)  content:string
-//   content := what the state's class says (heap/*_state.h)
-//
-// The length before each content lets state that nobody declares again be carried on unread. The
-// order of keys is that of their creation. A change of this grammar raises the version; older
-// versions stay readable.
+// Grammar of a frame: state/frame_format.h. The order of keys is that of their creation.
 
 namespace flott::heap {
 namespace {
-
-constexpr std::uint8_t kFrameVersion = 1;
-constexpr std::uint8_t kStamped = 1;
 
 /// Content of a state that is restored but not declared (yet).
 struct RawContainer final : Container {
@@ -36,70 +21,6 @@ struct RawContainer final : Container {
   std::string bytes;
   bool stamped;
 };
-
-std::string_view kind_name(StateKind kind) {
-  switch (kind) {
-    case StateKind::kValue:
-      return "value";
-    case StateKind::kList:
-      return "list";
-    case StateKind::kMap:
-      return "map";
-    case StateKind::kReducing:
-      return "reducing";
-    case StateKind::kAggregating:
-      return "aggregating";
-  }
-  return "unknown";
-}
-
-const LogicalTypePtr& or_object(const LogicalTypePtr& type) {
-  return type != nullptr ? type : LogicalType::object();
-}
-
-std::string describe(StateKind kind, const LogicalTypePtr& key, const LogicalTypePtr& value) {
-  return key != nullptr
-             ? fmt::format(
-                   "{} state of {} to {}", kind_name(kind), key->to_string(), value->to_string())
-             : fmt::format("{} state of {}", kind_name(kind), value->to_string());
-}
-
-bool same_type(const LogicalTypePtr& a, const LogicalTypePtr& b) {
-  return a == nullptr || b == nullptr ? a == b : *a == *b;
-}
-
-/// Whether values that were stored as `stored` may be read as `declared`: the same type, or one
-/// with DOUBLE where `stored` says FLOAT, of which the same bytes are stored.
-bool reads_as(const LogicalType& stored, const LogicalType& declared) {
-  if (stored == declared) {
-    return true;
-  }
-  if (stored.nullable() != declared.nullable()) {
-    return false;
-  }
-  if (stored.kind() == TypeKind::kFloat) {
-    return declared.kind() == TypeKind::kDouble;
-  }
-  const std::vector<LogicalTypePtr>& parts = stored.children();
-  return !parts.empty() && stored.kind() == declared.kind() &&
-         stored.field_names() == declared.field_names() &&
-         std::equal(parts.begin(),
-                    parts.end(),
-                    declared.children().begin(),
-                    declared.children().end(),
-                    [](const auto& a, const auto& b) { return reads_as(*a, *b); });
-}
-
-std::string encoded(const LogicalType& type) {
-  std::string out;
-  type.encode(out);
-  return out;
-}
-
-LogicalTypePtr decoded(std::string_view bytes) {
-  BytesReader in(bytes);
-  return LogicalType::decode(in);
-}
 
 }  // namespace
 
@@ -122,10 +43,10 @@ Face& HeapKeyedStateBackend::declare(const StateDescriptor& descriptor) {
       throw_error(ErrorKind::kInvalidArgument,
                   "state '{}' is declared as {}, but {} as {}; {}",
                   descriptor.name,
-                  describe(descriptor.kind, key_type, value_type),
+                  describe_state(descriptor.kind, key_type, value_type),
                   known->state != nullptr ? "was declared before in the same operator"
                                           : "the checkpoint holds it",
-                  describe(known->kind, known->key_type, known->value_type),
+                  describe_state(known->kind, known->key_type, known->value_type),
                   known->state != nullptr
                       ? "use another name for one of the two"
                       : "declare it as it was stored, or give the new state another name");
@@ -171,20 +92,6 @@ std::uint32_t HeapKeyedStateBackend::index_of(const std::string& name, bool* is_
   states_.emplace_back().name = name;
   return static_cast<std::uint32_t>(states_.size() - 1);
 }
-
-namespace {
-
-void require_kind(const StateDescriptor& descriptor, bool fits, std::string_view wanted) {
-  if (!fits) {
-    throw_error(ErrorKind::kInvalidArgument,
-                "state '{}' is declared as {} state, but asked for as {} state",
-                descriptor.name,
-                kind_name(descriptor.kind),
-                wanted);
-  }
-}
-
-}  // namespace
 
 ValueState& HeapKeyedStateBackend::value_state(const StateDescriptor& descriptor) {
   require_kind(descriptor, descriptor.kind == StateKind::kValue, "value");
@@ -363,19 +270,14 @@ std::map<KeyGroup, std::string> HeapKeyedStateBackend::snapshot() {
 
   std::string header;
   BytesWriter writer(header);
-  writer.u8(kFrameVersion);
-  writer.varint(states_.size());
+  std::vector<StoredState> header_states;
   for (const Registered& registered : states_) {
     const bool stamped =
         registered.state != nullptr ? registered.state->stamped() : registered.restored_stamped;
-    writer.string(registered.name);
-    writer.u8(static_cast<std::uint8_t>(registered.kind));
-    writer.u8(stamped ? kStamped : 0);
-    writer.string(encoded(*registered.value_type));
-    if (registered.kind == StateKind::kMap) {
-      writer.string(encoded(*registered.key_type));
-    }
+    header_states.push_back(
+        {registered.name, registered.kind, stamped, registered.value_type, registered.key_type});
   }
+  write_frame_header(header_states, writer);
   std::map<KeyGroup, std::string> frames;
   for (auto& [group, content] : groups) {
     std::string frame = header;
@@ -410,42 +312,20 @@ void HeapKeyedStateBackend::restore(const std::map<KeyGroup, std::string>& frame
 }
 
 void HeapKeyedStateBackend::restore_header(BytesReader& in, std::vector<Stored>& stored) {
-  const std::uint8_t version = in.u8();
-  if (version != kFrameVersion) {
-    throw_error(ErrorKind::kExternal,
-                "its format version is {}, and this version of Flott reads {} (was it written by a "
-                "newer one?)",
-                version,
-                kFrameVersion);
-  }
-  for (std::uint64_t left = in.varint(); left > 0; --left) {
-    const std::string name(in.string());
-    const auto kind = static_cast<StateKind>(in.u8());
-    const bool stamped = (in.u8() & kStamped) != 0;
-    const LogicalTypePtr value_type = decoded(in.string());
-    const LogicalTypePtr key_type = kind == StateKind::kMap ? decoded(in.string()) : nullptr;
+  for (const StoredState& from : read_frame_header(in)) {
     bool is_new = false;
-    const std::uint32_t index = index_of(name, &is_new);
+    const std::uint32_t index = index_of(from.name, &is_new);
     Registered& registered = states_[index];
     if (is_new) {
-      registered.kind = kind;
-      registered.value_type = value_type;
-      registered.key_type = key_type;
-      registered.restored_stamped = stamped;
-    } else if (registered.state == nullptr && reads_as(*registered.value_type, *value_type)) {
-      registered.value_type = value_type;
+      registered.kind = from.kind;
+      registered.value_type = from.value_type;
+      registered.key_type = from.key_type;
+      registered.restored_stamped = from.stamped;
+    } else if (registered.state == nullptr && reads_as(*registered.value_type, *from.value_type)) {
+      registered.value_type = from.value_type;
     }
-    if (registered.kind != kind || !reads_as(*value_type, *registered.value_type) ||
-        !same_type(registered.key_type, key_type)) {
-      throw_error(
-          ErrorKind::kInvalidArgument,
-          "state '{}' is declared as {}, but the checkpoint holds it as {}; declare it as it was "
-          "stored, or give the new state another name",
-          name,
-          describe(registered.kind, registered.key_type, registered.value_type),
-          describe(kind, key_type, value_type));
-    }
-    stored.push_back({index, stamped});
+    require_readable(from, registered.kind, registered.key_type, registered.value_type);
+    stored.push_back({index, from.stamped});
   }
 }
 
