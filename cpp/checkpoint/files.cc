@@ -1,6 +1,7 @@
 #include "checkpoint/files.h"
 
 #include "base/error.h"
+#include "base/fault_point.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -72,6 +73,7 @@ void write_synced(const std::string& path, std::string_view bytes) {
     }
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
+  fault_point(FaultPoint::kDuringSnapshotWrite);
   if (::fsync(file.get()) != 0) {
     fail("sync", path, errno);
   }

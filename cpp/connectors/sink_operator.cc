@@ -1,6 +1,7 @@
 #include "connectors/sink_operator.h"
 
 #include "base/error.h"
+#include "base/fault_point.h"
 #include "types/host.h"
 
 #include <utility>
@@ -76,6 +77,7 @@ bool SinkOperator::prepare_snapshot(CheckpointId /*id*/, Output& /*out*/) {
 
 void SinkOperator::snapshot(CheckpointId id, OperatorSnapshot& snapshot) {
   writer_->snapshot(id, snapshot);
+  fault_point(FaultPoint::kAfterPrepare);
 }
 
 void SinkOperator::notify_checkpoint_complete(CheckpointId id) {

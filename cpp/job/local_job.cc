@@ -1,6 +1,7 @@
 #include "job/local_job.h"
 
 #include "base/error.h"
+#include "base/fault_point.h"
 #include "base/log.h"
 #include "base/random_id.h"
 #include "job/end_report.h"
@@ -119,6 +120,7 @@ LocalJob::LocalJob(const StreamGraph& graph, const JobOptions& options)
                   options_.restore_path);
     }
     restored_ = read_checkpoint(options_.restore_path);
+    fault_point(FaultPoint::kDuringRestore);
     first_checkpoint = restored_->id + 1;
   }
   const JobGraph job_graph = make_job_graph(graph, {options_.chaining, options_.batch_mode});
@@ -468,6 +470,7 @@ void LocalJob::complete_checkpoint() {
     const CheckpointData data = checkpoints_->take();
     bytes = size_of(data);
     path = storage_->write(data);
+    fault_point(FaultPoint::kBetweenManifestAndCommit);
   } catch (const std::exception& e) {
     checkpoint_failed(e.what());
     return;

@@ -1,6 +1,7 @@
 #include "runtime/task.h"
 
 #include "base/error.h"
+#include "base/fault_point.h"
 #include "base/log.h"
 #include "types/host.h"
 
@@ -246,6 +247,7 @@ bool Task::take_input() {
   } else if (const auto* status = std::get_if<WatermarkStatus>(&item_.element)) {
     chain_->process_status(*status);
   } else if (std::holds_alternative<CheckpointBarrier>(item_.element)) {
+    fault_point(FaultPoint::kBeforeBarrier);
     phase_ = Phase::kBarrier;
   } else {
     chain_->end_input(item_.input);
@@ -260,6 +262,7 @@ bool Task::take_checkpoint() {
   }
   chain_->broadcast(barrier);
   callbacks_.acknowledge(barrier.id, snapshot(barrier.id, barrier.kind));
+  fault_point(FaultPoint::kAfterBarrier);
   phase_ = Phase::kTakeInput;
   return true;
 }
