@@ -11,6 +11,9 @@ namespace flott {
 /// Prefix of the paths of checkpoints that only live in this process.
 inline constexpr std::string_view kMemoryScheme = "memory://";
 inline constexpr std::string_view kManifestName = "_metadata";
+/// Beside the `chk-<n>` of a job: files that they share.
+inline constexpr std::string_view kSharedFolder = "shared";
+inline constexpr std::string_view kSavepointPrefix = "savepoint-";
 
 /// The local path that a user's checkpoint directory means: `file:///a`, `file:/a` or a plain path,
 /// without a slash at its end. Throws kInvalidArgument for other schemes and for nothing at all.

@@ -1,34 +1,60 @@
 #pragma once
 
+#include "base/error.h"
 #include "checkpoint/snapshot.h"
 
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace flott {
 
-/// Where checkpoints live. Called by the coordinator's thread only.
+/// A file of a checkpoint is damaged, cut off or missing; kExternal.
+class DamagedCheckpoint : public Error {
+ public:
+  DamagedCheckpoint(std::string file, std::string message)
+      : Error(ErrorKind::kExternal, std::move(message)), file_(std::move(file)) {}
+  /// Its path; see checkpoint_uses().
+  const std::string& file() const { return file_; }
+
+ private:
+  std::string file_;
+};
+
+/// Where checkpoints live. One call at a time, on any thread.
 class CheckpointStorage {
  public:
   virtual ~CheckpointStorage() = default;
   /// Makes the checkpoint durable; returns the path that restores it. Appears whole or not at all.
+  /// Files that an earlier checkpoint of the job brought are not read or written again: neither
+  /// their path nor their bytes need to be there.
   virtual std::string write(const CheckpointData& checkpoint) = 0;
-  /// Removes one by the path write() returned.
+  /// Removes one by the path write() returned, with the files that no other one uses.
   virtual void discard(const std::string& path) = 0;
 };
 
 /// `<root>/<job id>/chk-<n>/` with `_metadata` and one data file an operator; written to a
-/// temporary folder, files and folder synced, then renamed. `root` may be a `file://` URI.
+/// temporary folder, files and folder synced, then renamed. SnapshotFiles go to
+/// `<root>/<job id>/shared/`. `root` may be a `file://` URI.
 std::unique_ptr<CheckpointStorage> make_file_checkpoint_storage(const std::string& root);
 
 /// Keeps nothing beyond the process: checkpoints without a directory (still restorable in it).
 std::unique_ptr<CheckpointStorage> make_memory_checkpoint_storage();
 
-/// Reads a checkpoint by path (a `chk-<n>` folder, its `_metadata`, or a job folder: the newest).
-/// Every file's checksum is verified; a damaged or missing file throws kExternal naming it.
+/// Writes `<directory>/savepoint-<start of the job id>-<random>/`, which has all it needs in it and
+/// may be moved; returns its path. It belongs to the user: nothing of ours discards it.
+std::string write_savepoint(const std::string& directory, const CheckpointData& checkpoint);
+
+/// Reads a checkpoint or savepoint by path (a `chk-<n>` folder, its `_metadata`, or a job folder:
+/// the newest). Every file's checksum is verified; the first that is damaged or missing is thrown
+/// as DamagedCheckpoint.
 CheckpointData read_checkpoint(const std::string& path);
+
+/// Whether restoring the checkpoint at `path` needs `file` (DamagedCheckpoint::file()): it may not
+/// stand in for one that `file` has spoilt. True, too, when its own manifest cannot be read.
+bool checkpoint_uses(const std::string& path, const std::string& file);
 
 /// The newest complete `chk-<n>` below `<root>/<job id>`, if any.
 std::optional<std::string> latest_checkpoint(const std::string& root, const std::string& job_id);

@@ -1,5 +1,6 @@
 #include "checkpoint/files.h"
 
+#include "base/crc32c.h"
 #include "base/error.h"
 #include "base/fault_point.h"
 
@@ -10,6 +11,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <memory>
 #include <system_error>
 
 namespace flott::files {
@@ -56,28 +58,115 @@ class Descriptor {
   int fd_;
 };
 
+/// A new file that ends up on the disk.
+class NewFile {
+ public:
+  explicit NewFile(const std::string& path)
+      : path_(path), file_(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)) {
+    if (file_.get() < 0) {
+      fail("create", path, errno);
+    }
+  }
+  void write(std::string_view bytes) {
+    while (!bytes.empty()) {
+      const ssize_t written = ::write(file_.get(), bytes.data(), bytes.size());
+      if (written < 0) {
+        if (errno == EINTR) {
+          continue;
+        }
+        fail("write", path_, errno);
+      }
+      bytes.remove_prefix(static_cast<std::size_t>(written));
+    }
+  }
+  void sync() {
+    if (::fsync(file_.get()) != 0) {
+      fail("sync", path_, errno);
+    }
+  }
+  void close() { file_.close(path_); }
+
+ private:
+  const std::string path_;
+  Descriptor file_;
+};
+
+/// Calls use(bytes) with the file's content, piece by piece.
+template <typename Use>
+void read_pieces(const std::string& path, Use use) {
+  constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) {
+    fail("open", path, errno);
+  }
+  const std::unique_ptr<char[]> piece(new char[kPieceBytes]);
+  for (;;) {
+    const ssize_t got = ::read(file.get(), piece.get(), kPieceBytes);
+    if (got == 0) {
+      return;
+    }
+    if (got > 0) {
+      use(std::string_view(piece.get(), static_cast<std::size_t>(got)));
+    } else if (errno != EINTR) {
+      fail("read", path, errno);
+    }
+  }
+}
+
 }  // namespace
 
 void write_synced(const std::string& path, std::string_view bytes) {
-  Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
-  if (file.get() < 0) {
-    fail("create", path, errno);
-  }
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(file.get(), bytes.data(), bytes.size());
-    if (written < 0) {
-      if (errno == EINTR) {
-        continue;
-      }
-      fail("write", path, errno);
+  NewFile file(path);
+  file.write(bytes);
+  file.sync();
+  file.close();
+}
+
+void write_new(const std::string& path, std::string_view bytes) {
+  NewFile file(path);
+  file.write(bytes);
+  file.close();
+}
+
+Sum sum_of(const std::string& path) {
+  Sum sum;
+  read_pieces(path, [&](std::string_view piece) {
+    sum.size += piece.size();
+    sum.crc = crc32c_extend(sum.crc, piece);
+  });
+  return sum;
+}
+
+bool link_synced(const std::string& from, const std::string& to) {
+  if (::link(from.c_str(), to.c_str()) != 0) {
+    if (errno == EXDEV || errno == EPERM || errno == EMLINK || errno == ENOTSUP ||
+        errno == ENOSYS) {
+      return false;
     }
-    bytes.remove_prefix(static_cast<std::size_t>(written));
+    fail("link to", from, errno);
+  }
+  const Descriptor file(::open(to.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) {
+    fail("open", to, errno);
   }
   fault_point(FaultPoint::kDuringSnapshotWrite);
   if (::fsync(file.get()) != 0) {
-    fail("sync", path, errno);
+    fail("sync", to, errno);
   }
-  file.close(path);
+  return true;
+}
+
+Sum copy_synced(const std::string& from, const std::string& to) {
+  Sum sum;
+  NewFile file(to);
+  read_pieces(from, [&](std::string_view piece) {
+    sum.size += piece.size();
+    sum.crc = crc32c_extend(sum.crc, piece);
+    file.write(piece);
+  });
+  file.sync();
+  file.close();
+  return sum;
 }
 
 std::string read_all(const std::string& path) {

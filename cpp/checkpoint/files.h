@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -10,7 +11,21 @@ namespace flott::files {
 
 /// Creates the file, writes all bytes and syncs it to the disk.
 void write_synced(const std::string& path, std::string_view bytes);
+/// As write_synced(), without the sync.
+void write_new(const std::string& path, std::string_view bytes);
 std::string read_all(const std::string& path);
+/// Size and CRC-32C of a file's content.
+struct Sum {
+  std::uint64_t size = 0;
+  std::uint32_t crc = 0;
+};
+/// Reads all of the file.
+Sum sum_of(const std::string& path);
+/// Gives `from` the second name `to` and syncs the content; false when the file system does not do
+/// that (another one, no hard links).
+bool link_synced(const std::string& from, const std::string& to);
+/// Copies, and syncs the copy.
+Sum copy_synced(const std::string& from, const std::string& to);
 /// Syncs a folder, so that the names in it survive a power failure.
 void sync_folder(const std::string& path);
 /// Creates the folder and missing parents, and syncs each parent of a new one.

@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "checkpoint/checkpoint_storage.h"
 
 #include <date/date.h>
 
@@ -12,23 +13,33 @@
 // Grammar of a checkpoint's files. Numbers little-endian; string, varint: base/bytes.h.
 //
 //   _metadata     := headline '\n' manifest crc32c:u32 (of all bytes before it)
-//   headline      := "flott-checkpoint " version:decimal " | " text for people (`head -1
-//   _metadata`) manifest      := id:i64  job id:string  job name:string  timestamp_ms:i64
-//   operators:varint operator* operator      := uid:string  name:string  parallelism:varint  max
-//   parallelism:varint  file file          := name:string (empty: no state)  size:u64  crc32c:u32
+//   headline      := "flott-checkpoint " version:decimal " | " text for people
+//   manifest      := id:i64  job id:string  job name:string  timestamp_ms:i64
+//                    operators:varint operator*
+//                    files:varint snapshot file*
+//   operator      := uid:string  name:string  parallelism:varint  max parallelism:varint  file
+//   file          := name:string (empty: no state)  size:u64  crc32c:u32
+//   snapshot file := name:string  size:u64  crc32c:u32  place:u8 (FilePlace)
+//                    [bytes:string, kInline only]
 //
 //   op-<n>.state  := "flott-operator-state " version:decimal '\n' subtasks:varint subtask*
 //   subtask       := frames (keyed state)  frames (timers)  lists (split)  lists (union)
 //                    broadcast:varint (name:string bytes:string)*
+//                    keyed files:varint keyed*  files:varint name:string*
 //   frames        := count:varint (key group:varint frame:string)*
 //   lists         := count:varint (name:string entries:varint entry:string*)*
+//   keyed         := backend:string  begin:varint  end:varint (key groups)  description:string
+//                    files:varint name:string*
+//
+// Version 1 had no files: neither `files` of the manifest, nor `keyed files` and `files` of a
+// subtask. The two kinds of file of one checkpoint have the same version.
 //
 // A change of this grammar raises kVersion; the decoder keeps reading the older ones.
 
 namespace flott {
 namespace {
 
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 constexpr std::string_view kManifestMagic = "flott-checkpoint ";
 constexpr std::string_view kStateMagic = "flott-operator-state ";
 
@@ -69,6 +80,21 @@ std::map<std::string, std::vector<std::string>> decode_lists(BytesReader& in) {
     }
   }
   return lists;
+}
+
+void encode_names(const std::vector<SnapshotFile>& files, BytesWriter& out) {
+  out.varint(files.size());
+  for (const SnapshotFile& file : files) {
+    out.string(file.name);
+  }
+}
+
+std::vector<SnapshotFile> decode_names(BytesReader& in) {
+  std::vector<SnapshotFile> files(in.count());
+  for (SnapshotFile& file : files) {
+    file.name = std::string(in.string());
+  }
+  return files;
 }
 
 /// Cuts "<magic><version>" and what follows up to and with the line's end; returns the version.
@@ -113,12 +139,12 @@ std::string printable(std::string_view text) {
 }  // namespace
 
 void throw_damaged(const std::string& path, const std::string& what) {
-  throw_error(ErrorKind::kExternal,
-              "checkpoint file {} is damaged: {}. Nothing was restored; put back an intact copy of "
-              "the file, or "
-              "restore an older checkpoint",
-              path,
-              what);
+  throw DamagedCheckpoint(
+      path,
+      fmt::format("checkpoint file {} is damaged: {}. Nothing was restored; put back an intact "
+                  "copy of the file, or restore an older checkpoint",
+                  path,
+                  what));
 }
 
 std::string encode_operator_file(const OperatorCheckpoint& op) {
@@ -135,12 +161,22 @@ std::string encode_operator_file(const OperatorCheckpoint& op) {
       out.string(name);
       out.string(state);
     }
+    out.varint(subtask.keyed_files.size());
+    for (const KeyedStateFiles& keyed : subtask.keyed_files) {
+      out.string(keyed.backend);
+      out.varint(keyed.range.begin);
+      out.varint(keyed.range.end);
+      out.string(keyed.description);
+      encode_names(keyed.files, out);
+    }
+    encode_names(subtask.files, out);
   }
   return bytes;
 }
 
 void decode_operator_file(const std::string& path, std::string_view bytes, OperatorCheckpoint& op) {
-  require_version(path, take_headline(path, kStateMagic, bytes));
+  const int version = take_headline(path, kStateMagic, bytes);
+  require_version(path, version);
   try {
     BytesReader in(bytes);
     for (std::uint64_t left = in.varint(); left > 0; --left) {
@@ -153,6 +189,18 @@ void decode_operator_file(const std::string& path, std::string_view bytes, Opera
         std::string name(in.string());
         subtask.broadcast_state.emplace(std::move(name), in.string());
       }
+      for (std::uint64_t keyed = version > 1 ? in.varint() : 0; keyed > 0; --keyed) {
+        KeyedStateFiles files;
+        files.backend = std::string(in.string());
+        files.range.begin = static_cast<KeyGroup>(in.varint());
+        files.range.end = static_cast<KeyGroup>(in.varint());
+        files.description = std::string(in.string());
+        files.files = decode_names(in);
+        subtask.keyed_files.push_back(std::move(files));
+      }
+      if (version > 1) {
+        subtask.files = decode_names(in);
+      }
       op.subtasks.push_back(std::move(subtask));
     }
     if (!in.empty()) {
@@ -163,8 +211,7 @@ void decode_operator_file(const std::string& path, std::string_view bytes, Opera
   }
 }
 
-std::string encode_manifest(const CheckpointData& checkpoint,
-                            const std::vector<StoredFile>& files) {
+std::string encode_manifest(const CheckpointData& checkpoint, const StoredFiles& files) {
   const date::sys_time<std::chrono::milliseconds> time{
       std::chrono::milliseconds(checkpoint.timestamp_ms)};
   std::string bytes = fmt::format("{}{} | checkpoint {} of job '{}' ({}), {}, operators: {}\n",
@@ -187,17 +234,31 @@ std::string encode_manifest(const CheckpointData& checkpoint,
     out.string(op.name);
     out.varint(static_cast<std::uint64_t>(op.parallelism));
     out.varint(static_cast<std::uint64_t>(op.max_parallelism));
-    out.string(files[i].name);
-    out.u64(files[i].size);
-    out.u32(files[i].crc);
+    out.string(files.operators[i].name);
+    out.u64(files.operators[i].size);
+    out.u32(files.operators[i].crc);
+  }
+  out.varint(files.snapshot_files.size());
+  for (const StoredSnapshotFile& file : files.snapshot_files) {
+    out.string(file.name);
+    out.u64(file.size);
+    out.u32(file.crc);
+    out.u8(static_cast<std::uint8_t>(file.place));
+    if (file.place == FilePlace::kInline) {
+      out.string(*file.bytes);
+    }
   }
   out.u32(crc32c(bytes));
   return bytes;
 }
 
+bool is_plain_file_name(std::string_view name) {
+  return !name.empty() && name.front() != '.' && name.find('/') == std::string_view::npos;
+}
+
 CheckpointData decode_manifest(const std::string& path,
                                std::string_view bytes,
-                               std::vector<StoredFile>& files) {
+                               StoredFiles& files) {
   const std::string_view all = bytes;
   const int version = take_headline(path, kManifestMagic, bytes);
   require_version(path, version);
@@ -226,11 +287,33 @@ CheckpointData decode_manifest(const std::string& path,
       file.name = std::string(in.string());
       file.size = in.u64();
       file.crc = in.u32();
-      if (file.name.find('/') != std::string::npos || file.name == "." || file.name == "..") {
+      if (!file.name.empty() && !is_plain_file_name(file.name)) {
         throw_error(ErrorKind::kExternal, "'{}' is no name of a data file", file.name);
       }
       checkpoint.operators.push_back(std::move(op));
-      files.push_back(std::move(file));
+      files.operators.push_back(std::move(file));
+    }
+    if (version > 1) {
+      for (std::uint64_t left = in.varint(); left > 0; --left) {
+        StoredSnapshotFile file;
+        file.name = std::string(in.string());
+        file.size = in.u64();
+        file.crc = in.u32();
+        file.place = static_cast<FilePlace>(in.u8());
+        if (file.place > FilePlace::kInline) {
+          throw_error(ErrorKind::kExternal, "file '{}' is at an unknown place", file.name);
+        }
+        if (file.place == FilePlace::kInline) {
+          file.bytes = std::make_shared<const std::string>(in.string());
+        }
+        if (!is_plain_file_name(file.name)) {
+          throw_error(ErrorKind::kExternal, "'{}' is no name of a data file", file.name);
+        }
+        files.snapshot_files.push_back(std::move(file));
+      }
+    }
+    if (!in.empty()) {
+      throw Error(ErrorKind::kExternal, "bytes follow the last entry");
     }
   } catch (const Error& error) {
     throw_damaged(path, error.what());

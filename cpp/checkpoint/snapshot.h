@@ -17,11 +17,12 @@ using CheckpointId = std::int64_t;
 enum class SnapshotKind : std::uint8_t { kCheckpoint, kSavepoint };
 
 /// A file that belongs to checkpoints: written once, never changed, shared by all that name it. It
-/// lies at `path`, or its content is still in memory.
+/// lies at `path`, or its content is in memory; checkpoint/snapshot_file.h reads either.
 struct SnapshotFile {
   std::string name;  ///< unique for ever (it has a random_id()); also its name in the storage
   std::string path;  ///< on this machine; after a restore: in the checkpoint's directory
-  std::shared_ptr<const std::string> bytes;  ///< when there is no path
+  /// When there is no path; after a restore, too, of files that were small and came as bytes.
+  std::shared_ptr<const std::string> bytes;
   std::uint64_t size = 0;
 };
 

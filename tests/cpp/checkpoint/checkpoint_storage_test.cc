@@ -2,6 +2,8 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/random_id.h"
+#include "checkpoint/snapshot_file.h"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -12,6 +14,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <set>
 #include <sstream>
 
 namespace flott {
@@ -116,7 +119,7 @@ TEST_F(FileStorage, ReadsBackWhatWasWritten) {
   std::string headline;
   std::getline(manifest, headline);
   EXPECT_EQ(headline,
-            "flott-checkpoint 1 | checkpoint 7 of job 'my job' (job-1), 2023-11-14T22:13:20.123Z, "
+            "flott-checkpoint 2 | checkpoint 7 of job 'my job' (job-1), 2023-11-14T22:13:20.123Z, "
             "operators: 2");
 }
 
@@ -205,10 +208,10 @@ TEST_F(FileStorage, MissingFilesAreNamed) {
 TEST_F(FileStorage, ANewerFormatSaysSo) {
   const std::string path = make_file_checkpoint_storage(root_.string())->write(make_checkpoint(1));
   std::string manifest = read_file(path + "/_metadata");
-  manifest.replace(manifest.find(" 1 |"), 4, " 2 |");
+  manifest.replace(manifest.find(" 2 |"), 4, " 3 |");
   write_file(path + "/_metadata", manifest);
   const std::string message = error_of(ErrorKind::kExternal, [&] { read_checkpoint(path); });
-  EXPECT_NE(message.find("format version 2"), std::string::npos) << message;
+  EXPECT_NE(message.find("format version 3"), std::string::npos) << message;
 }
 
 TEST_F(FileStorage, AFolderThatCannotBeWrittenIsNamedWithTheReason) {
@@ -247,6 +250,263 @@ TEST_F(FileStorage, AFullDiskLeavesNothingBehind) {
   expect_equal(read_checkpoint(storage->write(large)), large);
 }
 
+/// Content that is too large for the manifest, different for each seed.
+std::string large_content(char seed) {
+  std::string bytes(30'000, seed);
+  for (std::size_t i = 0; i < bytes.size(); i += 7) {
+    bytes[i] = static_cast<char>(i);
+  }
+  return bytes;
+}
+
+SnapshotFile in_memory(const std::string& name, const std::string& bytes) {
+  return {name, "", std::make_shared<const std::string>(bytes), bytes.size()};
+}
+/// As a backend names a file again that an earlier checkpoint brought.
+SnapshotFile known(const std::string& name, std::size_t size) {
+  return {name, "", nullptr, size};
+}
+
+CheckpointData with_files(CheckpointId id, std::vector<SnapshotFile> keyed) {
+  CheckpointData data = make_checkpoint(id);
+  KeyedStateFiles files{"test", {0, 64}, "about it", std::move(keyed)};
+  data.operators[0].subtasks[0].keyed_files.push_back(std::move(files));
+  return data;
+}
+
+std::vector<std::string> contents_of(const CheckpointData& data) {
+  std::vector<std::string> out;
+  for_each_file(data, [&](const SnapshotFile& file) {
+    out.push_back(*content_of(file));
+    EXPECT_EQ(file.size, out.back().size());
+  });
+  return out;
+}
+
+class SharedFiles : public FileStorage {
+ protected:
+  fs::path shared() const { return root_ / "job-1/shared"; }
+  SnapshotFile on_disk(const std::string& name, const std::string& bytes) {
+    fs::create_directories(root_ / "local");
+    const fs::path path = root_ / "local" / name;
+    write_file(path, bytes);
+    return {name, path.string(), nullptr, bytes.size()};
+  }
+  std::set<std::string> shared_names() const {
+    std::set<std::string> names;
+    std::error_code missing;
+    for (fs::directory_iterator it(shared(), missing); it != fs::directory_iterator(); ++it) {
+      names.insert(it->path().filename());
+    }
+    return names;
+  }
+  std::unique_ptr<CheckpointStorage> storage_ = make_file_checkpoint_storage(root_.string());
+};
+
+TEST_F(SharedFiles, AreStoredBesideTheCheckpointsAndReadBack) {
+  CheckpointData data =
+      with_files(1, {in_memory("a", large_content('a')), on_disk("b", large_content('b'))});
+  data.operators[0].subtasks[1].files = {on_disk("part-0", "small, but with a path"),
+                                         in_memory("segment", "small")};
+  const std::string path = storage_->write(data);
+  EXPECT_EQ(shared_names(), (std::set<std::string>{"a", "b", "part-0"})) << "small bytes: inline";
+  fs::remove_all(root_ / "local");
+  const CheckpointData read = read_checkpoint(path);
+  expect_equal(read, data);
+  EXPECT_EQ(contents_of(read),
+            (std::vector<std::string>{
+                large_content('a'), large_content('b'), "small, but with a path", "small"}));
+  const KeyedStateFiles& files = read.operators[0].subtasks[0].keyed_files.at(0);
+  EXPECT_EQ(files.backend, "test");
+  EXPECT_EQ(files.description, "about it");
+  EXPECT_EQ(files.range.end, 64u);
+  EXPECT_EQ(files.files[1].path, (shared() / "b").string());
+  EXPECT_EQ(read.operators[0].subtasks[1].files[0].path, (shared() / "part-0").string());
+}
+
+TEST_F(SharedFiles, AreLinkedOnOneFileSystem) {
+  storage_->write(with_files(1, {on_disk("b", large_content('b'))}));
+  EXPECT_TRUE(fs::equivalent(root_ / "local/b", shared() / "b"));
+}
+
+TEST_F(SharedFiles, AreCopiedToAnotherFileSystem) {
+  const fs::path other = "/dev/shm";
+  std::error_code error;
+  if (!fs::is_directory(other, error)) {
+    GTEST_SKIP() << "no second file system";
+  }
+  const fs::path file = other / ("flott-test-" + random_id());
+  write_file(file, large_content('o'));
+  const SnapshotFile elsewhere{"o", file.string(), nullptr, large_content('o').size()};
+  const std::string path = storage_->write(with_files(1, {elsewhere}));
+  fs::remove(file);
+  EXPECT_EQ(contents_of(read_checkpoint(path)).at(0), large_content('o'));
+}
+
+TEST_F(SharedFiles, AreWrittenOnceAndRemovedWithTheLastCheckpointThatNeedsThem) {
+  const std::size_t size = large_content('a').size();
+  const std::string one =
+      storage_->write(with_files(1, {in_memory("a", large_content('a')), in_memory("s", "s")}));
+  const auto written = fs::last_write_time(shared() / "a");
+  const std::string two = storage_->write(
+      with_files(2, {known("a", size), known("s", 1), in_memory("b", large_content('b'))}));
+  EXPECT_EQ(fs::last_write_time(shared() / "a"), written);
+  EXPECT_EQ(contents_of(read_checkpoint(two)),
+            (std::vector<std::string>{large_content('a'), "s", large_content('b')}));
+  storage_->discard(one);
+  EXPECT_EQ(shared_names(), (std::set<std::string>{"a", "b"}));
+  const std::string three = storage_->write(with_files(3, {known("b", size)}));
+  storage_->discard(two);
+  EXPECT_EQ(shared_names(), (std::set<std::string>{"b"}));
+  EXPECT_EQ(contents_of(read_checkpoint(three)).at(0), large_content('b'));
+  storage_->discard(three);
+  EXPECT_EQ(shared_names(), std::set<std::string>{});
+}
+
+TEST_F(SharedFiles, AnotherProcessKnowsThemToo) {
+  const std::size_t size = large_content('a').size();
+  const std::string one =
+      storage_->write(with_files(1, {in_memory("a", large_content('a')), in_memory("s", "s")}));
+  write_file(shared() / "left-over", "of a write that was killed");
+  const auto next = make_file_checkpoint_storage(root_.string());
+  const std::string two = next->write(with_files(2, {known("a", size), known("s", 1)}));
+  EXPECT_EQ(shared_names(), std::set<std::string>{"a"});
+  make_file_checkpoint_storage(root_.string())->discard(one);
+  EXPECT_EQ(contents_of(read_checkpoint(two)), (std::vector<std::string>{large_content('a'), "s"}));
+}
+
+TEST_F(SharedFiles, NothingIsRemovedWhileAManifestCannotBeRead) {
+  const std::string one = storage_->write(with_files(1, {in_memory("a", large_content('a'))}));
+  const std::string two = storage_->write(with_files(2, {in_memory("b", large_content('b'))}));
+  const std::string manifest = read_file(one + "/_metadata");
+  write_file(one + "/_metadata", manifest.substr(0, 50));
+  make_file_checkpoint_storage(root_.string())->discard(two);
+  EXPECT_EQ(shared_names(), (std::set<std::string>{"a", "b"}));
+}
+
+TEST_F(SharedFiles, ReplacingANumberRemovesWhatOnlyTheOldOneNeeded) {
+  storage_->write(with_files(1, {in_memory("a", large_content('a'))}));
+  const std::string path = storage_->write(with_files(1, {in_memory("b", large_content('b'))}));
+  EXPECT_EQ(shared_names(), std::set<std::string>{"b"});
+  EXPECT_EQ(contents_of(read_checkpoint(path)).at(0), large_content('b'));
+}
+
+TEST_F(SharedFiles, AFailedWriteLeavesNothingBehindAndKeepsWhatWasThere) {
+  const std::size_t size = large_content('a').size();
+  const std::string one = storage_->write(with_files(1, {in_memory("a", large_content('a'))}));
+  const SnapshotFile gone{"gone", (root_ / "no-such-file").string(), nullptr, 5};
+  const CheckpointData bad =
+      with_files(2, {known("a", size), in_memory("b", large_content('b')), gone});
+  const std::string message = error_of(ErrorKind::kExternal, [&] { storage_->write(bad); });
+  EXPECT_NE(message.find("no-such-file"), std::string::npos) << message;
+  EXPECT_EQ(shared_names(), std::set<std::string>{"a"});
+  EXPECT_EQ(names_in(root_ / "job-1"), 2u);
+  EXPECT_EQ(contents_of(read_checkpoint(one)).at(0), large_content('a'));
+  // Too late: the manifest itself cannot be written.
+  CheckpointData late = with_files(2, {known("a", size), in_memory("b", large_content('b'))});
+  late.operators[0].subtasks[0].keyed_state[3] = std::string(100'000, 'x');
+  rlimit old{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &old), 0);
+  const auto old_handler = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit small{50'000, old.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  EXPECT_THROW(storage_->write(late), Error);
+  ::setrlimit(RLIMIT_FSIZE, &old);
+  std::signal(SIGXFSZ, old_handler);
+  EXPECT_EQ(shared_names(), std::set<std::string>{"a"});
+  const std::string two = storage_->write(late);
+  EXPECT_EQ(contents_of(read_checkpoint(two)),
+            (std::vector<std::string>{large_content('a'), large_content('b')}));
+}
+
+TEST_F(SharedFiles, DamageIsRefusedWithTheFilesName) {
+  const std::string path =
+      storage_->write(with_files(1, {in_memory("a", large_content('a')), in_memory("s", "tiny")}));
+  const fs::path file = shared() / "a";
+  const auto refused = [&](const fs::path& culprit) {
+    try {
+      read_checkpoint(path);
+      ADD_FAILURE() << "no error";
+    } catch (const DamagedCheckpoint& error) {
+      EXPECT_EQ(error.file(), culprit.string());
+      EXPECT_NE(std::string(error.what()).find(culprit.string()), std::string::npos);
+      EXPECT_EQ(error.kind(), ErrorKind::kExternal);
+    }
+  };
+  std::string flipped = large_content('a');
+  flipped[12'345] = static_cast<char>(flipped[12'345] ^ 1);
+  write_file(file, flipped);
+  refused(file);
+  write_file(file, large_content('a').substr(0, 29'999));
+  refused(file);
+  write_file(file, large_content('a') + "x");
+  refused(file);
+  fs::remove(file);
+  refused(file);
+  write_file(file, large_content('a'));
+  EXPECT_EQ(contents_of(read_checkpoint(path)).at(1), "tiny");
+  std::string manifest = read_file(path + "/_metadata");
+  manifest[manifest.find("tiny")] = 'T';
+  write_file(path + "/_metadata", manifest);
+  refused(fs::path(path) / "_metadata");
+}
+
+TEST_F(SharedFiles, AnOlderCheckpointStandsInOnlyIfItDoesNotShareTheDamagedFile) {
+  const std::size_t size = large_content('a').size();
+  const std::string one = storage_->write(with_files(1, {in_memory("a", large_content('a'))}));
+  const std::string two =
+      storage_->write(with_files(2, {known("a", size), in_memory("b", large_content('b'))}));
+  const std::string three = storage_->write(with_files(3, {known("b", size)}));
+  const std::string a = (shared() / "a").string();
+  EXPECT_TRUE(checkpoint_uses(one, a));
+  EXPECT_TRUE(checkpoint_uses(two, a));
+  EXPECT_FALSE(checkpoint_uses(three, a));
+  EXPECT_TRUE(checkpoint_uses(three + "/_metadata", (root_ / "job-1/./shared/b").string()));
+  EXPECT_TRUE(checkpoint_uses(one, one + "/_metadata"));
+  EXPECT_TRUE(checkpoint_uses(one, one + "/op-0.state"));
+  EXPECT_FALSE(checkpoint_uses(one, two + "/_metadata"));
+  write_file(one + "/_metadata", "nonsense");
+  EXPECT_TRUE(checkpoint_uses(one, (shared() / "b").string()));
+}
+
+TEST_F(SharedFiles, NamesThatAreNotNamesAreRefused) {
+  for (const char* name : {"", "../a", ".hidden", "a/b"}) {
+    error_of(ErrorKind::kInternal,
+             [&] { storage_->write(with_files(1, {in_memory(name, "content")})); });
+  }
+  error_of(ErrorKind::kInternal, [&] { storage_->write(with_files(1, {known("a", 5)})); });
+}
+
+TEST_F(SharedFiles, ASavepointHasAllInItselfAndMayBeMoved) {
+  CheckpointData data =
+      with_files(5, {in_memory("a", large_content('a')), in_memory("s", "small")});
+  data.operators[0].subtasks[1].files = {on_disk("part", large_content('p'))};
+  const std::string path = write_savepoint("file://" + (root_ / "save/points").string(), data);
+  const fs::path folder = path;
+  EXPECT_EQ(folder.parent_path(), root_ / "save/points");
+  EXPECT_TRUE(folder.filename().string().starts_with("savepoint-job-1-")) << path;
+  EXPECT_EQ(names_in(root_ / "save/points"), 1u);
+  EXPECT_NE(path, write_savepoint((root_ / "save/points").string(), data));
+  fs::remove_all(root_ / "local");
+  fs::rename(folder, root_ / "elsewhere");
+  const CheckpointData read = read_checkpoint((root_ / "elsewhere").string());
+  expect_equal(read, data);
+  EXPECT_EQ(contents_of(read),
+            (std::vector<std::string>{large_content('a'), "small", large_content('p')}));
+}
+
+TEST_F(SharedFiles, AFailedSavepointLeavesNothingBehind) {
+  const SnapshotFile gone{"gone", (root_ / "no-such-file").string(), nullptr, 5};
+  EXPECT_THROW(write_savepoint((root_ / "save").string(), with_files(5, {gone})), Error);
+  EXPECT_EQ(names_in(root_ / "save"), 0u);
+}
+
+TEST(StoredCheckpoints, OfVersionOneStayReadable) {
+  const CheckpointData read = read_checkpoint(FLOTT_SOURCE_DIR "/tests/data/checkpoints/v1/job-1");
+  CheckpointData expected = make_checkpoint(7);
+  expect_equal(read, expected);
+}
+
 TEST(CheckpointPaths, OtherFileSystemsAreRefused) {
   for (const char* path : {"s3://bucket/x", "hdfs://host/x"}) {
     const std::string message =
@@ -254,6 +514,24 @@ TEST(CheckpointPaths, OtherFileSystemsAreRefused) {
     EXPECT_NE(message.find(path), std::string::npos) << message;
   }
   error_of(ErrorKind::kInvalidArgument, [] { make_file_checkpoint_storage(""); });
+}
+
+TEST(MemoryStorage, KeepsFilesAsLongAsACheckpointNeedsThem) {
+  std::string pattern = fs::temp_directory_path() / "flott-memory-XXXXXX";
+  const fs::path root = ::mkdtemp(pattern.data());
+  const auto storage = make_memory_checkpoint_storage();
+  write_file(root / "b", "on disk");
+  const SnapshotFile on_disk{"b", (root / "b").string(), nullptr, 7};
+  const std::string one = storage->write(with_files(1, {in_memory("a", "bytes"), on_disk}));
+  fs::remove_all(root);
+  const std::string two = storage->write(with_files(2, {known("a", 5), known("b", 7)}));
+  storage->discard(one);
+  const CheckpointData read = read_checkpoint(two);
+  EXPECT_EQ(contents_of(read), (std::vector<std::string>{"bytes", "on disk"}));
+  const fs::path kept = read.operators[0].subtasks[0].keyed_files.at(0).files.at(1).path;
+  EXPECT_TRUE(fs::exists(kept));
+  storage->discard(two);
+  EXPECT_FALSE(fs::exists(kept.parent_path()));
 }
 
 TEST(MemoryStorage, IsReadableInTheProcessUntilDiscarded) {

@@ -1,0 +1,192 @@
+#include "base/error.h"
+#include "base/hash.h"
+#include "checkpoint/checkpoint_path.h"
+#include "checkpoint/checkpoint_storage.h"
+#include "checkpoint/files.h"
+#include "checkpoint/format.h"
+#include "checkpoint/snapshot_file.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+#include <system_error>
+#include <vector>
+
+namespace flott {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The `chk-<n>` folder that a user's path means.
+std::string resolve(const std::string& path) {
+  fs::path folder = checkpoint_directory(path);
+  std::error_code error;
+  if (folder.filename() == kManifestName) {
+    folder = folder.parent_path();
+    return folder.empty() ? "." : folder.string();
+  }
+  const fs::file_status status = fs::status(folder, error);
+  if (!fs::exists(status)) {
+    throw_error(ErrorKind::kExternal,
+                "there is no checkpoint at {}: {}; give a chk-<n> folder, its _metadata, or the "
+                "folder of a job",
+                folder.string(),
+                error ? error.message() : "no such file or folder");
+  }
+  if (!fs::is_directory(status)) {
+    throw_error(ErrorKind::kExternal,
+                "{} is no checkpoint; give a chk-<n> folder, its _metadata, or the folder of a job",
+                folder.string());
+  }
+  if (fs::exists(folder / kManifestName, error) ||
+      checkpoint_id_of(fs::absolute(folder).filename().string()).has_value()) {
+    return folder.string();
+  }
+  if (const auto newest = newest_checkpoint_in(folder.string())) {
+    return *newest;
+  }
+  throw_error(ErrorKind::kExternal,
+              "{} holds no complete checkpoint; give a chk-<n> folder, its _metadata, or the "
+              "folder of a job",
+              folder.string());
+}
+
+void read_operator(const std::string& folder, const StoredFile& file, OperatorCheckpoint& op) {
+  if (file.name.empty()) {
+    op.subtasks.resize(static_cast<std::size_t>(op.parallelism));
+    return;
+  }
+  const std::string path = folder + "/" + file.name;
+  std::error_code error;
+  if (!fs::exists(path, error)) {
+    throw_damaged(path,
+                  fmt::format("it is missing (state of operator '{}', uid {})", op.name, op.uid));
+  }
+  const std::string bytes = files::read_all(path);
+  if (bytes.size() != file.size) {
+    throw_damaged(path,
+                  fmt::format("it has {} bytes instead of {} (state of operator '{}', uid {})",
+                              bytes.size(),
+                              file.size,
+                              op.name,
+                              op.uid));
+  }
+  if (crc32c(bytes) != file.crc) {
+    throw_damaged(
+        path,
+        fmt::format(
+            "its checksum does not match (state of operator '{}', uid {})", op.name, op.uid));
+  }
+  decode_operator_file(path, bytes, op);
+}
+
+fs::path full_path(const std::string& folder) {
+  const fs::path path = fs::absolute(folder).lexically_normal();
+  return path.has_filename() ? path : path.parent_path();
+}
+
+/// Where a file of the checkpoint in `folder` lies; nothing for one in the manifest.
+std::string path_of(const std::string& folder, const StoredSnapshotFile& file) {
+  switch (file.place) {
+    case FilePlace::kShared:
+      return (full_path(folder).parent_path() / kSharedFolder / file.name).string();
+    case FilePlace::kFolder:
+      return (full_path(folder) / file.name).string();
+    case FilePlace::kInline:
+      break;
+  }
+  return {};
+}
+
+/// Verifies the snapshot files, and tells the checkpoint where they are.
+void find_files(const std::string& folder,
+                const std::vector<StoredSnapshotFile>& stored,
+                CheckpointData& checkpoint) {
+  std::map<std::string, SnapshotFile> by_name;
+  for (const StoredSnapshotFile& entry : stored) {
+    SnapshotFile file{entry.name, path_of(folder, entry), entry.bytes, entry.size};
+    files::Sum sum;
+    if (file.bytes != nullptr) {
+      sum = {file.bytes->size(), crc32c(*file.bytes)};
+    } else {
+      std::error_code error;
+      if (!fs::exists(file.path, error)) {
+        throw_damaged(
+            file.path,
+            fmt::format("it is missing ({} needs it{})",
+                        folder,
+                        entry.place == FilePlace::kShared
+                            ? "; a checkpoint can only be moved with its job's whole folder, a "
+                              "savepoint by itself"
+                            : ""));
+      }
+      sum = files::sum_of(file.path);
+    }
+    if (sum.size != entry.size) {
+      throw_damaged(
+          file.path,
+          fmt::format("it has {} bytes instead of {} ({} needs it)", sum.size, entry.size, folder));
+    }
+    if (sum.crc != entry.crc) {
+      throw_damaged(file.path, fmt::format("its checksum does not match ({} needs it)", folder));
+    }
+    by_name.emplace(entry.name, std::move(file));
+  }
+  for_each_file(checkpoint, [&](SnapshotFile& file) {
+    const auto found = by_name.find(file.name);
+    if (found == by_name.end()) {
+      throw_damaged(folder + "/" + std::string(kManifestName),
+                    fmt::format("it does not list the file '{}'", file.name));
+    }
+    file = found->second;
+  });
+}
+
+}  // namespace
+
+CheckpointData read_checkpoint(const std::string& path) {
+  if (path.starts_with(kMemoryScheme)) {
+    return read_memory_checkpoint(path);
+  }
+  const std::string folder = resolve(path);
+  const std::string manifest = folder + "/" + std::string(kManifestName);
+  std::error_code error;
+  if (!fs::exists(manifest, error)) {
+    throw_damaged(manifest, "it is missing");
+  }
+  StoredFiles stored;
+  CheckpointData checkpoint = decode_manifest(manifest, files::read_all(manifest), stored);
+  for (std::size_t i = 0; i < stored.operators.size(); ++i) {
+    read_operator(folder, stored.operators[i], checkpoint.operators[i]);
+  }
+  find_files(folder, stored.snapshot_files, checkpoint);
+  return checkpoint;
+}
+
+bool checkpoint_uses(const std::string& path, const std::string& file) {
+  if (path.starts_with(kMemoryScheme)) {
+    return false;
+  }
+  StoredFiles stored;
+  const fs::path folder = full_path(resolve(path));
+  const fs::path wanted = full_path(file);
+  const fs::path manifest = folder / kManifestName;
+  try {
+    decode_manifest(manifest.string(), files::read_all(manifest.string()), stored);
+  } catch (const Error&) {
+    return true;
+  }
+  return wanted == manifest ||
+         std::any_of(stored.operators.begin(),
+                     stored.operators.end(),
+                     [&](const auto& f) { return !f.name.empty() && wanted == folder / f.name; }) ||
+         std::any_of(stored.snapshot_files.begin(),
+                     stored.snapshot_files.end(),
+                     [&](const auto& f) { return wanted == path_of(folder.string(), f); });
+}
+
+std::optional<std::string> latest_checkpoint(const std::string& root, const std::string& job_id) {
+  return newest_checkpoint_in(checkpoint_directory(root) + "/" + job_id);
+}
+
+}  // namespace flott
