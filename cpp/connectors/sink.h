@@ -27,6 +27,11 @@ struct SinkWriterContext {
 
 /// Writes the records of one subtask. All calls come from the task's thread and none blocks;
 /// network threads stay inside. An asynchronous failure is thrown by the next call of any kind.
+///
+/// A sink with one phase is at least once: its flush sends. One with two phases publishes nothing
+/// but what a durable checkpoint can publish again: its flush prepares (brings the records where a
+/// snapshot can name them), snapshot() stores what a commit needs, notify_checkpoint_complete()
+/// commits. Commits must be idempotent: after a failure the restored writer repeats them.
 class SinkWriter {
  public:
   virtual ~SinkWriter() = default;
@@ -47,8 +52,19 @@ class SinkWriter {
   /// Clock time of the next on_time() wanted (interval flush), or kMaxTimestamp.
   virtual Timestamp next_time() const { return kMaxTimestamp; }
   virtual void on_time() {}
+  /// Stores everything that commits what was flushed, and what was not committed before. `id` is
+  /// kFinalSnapshot at the end of input.
   virtual void snapshot(CheckpointId /*id*/, OperatorSnapshot& /*snapshot*/) {}
+  /// Two phases: the checkpoint is durable, so commit what snapshots up to `id` stored, in the
+  /// background. Some ids never come (a checkpoint failed): later ones stand for them. What the
+  /// snapshot held that the job was restored from is committed first, unless it was already.
   virtual void notify_checkpoint_complete(CheckpointId /*id*/) {}
+  /// Asked after the last flush: something is prepared and not committed.
+  virtual bool has_uncommitted() const { return false; }
+  /// The final snapshot is durable, or nothing takes checkpoints: commit everything. Called once,
+  /// after the last flush; committed() tells when it is done.
+  virtual void start_final_commit() {}
+  virtual bool committed() { return true; }
   /// Releases resources; what is still unsent is lost (only after failure or cancellation).
   virtual void close() {}
 };

@@ -84,6 +84,18 @@ void SinkOperator::notify_checkpoint_complete(CheckpointId id) {
   writer_->notify_checkpoint_complete(id);
 }
 
+bool SinkOperator::has_uncommitted() const {
+  return writer_->has_uncommitted();
+}
+
+bool SinkOperator::commit_final() {
+  if (!committing_) {
+    committing_ = true;
+    writer_->start_final_commit();
+  }
+  return writer_->committed();
+}
+
 void SinkOperator::close() {
   if (writer_) {
     // Writers join their threads, and those may be about to log through the host.

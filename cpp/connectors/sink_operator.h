@@ -29,6 +29,8 @@ class SinkOperator final : public Operator {
   bool prepare_snapshot(CheckpointId id, Output& out) override;
   void snapshot(CheckpointId id, OperatorSnapshot& snapshot) override;
   void notify_checkpoint_complete(CheckpointId id) override;
+  bool has_uncommitted() const override;
+  bool commit_final() override;
   void close() override;
 
  private:
@@ -41,6 +43,7 @@ class SinkOperator final : public Operator {
   Timestamp scheduled_ = kMaxTimestamp;
   bool flushing_ = false;
   bool input_ended_ = false;
+  bool committing_ = false;
 };
 
 /// An operator factory for `sink`, for graphs built in C++.

@@ -59,6 +59,10 @@ bool CheckpointCoordinator::task_finished(int task, TaskSnapshot final_snapshot)
   return complete();
 }
 
+CheckpointId CheckpointCoordinator::first_with_final_state(int task) const {
+  return pending_ && !pending_->parts.contains(task) ? pending_->barrier.id : next_id_;
+}
+
 CheckpointData CheckpointCoordinator::take() {
   STREAM_CHECK(complete(), "every task has acknowledged");
   CheckpointData out;

@@ -51,6 +51,10 @@ class CheckpointCoordinator {
   bool acknowledge(int task, CheckpointId id, TaskSnapshot snapshot);
   /// A task ended normally: its final state stands for it from now on. True as acknowledge().
   bool task_finished(int task, TaskSnapshot final_snapshot);
+  /// The first checkpoint that a state given to task_finished() now is part of.
+  CheckpointId first_with_final_state(int task) const;
+  /// Every task stands in checkpoints with its final state.
+  bool all_finished() const { return finished_.size() == tasks_.size(); }
   /// Everything collected, ready to be written; the checkpoint is not pending any more.
   CheckpointData take();
   /// Gives up the pending checkpoint.

@@ -383,6 +383,11 @@ class Builder {
     callbacks.ended = [this_callbacks = callbacks_, task_id](TaskResult result) {
       this_callbacks.ended(task_id, std::move(result));
     };
+    if (callbacks_.awaits_commit && options_.checkpointing && !options_.batch_mode) {
+      callbacks.awaits_commit = [this_callbacks = callbacks_, task_id](TaskSnapshot snapshot) {
+        this_callbacks.awaits_commit(task_id, std::move(snapshot));
+      };
+    }
     callbacks.thread_start = options_.on_thread_start;
     callbacks.thread_end = options_.on_thread_end;
     callbacks.keep_final_state = options_.checkpointing;

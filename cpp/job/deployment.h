@@ -42,6 +42,9 @@ struct Deployment {
 
 struct DeploymentCallbacks {
   std::function<void(int task, CheckpointId, TaskSnapshot)> acknowledge;
+  /// Task::Callbacks::awaits_commit; not called in BATCH mode and without checkpointing. May be
+  /// empty.
+  std::function<void(int task, TaskSnapshot)> awaits_commit;
   std::function<void(int task, TaskResult)> ended;
 };
 

@@ -128,6 +128,9 @@ LocalJob::LocalJob(const StreamGraph& graph, const JobOptions& options)
   callbacks.acknowledge = [this](int task, CheckpointId checkpoint, TaskSnapshot snapshot) {
     post(Acknowledged{task, checkpoint, std::move(snapshot)});
   };
+  callbacks.awaits_commit = [this](int task, TaskSnapshot snapshot) {
+    post(AwaitsCommit{task, std::move(snapshot)});
+  };
   callbacks.ended = [this](int task, TaskResult result) { post(Ended{task, std::move(result)}); };
   deployment_ =
       deploy(graph, job_graph, options_, id_, clock_, restored_ ? &*restored_ : nullptr, callbacks);
@@ -279,6 +282,16 @@ void LocalJob::handle(Acknowledged& event) {
   }
 }
 
+void LocalJob::handle(AwaitsCommit& event) {
+  const CheckpointId first = checkpoints_->first_with_final_state(event.task);
+  awaiting_commit_[event.task] = first;
+  deployment_.tasks[static_cast<std::size_t>(event.task)].task->commit_after(first);
+  if (checkpoints_->task_finished(event.task, std::move(event.snapshot))) {
+    complete_checkpoint();
+  }
+  begin_final_checkpoint();
+}
+
 void LocalJob::handle(Ended& event) {
   ++tasks_ended_;
   const Deployment::DeployedTask& deployed =
@@ -288,6 +301,7 @@ void LocalJob::handle(Ended& event) {
       if (checkpoints_->task_finished(event.task, std::move(event.result.final_snapshot))) {
         complete_checkpoint();
       }
+      begin_final_checkpoint();
       break;
     case TaskResult::Status::kCancelled:
       any_cancelled_ = true;
@@ -405,7 +419,7 @@ std::int64_t LocalJob::next_deadline_ns() const {
   if (checkpoints_->pending()) {
     next =
         std::min(next, checkpoints_->pending_since_ns() + ms_to_ns(options_.checkpoint_timeout_ms));
-  } else if (options_.checkpoint_interval_ms > 0) {
+  } else if (options_.checkpoint_interval_ms > 0 || !awaiting_commit_.empty()) {
     next = std::min(next, next_checkpoint_ns_);
   }
   return next;
@@ -426,6 +440,8 @@ void LocalJob::run_timers() {
   } else if (options_.checkpoint_interval_ms > 0 && now_ns >= next_checkpoint_ns_ &&
              !checkpoints_->sources_finished()) {
     begin_checkpoint();
+  } else if (now_ns >= next_checkpoint_ns_) {
+    begin_final_checkpoint();  // after one that failed
   }
 }
 
@@ -438,6 +454,17 @@ void LocalJob::begin_asked_for_checkpoint() {
   }
   waiting_.swap(queued_);
   begin_checkpoint();
+}
+
+/// Tasks that wait for a checkpoint to publish their last results get it at once when nothing else
+/// is left to do; no barrier is needed, because every task stands there with its final state.
+void LocalJob::begin_final_checkpoint() {
+  if (awaiting_commit_.empty() || checkpoints_->pending() || stopping() ||
+      !checkpoints_->all_finished()) {
+    return;
+  }
+  begin_checkpoint();
+  complete_checkpoint();
 }
 
 void LocalJob::discard_quietly(const std::string& path) {
@@ -488,6 +515,7 @@ void LocalJob::complete_checkpoint() {
     const std::lock_guard lock(mutex_);
     checkpoint_stats_.push_back({id, path, duration_ms, static_cast<std::int64_t>(bytes)});
   }
+  std::erase_if(awaiting_commit_, [id](const auto& task) { return task.second <= id; });
   failed_checkpoints_ = 0;
   next_checkpoint_ns_ = since_ns + ms_to_ns(options_.checkpoint_interval_ms);
   retained_.push_back(path);

@@ -38,6 +38,10 @@ class LocalJob final : public Job {
     CheckpointId id;
     TaskSnapshot snapshot;
   };
+  struct AwaitsCommit {
+    int task;
+    TaskSnapshot snapshot;
+  };
   struct Ended {
     int task;
     TaskResult result;
@@ -45,7 +49,7 @@ class LocalJob final : public Job {
   struct TriggerRequest {
     std::shared_ptr<std::promise<std::string>> reply;
   };
-  using Event = std::variant<Acknowledged, Ended, TriggerRequest>;
+  using Event = std::variant<Acknowledged, AwaitsCommit, Ended, TriggerRequest>;
 
   struct SourceState {
     SplitAssigner assigner;
@@ -55,6 +59,7 @@ class LocalJob final : public Job {
   void coordinate();
   void post(Event event);
   void handle(Acknowledged& event);
+  void handle(AwaitsCommit& event);
   void handle(Ended& event);
   void handle(TriggerRequest& event);
   void fail(std::exception_ptr error, std::string location);
@@ -66,6 +71,7 @@ class LocalJob final : public Job {
   std::int64_t next_deadline_ns() const;
   void begin_checkpoint();
   void begin_asked_for_checkpoint();
+  void begin_final_checkpoint();
   void discard_quietly(const std::string& path);
   void complete_checkpoint();
   void checkpoint_failed(const std::string& reason);
@@ -104,6 +110,8 @@ class LocalJob final : public Job {
   std::int64_t next_checkpoint_ns_ = 0;
   std::int64_t next_interrupt_ns_ = 0;  ///< 0: nothing has stopped yet
   int failed_checkpoints_ = 0;
+  /// Tasks that have done everything but publish, by the first checkpoint with their final state.
+  std::map<int, CheckpointId> awaiting_commit_;
   /// Requests for the pending checkpoint, and those that came after it had begun.
   std::vector<std::shared_ptr<std::promise<std::string>>> waiting_;
   std::vector<std::shared_ptr<std::promise<std::string>>> queued_;

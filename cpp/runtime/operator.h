@@ -104,7 +104,7 @@ struct EventTimeWait {
 /// Calls come from one thread, in this order:
 ///   open, { process | process_batch | process_watermark | process_status | on_wakeup | snapshot |
 ///   notify_* }*, end_input (once an input, when all its channels have ended; the maximum watermark
-///   comes first), finish, close.
+///   comes first), finish, { snapshot | notify_* }*, [commit_final], close.
 /// close() is called exactly once after open() was tried, also after failure or cancellation, and
 /// must not throw for a resource that was never acquired. After it returns, nothing else is called.
 /// Nothing may block for long: I/O goes to threads of the connector, and what cannot proceed says
@@ -157,6 +157,13 @@ class Operator {
   /// Adds operator state; keyed state and timers are added by the engine.
   virtual void snapshot(CheckpointId /*id*/, OperatorSnapshot& /*snapshot*/) {}
   virtual void notify_checkpoint_complete(CheckpointId /*id*/) {}
+
+  /// Asked after finish(): true while results are prepared but not published. Such a task stays
+  /// until a checkpoint that holds its final state is durable (or none is taken), then
+  /// commit_final() is called.
+  virtual bool has_uncommitted() const { return false; }
+  /// Publishes everything. Returns false while under way (called again after a wake-up).
+  virtual bool commit_final() { return true; }
 
   virtual void close() {}
 

@@ -801,6 +801,19 @@ void OperatorChain::notify_checkpoint_complete(CheckpointId id) {
   }
 }
 
+bool OperatorChain::has_uncommitted() const {
+  return std::any_of(
+      links_.begin(), links_.end(), [](const auto& link) { return link->op->has_uncommitted(); });
+}
+
+bool OperatorChain::commit_final() {
+  bool all = true;
+  for (const auto& link : links_) {
+    all = link->call([&] { return link->op->commit_final(); }) && all;
+  }
+  return all;
+}
+
 void OperatorChain::flush() {
   head_output_->flush();
   for (const auto& link : links_) {

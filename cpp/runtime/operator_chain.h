@@ -94,6 +94,10 @@ class OperatorChain {
   std::vector<OperatorSnapshot> snapshot(CheckpointId id, SnapshotKind kind);
   void broadcast(const Element& element);
   void notify_checkpoint_complete(CheckpointId id);
+  /// After finish(): an operator's results wait for commit_final().
+  bool has_uncommitted() const;
+  /// False while an operator has not published everything.
+  bool commit_final();
   void flush();
   /// Never throws; returns the first error of a close().
   std::exception_ptr close();

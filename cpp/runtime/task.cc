@@ -48,6 +48,10 @@ void Task::notify_checkpoint_complete(CheckpointId id) {
   post([this, id] { completed_.push_back(id); });
 }
 
+void Task::commit_after(CheckpointId id) {
+  post([this, id] { commit_after_ = id; });
+}
+
 void Task::run() {
   bool running = start();
   while (running && !done()) {
@@ -174,6 +178,7 @@ bool Task::step(std::int64_t deadline_ns) {
   for (const CheckpointId id : std::exchange(completed_, {})) {
     chain_->notify_checkpoint_complete(id);
     input_->notify_checkpoint_complete(id);
+    last_completed_ = std::max(last_completed_, id);
     progressed = true;
   }
   if (time_is_due()) {
@@ -213,6 +218,26 @@ bool Task::step(std::int64_t deadline_ns) {
         return progressed;
       }
       chain_->broadcast(EndOfInput{});
+      phase_ = Phase::kDone;
+      if (chain_->has_uncommitted()) {
+        phase_ = callbacks_.awaits_commit ? Phase::kAwaitingCheckpoint : Phase::kCommitting;
+      }
+      if (phase_ == Phase::kAwaitingCheckpoint) {
+        // FLIP-147: what is published must be in a checkpoint first, or a restore published it
+        // again.
+        callbacks_.awaits_commit(snapshot(kFinalSnapshot, SnapshotKind::kSavepoint));
+      }
+      return true;
+    case Phase::kAwaitingCheckpoint:
+      if (!commit_after_ || last_completed_ < *commit_after_) {
+        return progressed;
+      }
+      phase_ = Phase::kCommitting;
+      return true;
+    case Phase::kCommitting:
+      if (!chain_->commit_final()) {
+        return progressed;
+      }
       phase_ = Phase::kDone;
       return true;
     case Phase::kDone:
@@ -277,7 +302,7 @@ void Task::watch_event_time(Timestamp now) {
     own.push_back(origin);
   }
   board.publish(callbacks_.event_time_id, own.empty() ? of_input : std::move(own));
-  if (phase_ == Phase::kWatermark || phase_ == Phase::kFinishing || phase_ == Phase::kDone) {
+  if (phase_ == Phase::kWatermark || phase_ >= Phase::kFinishing) {
     return;  // timers are firing
   }
   for (const OperatorChain::Waiting& waiting : chain_->waiting()) {
@@ -341,7 +366,8 @@ void Task::wait() {
   } else if (next != kMaxTimestamp) {
     wait_ms = std::min(next - now, kLongestWaitMs);
   }
-  if (phase_ == Phase::kBarrier || phase_ == Phase::kFinishing || !ready) {
+  if (phase_ == Phase::kBarrier || phase_ == Phase::kFinishing || phase_ == Phase::kCommitting ||
+      !ready) {
     wait_ms = std::min(wait_ms, kBusyWaitMs);
   }
   signal_->wait_for(std::chrono::milliseconds(wait_ms));

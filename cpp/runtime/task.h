@@ -48,6 +48,9 @@ class Task {
   /// What the task tells its job.
   struct Callbacks {
     std::function<void(CheckpointId, TaskSnapshot)> acknowledge;
+    /// All records are through, but their publication waits for a checkpoint with this final state:
+    /// answered by commit_after(). Empty: nothing takes checkpoints, it is published at once.
+    std::function<void(TaskSnapshot)> awaits_commit;
     std::function<void(TaskResult)> ended;  ///< the last thing run() does
     std::function<void()> thread_start;     ///< with the host's lock held; may be empty
     std::function<void()> thread_end;       ///< before close(); as thread_start
@@ -80,6 +83,8 @@ class Task {
   bool post(Mailbox::Letter letter) { return mailbox_.post(std::move(letter)); }
   void trigger_checkpoint(CheckpointBarrier barrier);
   void notify_checkpoint_complete(CheckpointId id);
+  /// The state given to awaits_commit() is part of checkpoint `id` and of all later ones.
+  void commit_after(CheckpointId id);
   const std::string& name() const { return name_; }
   TaskInput& input() { return *input_; }
   /// monotonic_ns() at which the running slice began, 0 between slices.
@@ -88,7 +93,16 @@ class Task {
   }
 
  private:
-  enum class Phase { kTakeInput, kBatch, kWatermark, kBarrier, kFinishing, kDone };
+  enum class Phase {
+    kTakeInput,
+    kBatch,
+    kWatermark,
+    kBarrier,
+    kFinishing,
+    kAwaitingCheckpoint,  ///< all is done but for commit_final(), for which a checkpoint is needed
+    kCommitting,
+    kDone
+  };
 
   bool is_cancelled() const { return cancelled_->load(std::memory_order_relaxed); }
   /// Runs `body`; an exception becomes the task's result.
@@ -125,6 +139,8 @@ class Task {
   TaskInput::Item item_;  ///< what the phase works on
   std::int64_t row_ = 0;
   std::vector<CheckpointId> completed_;  ///< notifications to pass on
+  CheckpointId last_completed_ = 0;
+  std::optional<CheckpointId> commit_after_;
   Timestamp next_watch_ = kMaxTimestamp;
   std::vector<std::optional<StallWatch>> watches_;  ///< by link, made when it first waits
 };
