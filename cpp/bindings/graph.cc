@@ -52,9 +52,19 @@ struct Draft {
   NodeParams params;
   std::shared_ptr<const JobParameters> job_parameters;
   StreamGraph& graph;
-  std::shared_ptr<const bool> leaves_python;
+  /// By side output, kMainOutput among them: whether its results leave Python.
+  std::map<SideOutputId, std::shared_ptr<bool>> leaves_python;
   StreamNode node;
 
+  std::shared_ptr<const SideOutputs> tags() {
+    auto sides = params.tags();
+    if (sides != nullptr) {
+      for (const auto& [tag, side] : *sides) {
+        leaves_python[side.id] = side.leaves_python;
+      }
+    }
+    return sides;
+  }
   /// The function of `param` with what its subtasks share.
   FunctionSpecPtr function(const char* param) const { return spec_of(params.get(param)); }
   FunctionSpecPtr optional_function(const char* param) const {
@@ -68,7 +78,7 @@ struct Draft {
     spec->parallelism = request.parallelism;
     spec->output_type = request.output_type;
     spec->job_parameters = job_parameters;
-    spec->leaves_python = leaves_python;
+    spec->leaves_python = leaves_python.at(kMainOutput);
     return spec;
   }
 
@@ -223,7 +233,7 @@ void add_project(Draft& draft) {
 void add_flat_map(Draft& draft) {
   const FunctionSpecPtr spec = draft.function("function");
   require_method(*spec, "flat_map");
-  auto tags = draft.params.tags();
+  auto tags = draft.tags();
   draft.host_operator(
       [spec, tags](int) { return make_flat_map_operator(make_flat_map_function(*spec, tags)); });
 }
@@ -238,7 +248,7 @@ void add_co_map(Draft& draft) {
 void add_co_flat_map(Draft& draft) {
   const FunctionSpecPtr spec = draft.function("function");
   require_methods(*spec, {"flat_map1", "flat_map2"});
-  auto tags = draft.params.tags();
+  auto tags = draft.tags();
   draft.host_operator([spec, tags](int) {
     return make_co_flat_map_operator(make_co_flat_map_function(*spec, tags));
   });
@@ -246,7 +256,7 @@ void add_co_flat_map(Draft& draft) {
 
 void add_process_kind(Draft& draft, ProcessKind kind) {
   const FunctionSpecPtr spec = draft.function("function");
-  auto tags = draft.params.tags();
+  auto tags = draft.tags();
   draft.host_operator([spec, kind, tags](int) {
     return make_process_operator(make_process_function(*spec, kind, tags, nullptr));
   });
@@ -265,7 +275,7 @@ void add_co_process(Draft& draft) {
 void add_broadcast_process(Draft& draft) {
   const FunctionSpecPtr spec = draft.function("function");
   require_methods(*spec, {"process_element", "process_broadcast_element"});
-  auto tags = draft.params.tags();
+  auto tags = draft.tags();
   std::shared_ptr<OperatorProbe> probe;
   if (PyObject* given = draft.params.find("probe"); given != nullptr) {
     probe = operator_probe_or_null(given);
@@ -495,7 +505,7 @@ void add_window(Draft& draft) {
                 lateness_ms);
   }
   const auto late_tag = static_cast<SideOutputId>(draft.params.integer("late_tag", -1));
-  const auto tags = draft.params.tags();
+  const auto tags = draft.tags();
   const LogicalTypePtr element_type = draft.params.type("element_type");
   const NativeAggregate native = native_aggregate_of(draft, element_type);
   const bool aggregates_natively = aggregate != nullptr && !native.fields.empty();
@@ -504,7 +514,7 @@ void add_window(Draft& draft) {
   const bool has_function = function != nullptr;
   const bool needs_scope = assigner.is_python || assigner.needs_scope || trigger.is_python;
   const auto object_type = LogicalType::object();
-  // With a window function behind it, what a reduce or aggregate gives is not yet the output.
+  // What a reduce gives, or an aggregate with a window function behind it, is not yet the output.
   auto incremental = [&](const FunctionSpecPtr& spec, const LogicalTypePtr& type) {
     if (spec == nullptr) {
       return FunctionSpecPtr();
@@ -515,7 +525,7 @@ void add_window(Draft& draft) {
     copy->parallelism = spec->parallelism;
     copy->output_type = type;
     copy->job_parameters = spec->job_parameters;
-    copy->leaves_python = has_function ? nullptr : spec->leaves_python;
+    copy->leaves_python = has_function || spec == reduce ? nullptr : spec->leaves_python;
     return FunctionSpecPtr(copy);
   };
   const FunctionSpecPtr reduce_spec = incremental(reduce, element_type);
@@ -790,12 +800,11 @@ int GraphBuilder::add(const std::string& kind_name, NodeRequest request) {
                 kind_name,
                 kind.inputs == 0 ? "is a source and takes no inputs" : "needs an input");
   }
-  const auto leaves_python = std::make_shared<bool>(false);
   Draft draft{request,
               NodeParams(request.params.get(), request.name),
               job_parameters_,
               graph_,
-              leaves_python,
+              {{kMainOutput, std::make_shared<bool>(false)}},
               StreamNode{}};
   StreamNode& node = draft.node;
   node.name = request.name;
@@ -827,14 +836,16 @@ int GraphBuilder::add(const std::string& kind_name, NodeRequest request) {
   attach_probe(draft);
   if (takes_results_out(kind_name)) {
     for (const EdgeSpecPtr& edge : request.inputs) {
-      const auto from = leaves_python_.find(edge->node);
-      if (from != leaves_python_.end() && edge->side < 0) {
+      const auto from = leaves_python_.find({edge->node, edge->side});
+      if (from != leaves_python_.end()) {
         *from->second = true;
       }
     }
   }
   const int id = graph_.add(std::move(draft.node));
-  leaves_python_[id] = leaves_python;
+  for (auto& [side, leaves] : draft.leaves_python) {
+    leaves_python_[{id, side}] = std::move(leaves);
+  }
   return id;
 }
 

@@ -12,12 +12,15 @@
 
 namespace flott::bindings {
 
+/// The number of a node's main output among its side outputs.
+inline constexpr SideOutputId kMainOutput = -1;
+
 /// A _native.Edge: where a node's input comes from.
 struct EdgeSpec {
   int node = 0;
   PartitionStrategy strategy = PartitionStrategy::kForward;
   int input = 0;
-  SideOutputId side = -1;
+  SideOutputId side = kMainOutput;
   Handle partitioner;   ///< kCustom
   Handle key_selector;  ///< kCustom; may be null
 };
@@ -56,8 +59,8 @@ class GraphBuilder {
 
  private:
   StreamGraph graph_;
-  /// By node: whether its results leave Python's functions.
-  std::map<int, std::shared_ptr<bool>> leaves_python_;
+  /// By node and side output (kMainOutput): whether its results leave Python's functions.
+  std::map<std::pair<int, SideOutputId>, std::shared_ptr<bool>> leaves_python_;
   std::shared_ptr<JobParameters> job_parameters_ = std::make_shared<JobParameters>();
 };
 

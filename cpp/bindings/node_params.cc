@@ -100,6 +100,7 @@ std::shared_ptr<const SideOutputs> NodeParams::tags() const {
   Py_ssize_t position = 0;
   while (PyDict_Next(found, &position, &key, &value) != 0) {
     SideOutput side;
+    side.leaves_python = std::make_shared<bool>(false);
     if (PyTuple_Check(value) && PyTuple_GET_SIZE(value) == 2) {
       side.id = static_cast<SideOutputId>(int_of(PyTuple_GET_ITEM(value, 0), "a side output"));
       if (PyTuple_GET_ITEM(value, 1) != Py_None) {

@@ -52,6 +52,15 @@ def case(
     return register
 
 
+def in_thread_mode(env: Any) -> None:
+    """Runs the case's Python functions inside the JVM upstream; makes no difference here."""
+    from pyflink.common import Configuration
+
+    configuration = Configuration()
+    configuration.set_string("python.execution-mode", "thread")
+    env.configure(configuration)
+
+
 def load_cases() -> dict[str, Case]:
     """All cases of the folder `cases`, by name, in the order they are written."""
     if not _cases:

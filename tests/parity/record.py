@@ -27,6 +27,9 @@ def run(python: str, only: str, *, timeout_s: float = 1800) -> dict[str, dict[st
 
     environment = dict(os.environ, PYTHONIOENCODING="utf-8", PYTHONHASHSEED="0")
     environment["PATH"] = f"{Path(python).parent}{os.pathsep}{environment['PATH']}"
+    # Functions of the cases are pickled by name, and upstream's threads look for their modules.
+    modules = [str(FOLDER), str(FOLDER / "cases"), environment.get("PYTHONPATH", "")]
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, modules))
     command = [python, str(FOLDER / "harness.py"), "--only", only]
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "results.json"
@@ -84,7 +87,8 @@ def main() -> int:
     recorded.update(run(options.flink, options.only))
     for result in recorded.values():
         result.pop("_text", None)  # an error's text is for the reader of a failed run
-    RECORDED.write_text(json.dumps(recorded, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    text = json.dumps(recorded, indent=1, sort_keys=True, ensure_ascii=False)
+    RECORDED.write_text(text + "\n", encoding="utf-8")
     print(f"{len(recorded)} cases in {RECORDED}")
     return 0
 

@@ -13,7 +13,8 @@ namespace flott::bindings {
 /// nobody reads are not in here; what is yielded to them is dropped, as upstream does.
 struct SideOutput {
   SideOutputId id = -1;
-  LogicalTypePtr type;  ///< null: not coerced
+  LogicalTypePtr type;                  ///< null: not coerced
+  std::shared_ptr<bool> leaves_python;  ///< as FunctionSpec's; known when the graph is whole
 };
 using SideOutputs = std::map<std::string, SideOutput, std::less<>>;
 

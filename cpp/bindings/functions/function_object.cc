@@ -247,8 +247,11 @@ bool takes_null(TypeKind kind) {
 
 ResultType::ResultType(const FunctionSpec& spec)
     : type(coercion_of(spec.output_type)),
-      refuses_none(type != nullptr && spec.leaves_python != nullptr && *spec.leaves_python &&
-                   !takes_null(type->kind())) {}
+      refuses_none(spec.leaves_python != nullptr && *spec.leaves_python && !takes_none(type)) {}
+
+bool takes_none(const LogicalTypePtr& type) {
+  return type == nullptr || takes_null(type->kind());
+}
 
 void refuse_none(const std::string& what, const LogicalType& type) {
   throw_error(ErrorKind::kUserCode,

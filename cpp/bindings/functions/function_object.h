@@ -102,6 +102,8 @@ struct ResultType {
   bool refuses_none = false;
 };
 
+/// Whether None is a value of `type` where a stream leaves Python's functions.
+bool takes_none(const LogicalTypePtr& type);
 /// Throws kUserCode; `what` says who let None pass.
 [[noreturn]] void refuse_none(const std::string& what, const LogicalType& type);
 

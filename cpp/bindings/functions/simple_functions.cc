@@ -248,10 +248,19 @@ class PythonReduce final : public ReduceFunction, public PythonFunction<UserFunc
  public:
   explicit PythonReduce(const FunctionSpec& spec)
       : PythonFunction(spec), reduce_(object_.method("reduce", "a ReduceFunction")) {}
+  void open(OperatorContext& context) override {
+    PythonFunction::open(context);
+    // Only where each result is emitted: a key whose last result is None has none.
+    type_.refuses_none = type_.refuses_none && !context.batch_mode();
+  }
   Value reduce(const Value& accumulated, const Value& value) override {
     const Ref first = checked(to_python(accumulated));
     const Ref second = checked(to_python(value));
-    return typed_result(call(reduce_.get(), first.get(), second.get()), type_, reduce_.get());
+    Ref result = call(reduce_.get(), first.get(), second.get());
+    if (result.get() == Py_None && !type_.refuses_none) [[unlikely]] {
+      return {};  // no object: the state is empty, and the next value begins anew
+    }
+    return typed_result(std::move(result), type_, reduce_.get());
   }
 
  private:

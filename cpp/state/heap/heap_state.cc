@@ -109,6 +109,13 @@ void HeapState::clean_up_step() {
   for (int seen = 0; seen < ttl_.cleanup_size() && cursor_ != nullptr;) {
     KeyEntry& entry = *cursor_;
     cursor_ = entry.next;
+    if (&entry == core_.entry) {
+      // Left to the access under way, which shows what expired once more where that is asked for;
+      // the next pass looks here again.
+      pass_earliest_ = std::min(pass_earliest_, earliest_);
+      ++seen;
+      continue;
+    }
     // A key without this state counts too, so that a step is bounded.
     seen += std::max(1, expire_key(entry, now_));
   }

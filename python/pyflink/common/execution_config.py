@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 __all__ = ["ExecutionConfig"]
 
 
+def _kept_only(setter: str, why: str) -> None:
+    from pyflink.datastream._logging import kept_only
+
+    kept_only(f"ExecutionConfig.{setter}", why)
+
+
 class ExecutionConfig:
     """Settings of a program: parallelism, time, object reuse. Compares and hashes by value."""
 
@@ -294,7 +300,9 @@ class ExecutionConfig:
         return self._auto_type_registration_disabled
 
     def set_use_snapshot_compression(self, use_snapshot_compression: bool) -> ExecutionConfig:
-        """Accepted."""
+        """Kept; snapshots are not compressed. A warning says so."""
+        if use_snapshot_compression:
+            _kept_only("set_use_snapshot_compression", "snapshots are not compressed")
         self._snapshot_compression = use_snapshot_compression
         return self
 
@@ -303,7 +311,9 @@ class ExecutionConfig:
         return self._snapshot_compression
 
     def set_latency_tracking_interval(self, interval: int) -> ExecutionConfig:
-        """Milliseconds between two latency markers; accepted."""
+        """Milliseconds between two latency markers. Kept; there are none, a warning says so."""
+        if interval > 0:
+            _kept_only("set_latency_tracking_interval", "there are no latency markers")
         self._latency_tracking_interval = interval
         return self
 
@@ -312,7 +322,11 @@ class ExecutionConfig:
         return self._latency_tracking_interval
 
     def set_task_cancellation_interval(self, interval: int) -> ExecutionConfig:
-        """Milliseconds between two attempts to interrupt a task that does not stop."""
+        """Milliseconds between two attempts to interrupt a task that does not stop.
+
+        Kept; here a Python function is interrupted every 100 ms. A warning says so.
+        """
+        _kept_only("set_task_cancellation_interval", "functions are interrupted every 100 ms")
         self._task_cancellation_interval = interval
         return self
 
@@ -321,7 +335,11 @@ class ExecutionConfig:
         return self._task_cancellation_interval
 
     def set_task_cancellation_timeout(self, timeout: int) -> ExecutionConfig:
-        """Milliseconds until a task that does not stop is given up."""
+        """Milliseconds until a task that does not stop is given up.
+
+        Kept; there is no other process that could go on without it. A warning says so.
+        """
+        _kept_only("set_task_cancellation_timeout", "a task that does not stop is waited for")
         self._task_cancellation_timeout = timeout
         return self
 

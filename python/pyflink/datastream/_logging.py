@@ -30,6 +30,16 @@ def warning(message: str) -> None:
     logging.getLogger("pyflink").warning(message)
 
 
+_kept: set[str] = set()
+
+
+def kept_only(setting: str, why: str) -> None:
+    """Says once that a setting can be read back and does nothing."""
+    if setting not in _kept:
+        _kept.add(setting)
+        warning(f"{setting} is kept and has no effect: {why}")
+
+
 def _from_engine(level: int, name: str, message: str) -> None:
     import logging
 

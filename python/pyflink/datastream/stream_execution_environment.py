@@ -288,7 +288,11 @@ class StreamExecutionEnvironment:
         return self._state_backend
 
     def enable_changelog_state_backend(self, enabled: bool) -> StreamExecutionEnvironment:
-        """Accepted: there is no changelog of state."""
+        """Kept: there is no changelog of state. A warning says so."""
+        if enabled:
+            from pyflink.datastream._logging import kept_only
+
+            kept_only("enable_changelog_state_backend", "snapshots are incremental without one")
         self._changelog = enabled
         return self
 

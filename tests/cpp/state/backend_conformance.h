@@ -689,6 +689,19 @@ TEST_P(BackendConformance, IncrementalCleanUpKeepsStateFlat) {
   }
 }
 
+TEST_P(BackendConformance, CleaningUpLeavesWhatIsBeingReadToItsReader) {
+  auto backend = make();
+  const StateDescriptor d = with_ttl(descriptor(kValue, "v"), 100, kOnWrite, kShow, 5);
+  ValueState& state = backend->value_state(d);
+  set_key(*backend, i(1));
+  state.update(i(1));
+  set_key(*backend, i(2));
+  state.update(i(2));
+  clock_.advance(150);
+  EXPECT_EQ(state.value(), i(2)) << "expired, and shown once";
+  EXPECT_TRUE(state.value().is_null());
+}
+
 TEST_P(BackendConformance, ExpiredEntriesAreLeftOutOfSnapshots) {
   auto backend = make();
   const auto d = [](StateKind kind) {

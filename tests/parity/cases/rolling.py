@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from harness import case
+from harness import case, in_thread_mode
 
 from pyflink.common import Row, Types
 from pyflink.datastream import RuntimeExecutionMode
@@ -160,3 +160,26 @@ def reduce_in_batch_at_two(env):
         .key_by(lambda v: v[0])
         .reduce(lambda a, b: (a[0], a[1] + b[1], b[2]))
     )
+
+
+def reduced_to_none(env, mode):
+    in_thread_mode(
+        env
+    )  # process mode gives None for ever after, as its state then holds two values
+    env.set_runtime_mode(mode)
+    return (
+        env.from_collection([1, 2, 3, 4, 5])
+        .key_by(lambda v: 0)
+        .reduce(lambda a, b: None if b % 4 == 2 else a + b)
+        .map(repr, Types.STRING())
+    )
+
+
+@case()
+def reduce_that_gives_none(env):
+    return reduced_to_none(env, RuntimeExecutionMode.STREAMING)
+
+
+@case()
+def reduce_that_gives_none_in_batch(env):
+    return reduced_to_none(env, BATCH)

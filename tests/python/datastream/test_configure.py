@@ -16,6 +16,7 @@ from pyflink.datastream import (
     TimeCharacteristic,
 )
 from pyflink.datastream import _configure as configure_module
+from pyflink.datastream import _logging
 from pyflink.datastream.checkpoint_storage import JobManagerCheckpointStorage
 from pyflink.datastream.state_backend import (
     EmbeddedRocksDBStateBackend,
@@ -441,3 +442,21 @@ def test_a_programs_own_settings_are_nobodys_business(said):
     env = of({"my.threshold": "5"})
     assert said() == []
     assert env._settings["my.threshold"] == "5"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("task.cancellation.interval", "10 s"),
+        ("task.cancellation.timeout", "1 min"),
+        ("metrics.latency.interval", "5 s"),
+        ("execution.checkpointing.snapshot-compression", "true"),
+        ("state.changelog.enabled", "true"),
+    ],
+)
+def test_what_is_only_kept_is_named_once(key, value, monkeypatch, caplog):
+    monkeypatch.setattr(_logging, "_kept", set())
+    for _ in range(2):
+        of({key: value})
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "is kept and has no effect" in caplog.text

@@ -19,6 +19,7 @@ from pyflink.datastream import (
     MapFunction,
     OutputTag,
     ProcessFunction,
+    RuntimeExecutionMode,
     StreamExecutionEnvironment,
 )
 from pyflink.datastream.state import MapStateDescriptor, ValueStateDescriptor
@@ -158,6 +159,38 @@ def test_none_that_a_filter_lets_pass() -> None:
         lambda stream: stream.map(give_none, output_type=Types.LONG()).filter(lambda value: True)
     )
     holds(text, f"the lambda at {THIS_FILE}", "let None pass", "operator 'Filter'")
+
+
+class Beside(ProcessFunction):
+    def __init__(self, tag: OutputTag) -> None:
+        self.tag = tag
+
+    def process_element(self, value: Any, ctx: ProcessFunction.Context) -> Any:
+        yield self.tag, None
+        yield value
+
+
+def test_none_on_a_side_output() -> None:
+    tag = OutputTag("beside", Types.LONG())
+    text = message_of(lambda stream: stream.process(Beside(tag)).get_side_output(tag))
+    holds(text, "Beside.process_element", "yielded to a side output", "drop None before: filter(")
+
+    env = StreamExecutionEnvironment.get_execution_environment().set_parallelism(1)
+    beside = pairs(env).process(Beside(tag)).get_side_output(tag)
+    assert list(beside.map(repr).execute_and_collect()) == ["None", "None"]
+
+
+def test_none_that_a_reduce_gives_is_refused_only_where_it_is_emitted() -> None:
+    def none_at_two(env: StreamExecutionEnvironment, count: int) -> DataStream:
+        numbers = env.from_collection(list(range(1, count + 1)), type_info=Types.LONG())
+        return numbers.key_by(lambda v: 0).reduce(lambda a, b: None if b == 2 else a + b)
+
+    env = StreamExecutionEnvironment.get_execution_environment().set_parallelism(1)
+    with pytest.raises(Exception, match="None of type NoneType"):
+        list(none_at_two(env, 3).execute_and_collect())
+    env.set_runtime_mode(RuntimeExecutionMode.BATCH)
+    assert list(none_at_two(env, 2).execute_and_collect()) == []
+    assert list(none_at_two(env, 4).execute_and_collect()) == [7]
 
 
 def test_none_passes_from_function_to_function() -> None:
