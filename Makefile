@@ -6,10 +6,11 @@ DEMO_SECONDS ?= 30
 FLINK ?= python3
 COUNT ?= 300
 SEED ?= 1
+FAULTS_KILLS ?= 1000
 export DEMO_SECONDS REAL
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test pythons wheel bench explore lint tidy format clean
+.PHONY: help setup demo test pythons wheel bench explore soak lint tidy format clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +36,10 @@ bench: setup ## the measurements of bench/, into bench/RESULTS.md
 
 explore: setup ## random job graphs, here and on Apache Flink; make explore FLINK=<its python> COUNT=5000 SEED=1
 	@$(PYTHON) tests/parity/explore.py --flink $(FLINK) --count $(COUNT) --seed $(SEED)
+
+soak: setup ## jobs killed 1000 times (FAULTS_KILLS), nothing lost, nothing doubled; FAULTS_SEED=7 plans the same again
+	@tools/setup.sh services
+	@$(PYTHON) tests/faults/soak.py --kills $(FAULTS_KILLS) $(if $(FAULTS_SEED),--seed $(FAULTS_SEED)) $(SOAK)
 
 lint: setup ## clang-format, ruff, mypy and the rules of tests/tidy
 	@tools/lint.sh

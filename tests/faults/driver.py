@@ -1,0 +1,406 @@
+"""Carries out a plan (tests/faults/plan.py): starts the job, kills it, starts it again from its
+newest checkpoint, until the input is used up; then the oracle compares.
+
+    outcome = Run(plan, servers, folder).carry_out()
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from tests.faults.oracle import (
+    FilesReader,
+    KafkaReader,
+    Reader,
+    SearchReader,
+    differences,
+    missing,
+)
+from tests.faults.plan import FALLBACK, ONCE, Attempt, Plan
+from tests.faults.shapes import SHAPES, Chunk
+from tests.services.servers import SearchServer
+
+QUIET = {"log_level": 4}
+JOB = Path(__file__).parent / "job.py"
+ROOT = Path(__file__).parent.parent.parent
+PATIENCE_S = 90.0
+"""How long a run may go without progress. Nothing waits that long unless something is wrong."""
+TRANSACTION_MS = 2000
+OUTPUT_PARTITIONS = 2
+
+
+class Failure(AssertionError):
+    """A run that did not do what it must."""
+
+
+class Outcome(NamedTuple):
+    """What a run did."""
+
+    kills: int
+    results: int
+    repeated: int  # written again, where the sink may do that
+    seconds: float
+
+
+class Servers(NamedTuple):
+    """Where jobs read and write."""
+
+    kafka: str
+    search: SearchServer | None = None
+
+
+def checkpoint_id(path: Path) -> int:
+    return int(path.name.removeprefix("chk-"))
+
+
+class Process:
+    """One attempt's process."""
+
+    def __init__(self, folder: Path, number: int, settings: dict[str, Any], fault: str) -> None:
+        self.number = number
+        self.log = folder / f"attempt-{number}.log"
+        self.settings = settings
+        file = folder / f"attempt-{number}.json"
+        file.write_text(json.dumps(settings, indent=1), encoding="utf-8")
+        environment = dict(os.environ)
+        environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *(p for p in sys.path if p)])
+        environment.pop("FLOTT_FAULT", None)
+        if fault:
+            environment["FLOTT_FAULT"] = fault
+        with self.log.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-u", str(JOB), str(file)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment,
+            )
+
+    @property
+    def output(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    @property
+    def exit_code(self) -> int | None:
+        return self.process.poll()
+
+    @property
+    def checkpoints(self) -> list[Path]:
+        """Its complete checkpoints, oldest first."""
+        for line in self.output.splitlines():
+            if line.startswith("job "):
+                folder = Path(self.settings["checkpoints"]) / line.removeprefix("job ")
+                found = [path.parent for path in folder.glob("chk-*/_metadata")]
+                return sorted(found, key=checkpoint_id)
+        return []
+
+    def newest(self) -> int:
+        """The id of its newest checkpoint; 0: none."""
+        found = self.checkpoints
+        return checkpoint_id(found[-1]) if found else 0
+
+    def send(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(number)
+
+    def kill(self) -> None:
+        self.send(signal.SIGKILL)
+        self.process.wait()
+
+    def wait(self, what: str) -> int:
+        try:
+            return self.process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"attempt {self.number}: {what}: not within {PATIENCE_S} s") from None
+
+
+class Run:
+    """One plan being carried out. `folder` gets checkpoints, logs and the plan; it stays when the
+    run fails."""
+
+    def __init__(self, plan: Plan, servers: Servers, folder: Path, name: str = "") -> None:
+        self.plan = plan
+        self.servers = servers
+        self.folder = folder
+        self.name = name or f"faults-{plan.shape}-{plan.seed}-{os.getpid()}"
+        self.shape = SHAPES[plan.shape]
+        chunks = len(plan.attempts) + 1
+        self.input = self.shape.make_input(random.Random(plan.seed), chunks, plan.chunk)
+        self.expected = self.shape.expect(self.input)
+        self.topics = {topic: f"{self.name}-{topic}" for topic in self.shape.topics}
+        self.restore: Path | None = None
+        self.kills = 0
+        self.zombies: list[Process] = []
+        self.running: list[Process] = []
+        self.readers: dict[str, Reader] = {}
+        self.attempts = 0
+        self.while_last: Callable[[], None] | None = None
+        """Called once while the last attempt runs: faults of servers."""
+
+    def carry_out(self) -> Outcome:
+        """Runs the plan.
+
+        Raises:
+            Failure: with the plan and what differs; the folder stays.
+        """
+        begun = time.monotonic()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "plan.txt").write_text(f"{self.plan}\n", encoding="utf-8")
+        try:
+            self.make_topics()
+            repeated = self.run()
+        except (AssertionError, OSError, RuntimeError) as problem:
+            raise Failure(f"{problem}\n{self.plan}\nits files: {self.folder}") from problem
+        finally:
+            for process in [*self.running, *self.zombies]:
+                process.kill()
+            for reader in self.readers.values():
+                reader.close()
+            self.remove_topics()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return Outcome(self.kills, len(self.expected), repeated, time.monotonic() - begun)
+
+    def run(self) -> int:
+        if self.plan.bounded:
+            for chunk in [*self.input.chunks, self.input.closing]:
+                self.feed(chunk)
+        ended = False
+        for number, attempt in enumerate(self.plan.attempts):
+            if not self.plan.bounded:
+                self.feed(self.input.chunks[number])
+            if self.attempt(attempt):
+                ended = True  # a bounded job was done sooner than the plan thought
+                break
+        if not ended:
+            if not self.plan.bounded:
+                self.feed(self.input.chunks[-1])
+                self.feed(self.input.closing)
+            self.last_attempt()
+        return self.compare()
+
+    # --- Attempts ---------------------------------------------------------------------------------
+
+    def start(self, parallelism: int, meter: dict[str, Any], fault: str = "") -> Process:
+        configuration = {
+            "execution.checkpointing.interval": f"{self.plan.interval_ms} ms",
+            "execution.checkpointing.dir": (self.folder / "checkpoints").as_uri(),
+            "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
+            "state.backend.type": self.plan.backend,
+            "restart-strategy.type": "none",
+        }
+        if meter["act"] == "raise":
+            configuration |= {
+                "restart-strategy.type": "fixed-delay",
+                "restart-strategy.fixed-delay.attempts": "3",
+                "restart-strategy.fixed-delay.delay": "1 ms",
+            }
+        if self.restore:
+            configuration["execution.savepoint.path"] = str(self.restore)
+        settings = {
+            "name": self.name,
+            "shape": self.plan.shape,
+            "servers": self.servers.kafka,
+            "topics": self.topics,
+            "sinks": {sink: self.target(sink) for sink in self.plan.sinks},
+            "bounded": self.plan.bounded,
+            "parallelism": parallelism,
+            "configuration": configuration,
+            "checkpoints": str(self.folder / "checkpoints"),
+            "transaction_ms": TRANSACTION_MS,
+            "meter": {"pace_us": 0, "at_record": 0, "act": "", "delay_us": 0} | meter,
+        }
+        process = Process(self.folder, self.attempts, settings, fault)
+        self.attempts += 1
+        self.running.append(process)
+        return process
+
+    def attempt(self, attempt: Attempt) -> bool:
+        """One that is killed. True: it had ended well before."""
+        kill = attempt.kill
+        acts = {"record": "kill", "later": "kill-later", "raise": "raise", "point": ""}
+        meter = {
+            "pace_us": attempt.pace_us,
+            "at_record": 0 if kill.kind == "point" else kill.n,
+            "act": acts.get(kill.kind, "tell"),
+            "delay_us": kill.delay_us,
+        }
+        fault = f"{kill.point}:{kill.n},{FALLBACK}" if kill.kind == "point" else ""
+        process = self.start(attempt.parallelism, meter, fault)
+        if kill.kind in ("record", "later", "point"):
+            code = process.wait(str(kill))
+        else:
+            self.await_true(
+                lambda: "reached" in process.output or process.exit_code is not None,
+                f"attempt {process.number}: record {kill.n}",
+            )
+            code = process.exit_code or -signal.SIGKILL
+        if code == 0 and self.plan.bounded:
+            self.ended(process)
+            return True
+        if code != -signal.SIGKILL:
+            raise Failure(
+                f"attempt {process.number} ended with exit code {code} instead of being killed:\n"
+                + tail(process.output)
+            )
+        self.kills += 1
+        self.ended(process)
+        return False
+
+    def last_attempt(self) -> None:
+        """One that ends well: a bounded job by itself, another when all its results are there."""
+        process = self.start(self.plan.last_parallelism, {"act": ""})
+        if self.while_last:
+            self.while_last()
+        if self.plan.bounded:
+            code = process.wait("the end of the job")
+            if code != 0:
+                raise Failure(
+                    f"the last attempt ended with exit code {code}:\n{tail(process.output)}"
+                )
+        else:
+            for sink in self.plan.sinks:
+                self.await_results(process, sink)
+            # Whatever is still on its way, a double perhaps, comes with the next checkpoints.
+            seen = process.newest()
+            self.await_true(
+                lambda: process.newest() >= seen + 2 or process.exit_code is not None,
+                "two more checkpoints",
+            )
+            if process.exit_code is not None:
+                raise Failure(f"the last attempt ended by itself:\n{tail(process.output)}")
+            process.kill()
+        self.ended(process)
+
+    def ended(self, process: Process) -> None:
+        """Notes what the next attempt starts from."""
+        self.running.remove(process)
+        checkpoints = process.checkpoints
+        if checkpoints:
+            self.restore = checkpoints[-1]
+
+    # --- Input and results ------------------------------------------------------------------------
+
+    def make_topics(self) -> None:
+        topics = [
+            NewTopic(self.topics[topic], count, 1, config={"retention.ms": "-1"})
+            for topic, count in self.shape.topics.items()
+        ]
+        for sink in self.plan.sinks:
+            if sink.startswith("kafka"):
+                topics.append(NewTopic(self.target(sink), OUTPUT_PARTITIONS, 1))
+        admin = AdminClient({"bootstrap.servers": self.servers.kafka, **QUIET})
+        for future in admin.create_topics(topics).values():
+            future.result(PATIENCE_S)
+
+    def remove_topics(self) -> None:
+        topics = list(self.topics.values())
+        topics += [self.target(sink) for sink in self.plan.sinks if sink.startswith("kafka")]
+        admin = AdminClient({"bootstrap.servers": self.servers.kafka, **QUIET})
+        for future in admin.delete_topics(topics).values():
+            with contextlib.suppress(Exception):  # tidying only; the broker may be gone
+                future.result(5)
+
+    def feed(self, chunk: Chunk) -> None:
+        refused: list[object] = []
+
+        def delivered(error: object, _: object) -> None:
+            if error is not None:
+                refused.append(error)
+
+        producer = Producer({"bootstrap.servers": self.servers.kafka, "linger.ms": 1, **QUIET})
+        for message in chunk:
+            producer.produce(
+                self.topics[message.topic],
+                message.text,
+                partition=message.partition,
+                timestamp=message.timestamp,
+                on_delivery=delivered,
+            )
+            producer.poll(0)
+        left = producer.flush(PATIENCE_S)
+        if left or refused:
+            raise Failure(f"the broker did not take {left} records of the input: {refused[:3]}")
+
+    def target(self, sink: str) -> str:
+        """A topic, a folder, an index."""
+        if sink == "files":
+            return str(self.folder / "results")
+        if sink == "search":
+            assert self.servers.search is not None, "no search server"
+            return f"{self.servers.search.url}/{self.name}"
+        return f"{self.name}-{sink}"
+
+    def reader(self, sink: str) -> Reader:
+        if sink not in self.readers:
+            self.readers[sink] = self.make_reader(sink)
+        return self.readers[sink]
+
+    def make_reader(self, sink: str) -> Reader:
+        if sink == "files":
+            return FilesReader(Path(self.target(sink)))
+        if sink == "search":
+            assert self.servers.search is not None, "no search server"
+            return SearchReader(self.servers.search, self.name)
+        return KafkaReader(self.servers.kafka, self.target(sink), OUTPUT_PARTITIONS)
+
+    def await_results(self, process: Process, sink: str) -> None:
+        """Waits until every result is there; only standing still for long is a failure."""
+        best, since = len(self.expected) + 1, time.monotonic()
+        while True:
+            left = missing(self.expected, self.reader(sink).read())
+            if left == 0:
+                return
+            if process.exit_code is not None:
+                raise Failure(
+                    f"the last attempt ended by itself with exit code {process.exit_code}, {left} "
+                    f"results missing in {sink}:\n{tail(process.output)}"
+                )
+            now = time.monotonic()
+            if left < best:
+                best, since = left, now
+            if now - since > PATIENCE_S:
+                found = differences(sink, self.expected, self.reader(sink).read())
+                raise Failure(f"no result for {PATIENCE_S} s:\n" + "\n".join(found))
+            time.sleep(0.01)
+
+    def compare(self) -> int:
+        problems: list[str] = []
+        repeated = 0
+        for sink in self.plan.sinks:
+            found = self.reader(sink).read()
+            problems += differences(sink, self.expected, found)
+            if sink not in ONCE:
+                repeated += len(found) - len(set(found))
+        if problems:
+            for sink in self.plan.sinks:
+                (self.folder / f"found-{sink}.txt").write_text(
+                    "\n".join(self.reader(sink).read()), encoding="utf-8"
+                )
+            (self.folder / "expected.txt").write_text("\n".join(self.expected), encoding="utf-8")
+            raise Failure("\n".join(problems))
+        return repeated
+
+    def await_true(self, holds: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while not holds():
+            if time.monotonic() > deadline:
+                raise Failure(f"{what}: not within {PATIENCE_S} s")
+            time.sleep(0.005)
+
+
+def tail(text: str, lines: int = 30) -> str:
+    return "\n".join(text.splitlines()[-lines:])
