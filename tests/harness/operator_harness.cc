@@ -38,6 +38,9 @@ class OperatorHarness::Context final : public OperatorContext {
       timers_ = make_heap_timer_service(*state_, state_options);
       if (is_restored_) {
         state_->restore(restored_.keyed_state);
+        for (const KeyedStateFiles& files : restored_.keyed_files) {
+          state_->restore_files(files);
+        }
         timers_->restore(restored_.timers);
       }
     }
@@ -217,16 +220,31 @@ void OperatorHarness::finish() {
 OperatorSnapshot OperatorHarness::snapshot() {
   while (!op_->prepare_snapshot(1, *out_)) {
   }
-  OperatorSnapshot snapshot = final_snapshot();
+  OperatorSnapshot snapshot = snapshot_of(Keyed::kFiles);
   op_->notify_checkpoint_complete(1);
+  if (context_->state() != nullptr) {
+    context_->state()->checkpoint_complete();
+  }
   return snapshot;
 }
 
 OperatorSnapshot OperatorHarness::final_snapshot() {
+  return snapshot_of(Keyed::kFrames);
+}
+
+OperatorSnapshot OperatorHarness::snapshot_of(Keyed form) {
   OperatorSnapshot snapshot;
   op_->snapshot(1, snapshot);
   if (context_->state() != nullptr) {
-    snapshot.keyed_state = context_->state()->snapshot();
+    std::optional<KeyedStateFiles> files;
+    if (form == Keyed::kFiles) {
+      files = context_->state()->snapshot_files();
+    }
+    if (files) {
+      snapshot.keyed_files.push_back(std::move(*files));
+    } else {
+      snapshot.keyed_state = context_->state()->snapshot();
+    }
     snapshot.timers = context_->timer_service()->snapshot();
   }
   return snapshot;

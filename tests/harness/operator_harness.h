@@ -72,6 +72,8 @@ class OperatorHarness {
                               int parallelism);
 
  private:
+  enum class Keyed { kFiles, kFrames };
+  OperatorSnapshot snapshot_of(Keyed form);
   class Context;
   class Recorder;
   std::unique_ptr<Context> context_;

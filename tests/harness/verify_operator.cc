@@ -45,6 +45,9 @@ struct OperatorCase::Mode {
   const char* name;
   bool batches = false;
   bool restores = false;
+  /// Restored after every so many steps; after each of the others a checkpoint only, so that the
+  /// next one holds what has changed since.
+  std::size_t restores_every = 1;
   std::vector<int> parallelisms{1};  ///< of step i: [i % size]
 };
 
@@ -69,7 +72,11 @@ class OperatorCase::Run {
       }
       i = next;
       if (mode_.restores && i < steps.size()) {
-        restart(mode_.parallelisms[i % mode_.parallelisms.size()]);
+        if (i % mode_.restores_every == 0) {
+          restart(mode_.parallelisms[i % mode_.parallelisms.size()]);
+        } else {
+          checkpoint();
+        }
       }
     }
     return outputs;
@@ -100,15 +107,20 @@ class OperatorCase::Run {
     }
   }
 
-  void restart(int parallelism) {
-    OperatorCheckpoint checkpoint;
-    checkpoint.uid = "operator";
-    checkpoint.parallelism = static_cast<int>(subtasks_.size());
-    checkpoint.max_parallelism = case_.options_.max_parallelism;
+  OperatorCheckpoint checkpoint() {
+    OperatorCheckpoint out;
+    out.uid = "operator";
+    out.parallelism = static_cast<int>(subtasks_.size());
+    out.max_parallelism = case_.options_.max_parallelism;
     for (const auto& subtask : subtasks_) {
-      checkpoint.subtasks.push_back(subtask->snapshot());
+      out.subtasks.push_back(subtask->snapshot());
     }
-    deploy(parallelism, &checkpoint);
+    return out;
+  }
+
+  void restart(int parallelism) {
+    const OperatorCheckpoint last = checkpoint();
+    deploy(parallelism, &last);
     for (const auto& subtask : subtasks_) {
       if (watermark_ != kMinWatermark) {
         subtask->process_watermark(watermark_);
@@ -267,6 +279,10 @@ void OperatorCase::expect(std::string_view text) {
     const Mode restored{.name = "restored after every step", .restores = true};
     compare(restored, by_step, run(restored));
     if (options_.key_of) {
+      const Mode increments{.name = "restored after every third step, with checkpoints in between",
+                            .restores = true,
+                            .restores_every = 3};
+      compare(increments, by_step, run(increments));
       const Mode rescaled{
           .name = "rescaled after every step", .restores = true, .parallelisms = {1, 3, 2}};
       compare(rescaled, by_step, run(rescaled));

@@ -15,8 +15,9 @@ namespace flott::harness {
 
 /// One case of an operator's behaviour, written once and replayed in several ways that must not
 /// make a difference: element by element; consecutive records packed into one batch; with a
-/// snapshot and a restore into a new instance after every step; and, on keyed streams, rescaled 1
-/// -> 3 -> 2 -> 1 ... after every step (outputs of a step compared as a multiset then).
+/// snapshot and a restore into a new instance after every step; and, on keyed streams, with a
+/// checkpoint after every step and a restore after every third, and rescaled 1 -> 3 -> 2 -> 1 ...
+/// after every step (outputs of a step compared as a multiset then).
 ///
 ///   verify_operator([] { return make_map_operator(map_with(...)); })
 ///       .input("+ 1 @1s | + 2 | watermark 5s | end")

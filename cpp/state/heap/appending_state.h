@@ -42,6 +42,7 @@ class HeapAppendingState final : public SingleValueSlot, public AppendingState {
       return nullptr;
     }
     slot->access = stamp();
+    core_.note_change();
     return slot;
   }
   Value merge(const Value& a, const Value& b);

@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "checkpoint/snapshot_file.h"
 #include "state/frame_format.h"
 #include "state/namespace_codec.h"
 #include "types/host.h"
@@ -14,6 +15,8 @@
 
 namespace flott::heap {
 namespace {
+
+constexpr std::string_view kBackendName = "heap";
 
 /// Content of a state that is restored but not declared (yet).
 struct RawContainer final : Container {
@@ -76,6 +79,9 @@ Face& HeapKeyedStateBackend::declare(const StateDescriptor& descriptor) {
   registered.state = std::move(state);
   ++core_.epoch;
   if (!is_new) {
+    // What segments say of this state is in the form of before.
+    core_.changes.stop(core_.table);
+    segments_.clear();
     decode_restored(index);
   }
   return face;
@@ -227,47 +233,41 @@ bool HeapKeyedStateBackend::encode_slot(
   return true;
 }
 
-std::map<KeyGroup, std::string> HeapKeyedStateBackend::snapshot() {
-  const HostScope host_scope;
-  const Timestamp now = core_.options.clock != nullptr ? core_.options.clock->now_ms() : 0;
-  struct Group {
-    std::uint64_t keys = 0;
-    std::string bytes;
+bool HeapKeyedStateBackend::encode_key(const KeyEntry& entry, Timestamp now, std::string& out) {
+  slots_.clear();
+  std::uint64_t slot_count = 0;
+  const auto add = [&](const Window& window, const SlotArray& of) {
+    for (std::uint32_t i = 0; i < states_.size(); ++i) {
+      const Slot* slot = of.find(i);
+      if (slot != nullptr && !slot->empty() && encode_slot(i, window, *slot, now, slots_)) {
+        ++slot_count;
+      }
+    }
   };
-  std::map<KeyGroup, Group> groups;
-  std::string slots;
-  std::string key_value;
-  for (KeyEntry* entry = core_.table.first(); entry != nullptr; entry = entry->next) {
-    slots.clear();
-    std::uint64_t slot_count = 0;
-    const auto add = [&](const Window& window, SlotArray& of) {
-      for (std::uint32_t i = 0; i < states_.size(); ++i) {
-        const Slot* slot = of.find(i);
-        if (slot != nullptr && !slot->empty() && encode_slot(i, window, *slot, now, slots)) {
-          ++slot_count;
-        }
-      }
-    };
-    add(Window{}, entry->slots);
-    if (entry->namespaces != nullptr) {
-      for (const auto& window : entry->namespaces->entries()) {
-        add(window->window, window->slots);
-      }
+  add(Window{}, entry.slots);
+  if (entry.namespaces != nullptr) {
+    for (const auto& window : entry.namespaces->entries()) {
+      add(window->window, window->slots);
     }
-    if (slot_count == 0) {
-      continue;  // all of it has expired
-    }
-    Group& group = groups[key_group_of(entry->hash, core_.options.max_parallelism)];
-    ++group.keys;
-    BytesWriter writer(group.bytes);
-    writer.string(entry->bytes);
-    key_value.clear();
-    entry->key.encode(key_value);
-    writer.string(key_value);
-    writer.varint(slot_count);
-    writer.raw(slots.data(), slots.size());
   }
+  if (slot_count == 0) {
+    return false;
+  }
+  BytesWriter writer(out);
+  writer.string(entry.bytes);
+  scratch_.clear();
+  entry.key.encode(scratch_);
+  writer.string(scratch_);
+  writer.varint(slot_count);
+  out += slots_;
+  return true;
+}
 
+Timestamp HeapKeyedStateBackend::now() const {
+  return core_.options.clock != nullptr ? core_.options.clock->now_ms() : 0;
+}
+
+std::string HeapKeyedStateBackend::header() const {
   std::string header;
   BytesWriter writer(header);
   std::vector<StoredState> header_states;
@@ -278,9 +278,28 @@ std::map<KeyGroup, std::string> HeapKeyedStateBackend::snapshot() {
         {registered.name, registered.kind, stamped, registered.value_type, registered.key_type});
   }
   write_frame_header(header_states, writer);
+  return header;
+}
+
+std::map<KeyGroup, std::string> HeapKeyedStateBackend::snapshot() {
+  const HostScope host_scope;
+  const Timestamp at = now();
+  struct Group {
+    std::uint64_t keys = 0;
+    std::string bytes;
+  };
+  std::map<KeyGroup, Group> groups;
+  for (const KeyEntry* entry = core_.table.first(); entry != nullptr; entry = entry->next) {
+    Group& group = groups[key_group_of(entry->hash, core_.options.max_parallelism)];
+    group.keys += encode_key(*entry, at, group.bytes) ? 1 : 0;
+  }
+  const std::string states = header();
   std::map<KeyGroup, std::string> frames;
   for (auto& [group, content] : groups) {
-    std::string frame = header;
+    if (content.keys == 0) {
+      continue;  // all of it has expired
+    }
+    std::string frame = states;
     BytesWriter(frame).varint(content.keys);
     frame += content.bytes;
     content.bytes = std::string();
@@ -289,23 +308,113 @@ std::map<KeyGroup, std::string> HeapKeyedStateBackend::snapshot() {
   return frames;
 }
 
+std::optional<KeyedStateFiles> HeapKeyedStateBackend::snapshot_files() {
+  if (core_.table.size() == 0) {
+    // No frames are what stands for nothing. Whatever comes begins with a base again.
+    core_.changes.stop(core_.table);
+    segments_.clear();
+    return std::nullopt;
+  }
+  const Timestamp at = now();
+  const auto group_of = [&](std::uint64_t hash) {
+    return key_group_of(hash, core_.options.max_parallelism);
+  };
+  Changes& changes = core_.changes;
+  const bool is_base = !changes.watching();
+  if (is_base || !changes.changed().empty() || !changes.removed().empty()) {
+    const HostScope host_scope;
+    SegmentBuilder segment;
+    std::string record;
+    if (is_base) {
+      for (const KeyEntry* entry = core_.table.first(); entry != nullptr; entry = entry->next) {
+        record.clear();
+        if (encode_key(*entry, at, record)) {
+          segment.add(group_of(entry->hash), record);
+        }
+      }
+    }
+    // One key after the other: one that is gone and has come back is among the changed ones, too.
+    for (const Changes::Removed& removed : changes.removed()) {
+      if (core_.table.find(removed.hash, removed.bytes) == nullptr) {
+        segment.add_removed(group_of(removed.hash), removed.bytes);
+      }
+    }
+    for (const Changes::Changed& changed : changes.changed()) {
+      record.clear();
+      if (encode_key(*changed.entry, at, record)) {
+        segment.add(group_of(changed.entry->hash), record);
+      } else {
+        segment.add_removed(group_of(changed.entry->hash), changed.entry->bytes);
+      }
+    }
+    segments_.add(segment.finish(is_base, header()));
+    changes.stored(core_.table);
+  }
+  KeyedStateFiles out;
+  out.backend = kBackendName;
+  out.range = core_.options.range;
+  out.files = segments_.files();
+  return out;
+}
+
+template <typename Read>
+void HeapKeyedStateBackend::reading(KeyGroup group, Read read) {
+  try {
+    read();
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kExternal) {
+      throw;
+    }
+    throw_error(ErrorKind::kExternal,
+                "keyed state of key group {} cannot be restored: {}; restore an older checkpoint",
+                group,
+                error.what());
+  }
+}
+
+void HeapKeyedStateBackend::restore_files(const KeyedStateFiles& files) {
+  if (files.backend != kBackendName) {
+    KeyedStateBackend::restore_files(files);
+    return;
+  }
+  STREAM_CHECK(!core_.has_key, "keyed state is restored after it was used");
+  const HostScope host_scope;
+  std::vector<Segment> segments;
+  std::vector<const Segment*> chain;
+  segments.reserve(files.files.size());
+  for (const SnapshotFile& file : files.files) {
+    try {
+      chain.push_back(&segments.emplace_back(content_of(file)));
+    } catch (const Error& error) {
+      throw_error(ErrorKind::kExternal,
+                  "keyed state in the file {} cannot be restored: {}; restore an older checkpoint",
+                  file.path.empty() ? file.name : file.path,
+                  error.what());
+    }
+  }
+  if (chain.empty()) {
+    return;
+  }
+  std::vector<Stored> stored;
+  BytesReader states(chain.back()->header());
+  restore_header(states, stored);
+  for (KeyGroup group = core_.options.range.begin; group < core_.options.range.end; ++group) {
+    reading(group, [&] {
+      for_each_record(chain, group, /*keep_removed=*/false, [&](std::string_view record) {
+        BytesReader in(record);
+        restore_key(group, stored, in);
+      });
+    });
+  }
+  ++core_.epoch;
+}
+
 void HeapKeyedStateBackend::restore(const std::map<KeyGroup, std::string>& frames) {
   STREAM_CHECK(!core_.has_key, "keyed state is restored after it was used");
   const HostScope host_scope;
   for (const auto& [group, frame] : frames) {
-    if (!core_.options.range.contains(group)) {
-      continue;
-    }
-    try {
-      restore_frame(group, frame);
-    } catch (const Error& error) {
-      if (error.kind() != ErrorKind::kExternal) {
-        throw;
-      }
-      throw_error(ErrorKind::kExternal,
-                  "keyed state of key group {} cannot be restored: {}; restore an older checkpoint",
-                  group,
-                  error.what());
+    if (core_.options.range.contains(group)) {
+      reading(group, [&, of = group, &bytes = frame] { restore_frame(of, bytes); });
     }
   }
   ++core_.epoch;
@@ -329,37 +438,43 @@ void HeapKeyedStateBackend::restore_header(BytesReader& in, std::vector<Stored>&
   }
 }
 
+void HeapKeyedStateBackend::restore_key(KeyGroup group,
+                                        const std::vector<Stored>& stored,
+                                        BytesReader& in) {
+  const std::string_view bytes = in.string();
+  const std::uint64_t hash = hash_bytes(bytes);
+  if (key_group_of(hash, core_.options.max_parallelism) != group) {
+    throw Error(ErrorKind::kExternal,
+                "stored bytes are damaged: it holds a key of another key group (or the maximum "
+                "parallelism differs from that of the checkpoint)");
+  }
+  BytesReader value_in(in.string());
+  KeyEntry* known = core_.table.find(hash, bytes);
+  KeyEntry& entry =
+      known != nullptr ? *known : core_.table.insert(hash, bytes, Value::decode(value_in));
+  for (std::uint64_t slots = in.varint(); slots > 0; --slots) {
+    const std::uint64_t position = in.varint();
+    if (position >= stored.size()) {
+      throw_error(ErrorKind::kExternal,
+                  "stored bytes are damaged: state {} of {}",
+                  position,
+                  stored.size());
+    }
+    const Window window = decode_namespace(in);
+    const std::string_view content = in.string();
+    restore_slot(entry, stored[position], window, content);
+  }
+  if (entry.live == 0) {
+    core_.erase(entry);
+  }
+}
+
 void HeapKeyedStateBackend::restore_frame(KeyGroup group, std::string_view frame) {
   BytesReader in(frame);
   std::vector<Stored> stored;
   restore_header(in, stored);
   for (std::uint64_t keys = in.varint(); keys > 0; --keys) {
-    const std::string_view bytes = in.string();
-    const std::uint64_t hash = hash_bytes(bytes);
-    if (key_group_of(hash, core_.options.max_parallelism) != group) {
-      throw Error(ErrorKind::kExternal,
-                  "stored bytes are damaged: it holds a key of another key group (or the maximum "
-                  "parallelism differs from that of the checkpoint)");
-    }
-    BytesReader value_in(in.string());
-    KeyEntry* known = core_.table.find(hash, bytes);
-    KeyEntry& entry =
-        known != nullptr ? *known : core_.table.insert(hash, bytes, Value::decode(value_in));
-    for (std::uint64_t slots = in.varint(); slots > 0; --slots) {
-      const std::uint64_t position = in.varint();
-      if (position >= stored.size()) {
-        throw_error(ErrorKind::kExternal,
-                    "stored bytes are damaged: state {} of {}",
-                    position,
-                    stored.size());
-      }
-      const Window window = decode_namespace(in);
-      const std::string_view content = in.string();
-      restore_slot(entry, stored[position], window, content);
-    }
-    if (entry.live == 0) {
-      core_.erase(entry);
-    }
+    restore_key(group, stored, in);
   }
   if (!in.empty()) {
     throw Error(ErrorKind::kExternal, "stored bytes are damaged: bytes after the last key");

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "state/heap/heap_state.h"
+#include "state/heap/segment_chain.h"
 #include "state/keyed_state_backend.h"
 
 #include <map>
@@ -35,6 +36,8 @@ class HeapKeyedStateBackend final : public KeyedStateBackend {
 
   std::map<KeyGroup, std::string> snapshot() override;
   void restore(const std::map<KeyGroup, std::string>& frames) override;
+  std::optional<KeyedStateFiles> snapshot_files() override;
+  void restore_files(const KeyedStateFiles& files) override;
 
  private:
   /// A state by name: declared (`state` is set), or only restored so far.
@@ -63,6 +66,15 @@ class HeapKeyedStateBackend final : public KeyedStateBackend {
                     const Stored& stored,
                     const Window& window,
                     std::string_view content);
+  void restore_key(KeyGroup group, const std::vector<Stored>& stored, BytesReader& in);
+  std::string header() const;
+  Timestamp now() const;
+  /// Appends the key with its slots, as in a frame; false (and nothing appended) when all of it has
+  /// expired.
+  bool encode_key(const KeyEntry& entry, Timestamp now, std::string& out);
+  /// What to do with errors of reading a key group.
+  template <typename Read>
+  void reading(KeyGroup group, Read read);
   /// Turns what was restored before the declaration into the state's own form.
   void decode_restored(std::uint32_t index);
   /// Appends a slot if anything in it is to be stored.
@@ -73,6 +85,8 @@ class HeapKeyedStateBackend final : public KeyedStateBackend {
   mutable Core core_;
   std::vector<Registered> states_;
   std::string scratch_;
+  std::string slots_;
+  SegmentChain segments_;
 };
 
 }  // namespace flott::heap

@@ -16,12 +16,14 @@ KeyEntry& Core::require_entry() {
                   options.range.begin,
                   options.range.end);
     entry = &table.insert(key_hash, key_bytes, key);
+    changes.note_new(*entry);
     ++epoch;
   }
   return *entry;
 }
 
 bool Core::slot_emptied(KeyEntry& of, NamespaceEntry* in) {
+  changes.note(of);
   if (in != nullptr && --in->live == 0) {
     of.namespaces->erase(*in);
     ++epoch;
@@ -43,6 +45,7 @@ void Core::erase(KeyEntry& gone) {
       *cursor = gone.next;
     }
   }
+  changes.note_erased(gone);
   table.erase(gone);
   ++epoch;
 }
@@ -76,6 +79,7 @@ Slot& HeapState::fill_in(const Window& window, bool is_void, bool cached) {
     Core::throw_no_key(name_);
   }
   KeyEntry& entry = core_.require_entry();
+  core_.changes.note(entry);
   if (is_void) {
     Slot& slot = entry.slots.at(index_);
     entry.live += slot.empty() ? 1 : 0;

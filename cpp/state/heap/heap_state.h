@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "state/heap/changes.h"
 #include "state/heap/key_table.h"
 #include "state/heap/ttl.h"
 #include "state/keyed_state_backend.h"
@@ -17,6 +18,7 @@ namespace flott::heap {
 struct Core {
   KeyedStateOptions options;
   KeyTable table;
+  Changes changes;
   /// Entry of the current key; null while it holds nothing.
   KeyEntry* entry = nullptr;
   /// Changes whenever a cached NamespaceEntry may no longer be the right one.
@@ -46,6 +48,14 @@ struct Core {
   Value kept(const Value& value) const {
     return options.object_reuse || value.kind() <= ValueKind::kBytes ? keep(value)
                                                                      : value.isolated();
+  }
+  /// The current key, which has an entry, is not any more as it was stored; or may not be, as
+  /// `shown` was handed out.
+  void note_change() { changes.note(*entry); }
+  void note_shown(const Value& shown) {
+    if (may_change(shown)) {
+      note_change();
+    }
   }
   static Value isolate(Value value) {
     // The common kinds cannot hold anything mutable; spares the call.

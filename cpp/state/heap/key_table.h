@@ -41,6 +41,7 @@ class SlotArray {
     }
     return index <= more_count_ ? &more_[index - 1] : nullptr;
   }
+  const Slot* find(std::uint32_t index) const { return const_cast<SlotArray*>(this)->find(index); }
   Slot& at(std::uint32_t index) {
     Slot* slot = find(index);
     return slot != nullptr ? *slot : grow(index);
@@ -91,7 +92,9 @@ struct KeyEntry {
   std::string bytes;
   Value key;
   std::uint32_t live = 0;  ///< slots that are not empty, over all namespaces
-  SlotArray slots;         ///< of the void namespace
+  /// 0: as the last segment has it (heap/changes.h); else position in the list of changed keys + 1.
+  std::uint32_t changed_at = ~std::uint32_t{0};
+  SlotArray slots;  ///< of the void namespace
   std::unique_ptr<NamespaceTable> namespaces;
   KeyEntry* previous = nullptr;
   KeyEntry* next = nullptr;

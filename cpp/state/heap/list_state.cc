@@ -17,6 +17,9 @@ std::vector<Value> HeapListState::get() {
     return {};
   }
   ListContainer& list = list_of(*slot);
+  if (ttl_.renew_on_read() || std::any_of(list.items.begin(), list.items.end(), may_change)) {
+    core_.note_change();
+  }
   if (!ttl_.enabled()) {
     return list.items;
   }
@@ -63,6 +66,7 @@ bool HeapListState::is_empty() {
 
 ListContainer& HeapListState::require_list() {
   if (Slot* slot = find()) {
+    core_.note_change();
     return list_of(*slot);
   }
   auto list = std::make_unique<ListContainer>();

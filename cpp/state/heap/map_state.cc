@@ -88,6 +88,7 @@ void HeapMapState::erase(Slot& slot, MapContainer::Item& item) {
   if (map.size() == 1) {
     reset(slot);
   } else {
+    core_.note_change();
     map.erase(item);
   }
 }
@@ -105,6 +106,7 @@ bool HeapMapState::read(const Value& key, Value* value) {
     return false;
   }
   if (value != nullptr) {
+    core_.note_shown(item->value);
     *value = item->value;
   }
   if (ttl_.enabled()) {
@@ -115,6 +117,7 @@ bool HeapMapState::read(const Value& key, Value* value) {
     if (ttl_.renew_on_read()) {
       item->access = now_;
       note_access(now_);
+      core_.note_change();
     }
   }
   return true;
@@ -147,6 +150,7 @@ void HeapMapState::put(const Value& key, Value value) {
     }
     item = &map_of(*slot).insert(hash, scratch_, std::move(kept_key));
   }
+  core_.note_change();
   item->access = access;
   item->value = std::move(kept);
 }
@@ -189,14 +193,17 @@ std::vector<std::pair<Value, Value>> HeapMapState::entries() {
     const bool expired = ttl_.expired(item.access, now_);
     any_expired = any_expired || expired;
     if (!expired || ttl_.return_expired()) {
+      core_.note_shown(item.value);
       out.emplace_back(item.key, item.value);
     }
     if (!expired && ttl_.renew_on_read()) {
       item.access = now_;
       note_access(now_);
+      core_.note_change();
     }
   });
   if (any_expired) {
+    core_.note_change();
     map.erase_if([&](const auto& item) { return ttl_.expired(item.access, now_); });
     if (map.size() == 0) {
       reset(*slot);

@@ -52,8 +52,10 @@ class SingleValueSlot : public HeapState {
       if (ttl_.renew_on_read()) {
         slot->access = now_;
         note_access(now_);
+        core_.note_change();
       }
     }
+    core_.note_shown(slot->value);
     return slot->value;
   }
   void write(Value value) { put(fill(), std::move(value)); }

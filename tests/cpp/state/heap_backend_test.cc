@@ -1,5 +1,7 @@
 #include "tests/cpp/state/backend_conformance.h"
 
+#include <set>
+
 namespace flott {
 
 INSTANTIATE_TEST_SUITE_P(Heap,
@@ -44,6 +46,129 @@ TEST(HeapFrames, FormatOneStaysReadable) {
   const auto frames = backend->snapshot();
   ASSERT_EQ(frames.size(), 1u);
   EXPECT_EQ(hex(frames.begin()->second), stored) << "a new format needs a new version";
+}
+
+// --- Segments ---------------------------------------------------------------------------------
+
+std::set<std::string> names_of(const std::optional<KeyedStateFiles>& files) {
+  std::set<std::string> names;
+  for (const SnapshotFile& file : files->files) {
+    names.insert(file.name);
+  }
+  return names;
+}
+
+class HeapSegments : public ::testing::Test {
+ protected:
+  void update(std::int64_t key, std::int64_t to) {
+    set_key(*backend_, i(key));
+    value_->update(i(to));
+  }
+  std::int64_t restored_sum(const KeyedStateFiles& files) const {
+    auto restored = make_heap_keyed_state_backend({});
+    restored->restore_files(files);
+    ValueState& value = restored->value_state(descriptor(StateKind::kValue, "v"));
+    std::int64_t sum = 0;
+    restored->for_each_key("v", [&] { sum += value.value().as_int(); });
+    return sum;
+  }
+  std::unique_ptr<KeyedStateBackend> backend_ = make_heap_keyed_state_backend({});
+  ValueState* value_ = &backend_->value_state(descriptor(StateKind::kValue, "v"));
+};
+
+TEST_F(HeapSegments, HoldOnlyTheKeysThatHaveChanged) {
+  for (std::int64_t key = 0; key < 10'000; ++key) {
+    update(key, 1);
+  }
+  const auto first = backend_->snapshot_files();
+  ASSERT_EQ(first->files.size(), 1u);
+  const auto same = backend_->snapshot_files();
+  EXPECT_EQ(names_of(same), names_of(first)) << "nothing has changed";
+  for (std::int64_t key = 0; key < 10; ++key) {
+    set_key(*backend_, i(100 + key));
+    EXPECT_EQ(value_->value(), i(1)) << "reading what nobody can change is no change";
+  }
+  EXPECT_EQ(names_of(backend_->snapshot_files()), names_of(first));
+  update(1, 2);
+  set_key(*backend_, i(2));
+  value_->clear();
+  const auto second = backend_->snapshot_files();
+  ASSERT_EQ(second->files.size(), 2u);
+  EXPECT_EQ(second->files[0].name, first->files[0].name);
+  EXPECT_LT(second->files[1].size, 200u);
+  EXPECT_EQ(restored_sum(*second), 10'000);
+}
+
+TEST_F(HeapSegments, AreMergedWhenTheyOutgrowTheBase) {
+  constexpr std::int64_t kKeys = 20'000;
+  for (std::int64_t key = 0; key < kKeys; ++key) {
+    update(key, 0);
+  }
+  std::size_t most = 0;
+  std::set<std::string> bases;
+  std::int64_t expected = 0;
+  for (int round = 1; round <= 60; ++round) {
+    for (std::int64_t n = 0; n < kKeys / 10; ++n) {
+      const std::int64_t key = (round * 7919 + n) % kKeys;
+      update(key, round);
+    }
+    std::map<std::int64_t, std::int64_t> all;
+    const auto files = backend_->snapshot_files();
+    most = std::max(most, files->files.size());
+    bases.insert(files->files.front().name);
+    if (round % 12 == 0) {
+      expected = 0;
+      for (std::int64_t key = 0; key < kKeys; ++key) {
+        set_key(*backend_, i(key));
+        expected += value_->value().as_int();
+      }
+      EXPECT_EQ(restored_sum(*files), expected);
+    }
+  }
+  EXPECT_LE(most, 65u);
+  EXPECT_GT(bases.size(), 1u);
+}
+
+TEST_F(HeapSegments, ManySmallOnesAreMergedWithEachOther) {
+  for (std::int64_t key = 0; key < 50'000; ++key) {
+    update(key, 0);
+  }
+  std::size_t most = 0;
+  const std::string base = backend_->snapshot_files()->files.front().name;
+  for (int round = 1; round <= 100; ++round) {
+    update(round % 5, round);
+    const auto files = backend_->snapshot_files();
+    most = std::max(most, files->files.size());
+    EXPECT_EQ(files->files.front().name, base) << "what is large is not written again";
+  }
+  EXPECT_LE(most, 65u);
+  EXPECT_EQ(restored_sum(*backend_->snapshot_files()), 96 + 97 + 98 + 99 + 100);
+}
+
+TEST_F(HeapSegments, KeysThatComeAndGoLeaveNoTrace) {
+  update(0, 1);
+  backend_->snapshot_files();
+  for (std::int64_t key = 1; key < 1000; ++key) {
+    update(key, 1);
+    value_->clear();
+  }
+  EXPECT_EQ(backend_->snapshot_files()->files.size(), 1u);
+}
+
+TEST_F(HeapSegments, DamageIsAnErrorThatNamesTheFile) {
+  update(1, 1);
+  KeyedStateFiles files = *backend_->snapshot_files();
+  const std::string intact = *files.files[0].bytes;
+  for (std::size_t size = 0; size < intact.size(); ++size) {
+    files.files[0].bytes = std::make_shared<const std::string>(intact.substr(0, size));
+    EXPECT_THROW(restored_sum(files), Error) << size;
+  }
+  std::string newer = intact;
+  newer[0] = 99;
+  files.files[0].bytes = std::make_shared<const std::string>(newer);
+  const std::string message = error_of(ErrorKind::kExternal, [&] { restored_sum(files); });
+  EXPECT_NE(message.find("version is 99"), std::string::npos) << message;
+  EXPECT_NE(message.find(files.files[0].name), std::string::npos) << message;
 }
 
 }  // namespace

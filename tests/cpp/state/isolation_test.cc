@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "state/keyed_state_backend.h"
 #include "types/host.h"
+#include "types/key.h"
 #include "types/value.h"
 
 #include <gtest/gtest.h>
@@ -206,6 +207,59 @@ TEST_F(Isolation, ObjectsPassASnapshot) {
   backend_ = std::move(restored);
   use_key("k");
   EXPECT_EQ(box_of(backend_->value_state(descriptor(StateKind::kValue)).value()).text, "kept");
+}
+
+TEST_F(Isolation, AMutableValueThatWasReadIsInTheNextCheckpoint) {
+  for (const auto kind : {StateKind::kValue, StateKind::kList, StateKind::kMap}) {
+    for (const bool read : {true, false}) {
+      make_backend(false);
+      StateDescriptor descriptor;
+      descriptor.kind = kind;
+      descriptor.name = "state";
+      descriptor.value_type = LogicalType::object();
+      descriptor.key_type = LogicalType::object();
+      const Value key = Value::string("key");
+      const auto held = [&](KeyedStateBackend& backend) {
+        switch (kind) {
+          case StateKind::kValue:
+            return backend.value_state(descriptor).value();
+          case StateKind::kList:
+            return backend.list_state(descriptor).get().at(0);
+          default:
+            return backend.map_state(descriptor).get(key);
+        }
+      };
+      const auto use_key = [&](KeyedStateBackend& backend) {
+        std::string bytes;
+        encode_key(key, bytes);
+        backend.set_current_key(Key::of(bytes, key));
+      };
+      use_key(*backend_);
+      Value kept;
+      {
+        const Value first = Value::adopt_object(host_.make("a"));
+        switch (kind) {
+          case StateKind::kValue:
+            backend_->value_state(descriptor).update(first);
+            break;
+          case StateKind::kList:
+            backend_->list_state(descriptor).add(first);
+            break;
+          default:
+            backend_->map_state(descriptor).put(key, first);
+        }
+      }
+      kept = held(*backend_);
+      backend_->snapshot_files();
+      box_of(read ? held(*backend_) : kept).text = "b";
+      kept = Value();
+      auto restored = make_heap_keyed_state_backend({});
+      restored->restore_files(*backend_->snapshot_files());
+      use_key(*restored);
+      EXPECT_EQ(box_of(held(*restored)).text, read ? "b" : "a")
+          << "a reference from before the last checkpoint is not watched";
+    }
+  }
 }
 
 }  // namespace

@@ -1,0 +1,73 @@
+#pragma once
+
+#include "types/key.h"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace flott::heap {
+
+/// A segment's keys of one group.
+struct SegmentGroup {
+  std::uint64_t records = 0;
+  std::string_view bytes;  ///< of the segment
+};
+
+/// Part of a backend's state as bytes: of all keys (a base), or of those that changed since the
+/// segment before (a delta), where one that is gone has a record without slots. Keys lie together
+/// by key group. Immutable; the same thread or another may read it.
+class Segment {
+ public:
+  /// Throws kExternal when the bytes are damaged.
+  explicit Segment(std::shared_ptr<const std::string> bytes);
+
+  /// It holds all there is: what came before does not matter.
+  bool is_base() const { return is_base_; }
+  std::string_view header() const { return header_; }  ///< as of a frame
+  const std::map<KeyGroup, SegmentGroup>& groups() const { return groups_; }
+  std::size_t size() const { return bytes_->size(); }
+
+ private:
+  std::shared_ptr<const std::string> bytes_;
+  bool is_base_ = false;
+  std::string_view header_;
+  std::map<KeyGroup, SegmentGroup> groups_;
+};
+
+/// Collects the records of a segment.
+class SegmentBuilder {
+ public:
+  /// `record` is a key as in a frame: bytes, value, slots.
+  void add(KeyGroup group, std::string_view record);
+  void add_removed(KeyGroup group, std::string_view key_bytes);
+  bool empty() const { return groups_.empty(); }
+  /// `header`: as of a frame. The builder is empty afterwards.
+  std::string finish(bool is_base, std::string_view header);
+
+ private:
+  struct Group {
+    std::uint64_t records = 0;
+    std::string bytes;
+  };
+  std::map<KeyGroup, Group> groups_;
+};
+
+/// Calls visit(record) with each key of the group as the newest of `segments` (oldest first) that
+/// has it holds it: in the order of the first segment, then of those after it. Removed keys are
+/// visited, as records without slots, only with `keep_removed`.
+void for_each_record(const std::vector<const Segment*>& segments,
+                     KeyGroup group,
+                     bool keep_removed,
+                     const std::function<void(std::string_view record)>& visit);
+
+/// One segment for many (oldest first), with the header of the newest; a base if the first is one.
+/// Nothing when `stop` said so in between.
+std::string merge_segments(const std::vector<const Segment*>& segments,
+                           const std::function<bool()>& stop);
+
+}  // namespace flott::heap
