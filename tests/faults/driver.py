@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,7 +39,15 @@ JOB = Path(__file__).parent / "job.py"
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE_S = 90.0
 """How long a run may go without progress. Nothing waits that long unless something is wrong."""
-TRANSACTION_MS = 2000
+TRANSACTION_MS = 1000
+FREEZE_S = 2.0
+BROKER = {"transaction.abort.timed.out.transaction.cleanup.interval.ms": "200"}
+"""Settings of a broker that ends transactions soon after their time."""
+FENCED = "has taken over the transactional id"
+REFUSED = "allow.duplicates.on.restore"
+ZOMBIE_TRIES = 10
+KILLS_ITSELF = ("record", "later", "point")
+ACTS = {"record": "kill", "later": "kill-later", "point": "", "raise": "raise"}
 OUTPUT_PARTITIONS = 2
 
 
@@ -74,6 +82,9 @@ class Process:
         self.number = number
         self.log = folder / f"attempt-{number}.log"
         self.settings = settings
+        path = settings["configuration"].get("execution.savepoint.path")
+        self.restored = checkpoint_id(Path(path)) if path else 0
+        self.kill_kind = ""
         file = folder / f"attempt-{number}.json"
         file.write_text(json.dumps(settings, indent=1), encoding="utf-8")
         environment = dict(os.environ)
@@ -109,9 +120,9 @@ class Process:
         return []
 
     def newest(self) -> int:
-        """The id of its newest checkpoint; 0: none."""
+        """The id of its newest checkpoint, or of the one that it started from."""
         found = self.checkpoints
-        return checkpoint_id(found[-1]) if found else 0
+        return checkpoint_id(found[-1]) if found else self.restored
 
     def send(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -144,10 +155,11 @@ class Run:
         self.topics = {topic: f"{self.name}-{topic}" for topic in self.shape.topics}
         self.restore: Path | None = None
         self.kills = 0
+        self.processes: list[Process] = []
         self.zombies: list[Process] = []
-        self.running: list[Process] = []
+        self.configuration: dict[str, str] = {}
+        self.checkpoints = folder / "checkpoints"
         self.readers: dict[str, Reader] = {}
-        self.attempts = 0
         self.while_last: Callable[[], None] | None = None
         """Called once while the last attempt runs: faults of servers."""
 
@@ -158,34 +170,38 @@ class Run:
             Failure: with the plan and what differs; the folder stays.
         """
         begun = time.monotonic()
+        with self.prepared():
+            repeated = self.run()
+        return Outcome(self.kills, len(self.expected), repeated, time.monotonic() - begun)
+
+    @contextlib.contextmanager
+    def prepared(self) -> Iterator[None]:
+        """Has topics and a folder for what happens inside; ends all processes after it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "plan.txt").write_text(f"{self.plan}\n", encoding="utf-8")
         try:
             self.make_topics()
-            repeated = self.run()
+            yield
         except (AssertionError, OSError, RuntimeError) as problem:
             raise Failure(f"{problem}\n{self.plan}\nits files: {self.folder}") from problem
         finally:
-            for process in [*self.running, *self.zombies]:
+            for process in self.processes:
                 process.kill()
             for reader in self.readers.values():
                 reader.close()
             self.remove_topics()
         shutil.rmtree(self.folder, ignore_errors=True)
-        return Outcome(self.kills, len(self.expected), repeated, time.monotonic() - begun)
 
     def run(self) -> int:
         if self.plan.bounded:
             for chunk in [*self.input.chunks, self.input.closing]:
                 self.feed(chunk)
-        ended = False
         for number, attempt in enumerate(self.plan.attempts):
             if not self.plan.bounded:
                 self.feed(self.input.chunks[number])
             if self.attempt(attempt):
-                ended = True  # a bounded job was done sooner than the plan thought
-                break
-        if not ended:
+                break  # a bounded job was done sooner than the plan thought
+        else:
             if not self.plan.bounded:
                 self.feed(self.input.chunks[-1])
                 self.feed(self.input.closing)
@@ -197,7 +213,7 @@ class Run:
     def start(self, parallelism: int, meter: dict[str, Any], fault: str = "") -> Process:
         configuration = {
             "execution.checkpointing.interval": f"{self.plan.interval_ms} ms",
-            "execution.checkpointing.dir": (self.folder / "checkpoints").as_uri(),
+            "execution.checkpointing.dir": self.checkpoints.as_uri(),
             "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
             "state.backend.type": self.plan.backend,
             "restart-strategy.type": "none",
@@ -210,6 +226,7 @@ class Run:
             }
         if self.restore:
             configuration["execution.savepoint.path"] = str(self.restore)
+        configuration |= self.configuration
         settings = {
             "name": self.name,
             "shape": self.plan.shape,
@@ -219,50 +236,95 @@ class Run:
             "bounded": self.plan.bounded,
             "parallelism": parallelism,
             "configuration": configuration,
-            "checkpoints": str(self.folder / "checkpoints"),
+            "checkpoints": str(self.checkpoints),
             "transaction_ms": TRANSACTION_MS,
             "meter": {"pace_us": 0, "at_record": 0, "act": "", "delay_us": 0} | meter,
         }
-        process = Process(self.folder, self.attempts, settings, fault)
-        self.attempts += 1
-        self.running.append(process)
+        process = Process(self.folder, len(self.processes), settings, fault)
+        self.processes.append(process)
         return process
 
     def attempt(self, attempt: Attempt) -> bool:
         """One that is killed. True: it had ended well before."""
         kill = attempt.kill
-        acts = {"record": "kill", "later": "kill-later", "raise": "raise", "point": ""}
         meter = {
             "pace_us": attempt.pace_us,
             "at_record": 0 if kill.kind == "point" else kill.n,
-            "act": acts.get(kill.kind, "tell"),
+            "act": ACTS.get(kill.kind, "tell"),
             "delay_us": kill.delay_us,
         }
         fault = f"{kill.point}:{kill.n},{FALLBACK}" if kill.kind == "point" else ""
-        process = self.start(attempt.parallelism, meter, fault)
-        if kill.kind in ("record", "later", "point"):
-            code = process.wait(str(kill))
+        process = self.start_accepted(attempt.parallelism, meter, fault)
+        process.kill_kind = kill.kind
+        if kill.kind in KILLS_ITSELF:
+            self.await_true(lambda: process.exit_code is not None, str(kill))
         else:
-            self.await_true(
-                lambda: "reached" in process.output or process.exit_code is not None,
-                f"attempt {process.number}: record {kill.n}",
-            )
-            code = process.exit_code or -signal.SIGKILL
+            self.await_output(process, "reached")
+            if kill.kind == "freeze":
+                process.send(signal.SIGSTOP)
+                time.sleep(FREEZE_S)  # how long transactions last is up to the broker's clock
+                process.send(signal.SIGCONT)
+            if kill.kind in ("freeze", "raise"):
+                self.await_checkpoints(process, 1)
+                process.kill()
+            elif process.exit_code is None:
+                self.zombies.append(process)
+                self.leave(process)
+        if process not in self.zombies:
+            self.note(process)
+        code = process.exit_code
         if code == 0 and self.plan.bounded:
-            self.ended(process)
             return True
-        if code != -signal.SIGKILL:
+        froze = kill.kind == "freeze" and "transaction.timeout.ms" in process.output
+        if code not in (None, -signal.SIGKILL) and not froze:
             raise Failure(
                 f"attempt {process.number} ended with exit code {code} instead of being killed:\n"
                 + tail(process.output)
             )
         self.kills += 1
-        self.ended(process)
         return False
+
+    def start_accepted(self, parallelism: int, meter: dict[str, Any], fault: str = "") -> Process:
+        """Starts an attempt, and lets zombies go on when it has begun.
+
+        A zombie may publish results before its successor stops it. The successor then refuses the
+        older checkpoint it was given, and is started again from the zombie's newest.
+        """
+        for _ in range(ZOMBIE_TRIES):
+            process = self.start(parallelism, meter, fault)
+            if not self.zombies:
+                return process
+            zombie = self.zombies[-1]
+            if zombie.kill_kind == "pause":
+                self.await_checkpoints(process, 1)
+            else:
+                self.await_output(process, "job ")  # it has read its checkpoint
+            for each in self.zombies:
+                each.send(signal.SIGCONT)
+            if "kafka-once" not in self.plan.sinks:
+                return process
+            self.await_true(
+                lambda p=process, z=zombie: p.exit_code is not None or z.exit_code is not None,
+                f"the end of attempt {zombie.number} or of its successor {process.number}",
+            )
+            if process.exit_code is None or REFUSED not in process.output:
+                return process
+            self.leave(zombie)
+        raise Failure(f"refused {ZOMBIE_TRIES} times:\n{tail(process.output)}")
+
+    def leave(self, zombie: Process) -> None:
+        """Stops it in its tracks. It may remove its checkpoints when it goes on: the next attempt
+        gets a copy."""
+        zombie.send(signal.SIGSTOP)
+        self.note(zombie)
+        if self.restore is not None and self.restore in zombie.checkpoints:
+            kept = self.folder / f"kept-{len(self.processes)}" / self.restore.parent.name
+            shutil.copytree(self.restore.parent, kept, copy_function=os.link)
+            self.restore = kept / self.restore.name
 
     def last_attempt(self) -> None:
         """One that ends well: a bounded job by itself, another when all its results are there."""
-        process = self.start(self.plan.last_parallelism, {"act": ""})
+        process = self.start_accepted(self.plan.last_parallelism, {"act": ""})
         if self.while_last:
             self.while_last()
         if self.plan.bounded:
@@ -275,22 +337,37 @@ class Run:
             for sink in self.plan.sinks:
                 self.await_results(process, sink)
             # Whatever is still on its way, a double perhaps, comes with the next checkpoints.
-            seen = process.newest()
-            self.await_true(
-                lambda: process.newest() >= seen + 2 or process.exit_code is not None,
-                "two more checkpoints",
-            )
+            self.await_checkpoints(process, 2)
             if process.exit_code is not None:
                 raise Failure(f"the last attempt ended by itself:\n{tail(process.output)}")
             process.kill()
-        self.ended(process)
+        self.note(process)
+        for zombie in self.zombies:
+            if "kafka-once" in self.plan.sinks:
+                code = zombie.wait("to be stopped by its successors")
+                if FENCED not in zombie.output:
+                    raise Failure(f"a zombie ended with exit code {code}:\n{tail(zombie.output)}")
+            zombie.kill()
 
-    def ended(self, process: Process) -> None:
-        """Notes what the next attempt starts from."""
-        self.running.remove(process)
+    def note(self, process: Process) -> None:
+        """The next attempt starts from the newest checkpoint of this one, if it has any."""
         checkpoints = process.checkpoints
         if checkpoints:
             self.restore = checkpoints[-1]
+
+    def await_output(self, process: Process, text: str) -> None:
+        self.await_true(
+            lambda: text in process.output or process.exit_code is not None,
+            f"{text!r} in {process.log}",
+        )
+
+    def await_checkpoints(self, process: Process, count: int) -> None:
+        """Waits for so many more, or for the end of the process."""
+        wanted = process.newest() + count
+        self.await_true(
+            lambda: process.exit_code is not None or process.newest() >= wanted,
+            f"{count} more checkpoints of attempt {process.number}",
+        )
 
     # --- Input and results ------------------------------------------------------------------------
 

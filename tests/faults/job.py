@@ -92,10 +92,10 @@ class Meter:
             os.kill(os.getpid(), signal.SIGKILL)
         elif self.act == "kill-later":
             threading.Thread(target=self.kill_later, daemon=True).start()
-        elif self.act == "raise":
-            raise RuntimeError("planned failure")
-        elif self.act == "tell":
+        elif self.act:
             print("reached", flush=True)
+            if self.act == "raise":
+                raise RuntimeError("planned failure")
 
     def kill_later(self) -> None:
         time.sleep(self.delay_s)

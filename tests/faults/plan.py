@@ -24,6 +24,7 @@ BEFORE_PROGRESS = ("during-restore", "during-recovery")
 """Points that an attempt passes once, while it starts."""
 FALLBACK = "before-barrier:60"
 """An attempt that never comes to its own point (nothing to restore, say) ends here."""
+WITHIN_RUN = ("freeze", "pause", "zombie", "raise")
 ONCE = ("kafka-once", "files")
 """Sinks whose readers see each result once; the others may write one again."""
 
@@ -136,6 +137,9 @@ def _make_kill(
     choose: random.Random, choices: Choices, points: tuple[str, ...], passages: int
 ) -> Kill:
     kind = choose.choice(choices.kinds)
+    if kind in WITHIN_RUN:
+        # Early enough that the attempt is not waited for in vain when it goes on.
+        return Kill(kind, choose.randrange(1, choices.chunk // 2))
     if kind == "point":
         point = choose.choice(points)
         return Kill(kind, 1 if point in BEFORE_PROGRESS else choose.randint(1, passages), point)
