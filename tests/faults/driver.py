@@ -161,7 +161,7 @@ class Run:
         self.checkpoints = folder / "checkpoints"
         self.readers: dict[str, Reader] = {}
         self.while_last: Callable[[], None] | None = None
-        """Called once while the last attempt runs: faults of servers."""
+        """Called once while the last attempt runs (it has made a checkpoint): faults of servers."""
 
     def carry_out(self) -> Outcome:
         """Runs the plan.
@@ -218,7 +218,7 @@ class Run:
             "state.backend.type": self.plan.backend,
             "restart-strategy.type": "none",
         }
-        if meter["act"] == "raise":
+        if meter.get("act") == "raise":
             configuration |= {
                 "restart-strategy.type": "fixed-delay",
                 "restart-strategy.fixed-delay.attempts": "3",
@@ -326,6 +326,7 @@ class Run:
         """One that ends well: a bounded job by itself, another when all its results are there."""
         process = self.start_accepted(self.plan.last_parallelism, {"act": ""})
         if self.while_last:
+            self.await_checkpoints(process, 1)
             self.while_last()
         if self.plan.bounded:
             code = process.wait("the end of the job")

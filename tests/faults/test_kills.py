@@ -35,6 +35,14 @@ def test_killed_and_restarted(
     assert carry_out(plan, kafka, tmp_path / "run", record_property) == KILLS
 
 
+@pytest.mark.parametrize("kind", ["pause", "zombie"])
+def test_predecessors_that_are_still_alive(
+    kafka: KafkaServer, tmp_path: Path, record_property: Callable[..., None], kind: str
+) -> None:
+    plan = make_plan(SEED, Choices(shapes=("connected",), kinds=(kind,), kills=2, bounded=0.0))
+    carry_out(plan, kafka, tmp_path / "run", record_property)
+
+
 @pytest.mark.parametrize("shape", ["state", "sessions"])
 def test_killed_with_an_input_that_ends(
     kafka: KafkaServer, tmp_path: Path, record_property: Callable[..., None], shape: str
