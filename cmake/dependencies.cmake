@@ -1,6 +1,6 @@
 # Third-party packages. Each is found here, once, and reached through one of three targets:
 #   flott_dependencies  what the core and its headers use
-#   PkgConfig::rdkafka, CURL::libcurl, SQLite::SQLite3   for the plugins that need them
+#   PkgConfig::rdkafka, PkgConfig::rocksdb, CURL::libcurl, SQLite::SQLite3   for the plugins that need them
 #   GTest::gtest_main, benchmark::benchmark              for tests and benchmarks
 
 find_package(Threads REQUIRED)
@@ -24,6 +24,9 @@ if(FLOTT_KAFKA)
 endif()
 if(FLOTT_ELASTICSEARCH)
   find_package(CURL 7.80 REQUIRED)
+endif()
+if(FLOTT_ROCKSDB)
+  pkg_check_modules(rocksdb REQUIRED IMPORTED_TARGET rocksdb>=7.0)
 endif()
 if(FLOTT_SQLITE)
   find_package(SQLite3 REQUIRED)

@@ -108,6 +108,13 @@ JobOptions parse_options(const NodeParams& params, const std::string& job_name) 
       static_cast<int>(params.integer("retained_checkpoints", out.retained_checkpoints));
   out.retain_on_cancellation = params.boolean("retain_on_cancellation", out.retain_on_cancellation);
   out.restore_path = params.text("restore_path", "");
+  if (params.find("state_backend") != nullptr) {
+    auto backend = std::make_shared<StateBackendOptions>();
+    backend->type = params.text("state_backend");
+    backend->settings = params.options("state_backend_settings").values();
+    check_state_backend(*backend);
+    out.state_backend = std::move(backend);
+  }
   out.detached = params.boolean("detached", out.detached);
   return out;
 }
@@ -146,6 +153,8 @@ void check_option_names(PyObject* options) {
                                     "retained_checkpoints",
                                     "retain_on_cancellation",
                                     "restore_path",
+                                    "state_backend",
+                                    "state_backend_settings",
                                     "detached",
                                     "working_directory",
                                     "job_parameters"};

@@ -122,8 +122,9 @@ std::string plain_name(const std::string& name) {
 }
 
 StateTtlConfig parse_ttl(const py::tuple& ttl) {
-  if (ttl.size() != 3) {
-    throw_error(ErrorKind::kInvalidArgument, "ttl must be (ms, update type, visibility)");
+  if (ttl.size() != 4) {
+    throw_error(ErrorKind::kInvalidArgument,
+                "ttl must be (ms, update type, visibility, entries between looks at the clock)");
   }
   StateTtlConfig out;
   out.ttl_ms = ttl[0].cast<std::int64_t>();
@@ -147,6 +148,8 @@ StateTtlConfig parse_ttl(const py::tuple& ttl) {
     throw_error(
         ErrorKind::kInvalidArgument, "unknown TTL visibility '{}'", ttl[2].cast<std::string>());
   }
+  out.compaction_refresh_after = ttl[3].cast<std::int64_t>();
+  out.cleanup_in_compaction = out.compaction_refresh_after != 0;
   return out;
 }
 

@@ -1,5 +1,6 @@
 #include "connectors/registry.h"
 
+#include "base/plugin.h"
 #include "connectors/collection/collection_source.h"
 #include "connectors/datagen/datagen_source.h"
 #include "connectors/filesystem/text_line_sink.h"
@@ -7,8 +8,6 @@
 #include "connectors/hybrid/hybrid_source.h"
 #include "connectors/print/print_sink.h"
 #include "connectors/sequence/number_sequence_source.h"
-
-#include <dlfcn.h>
 
 #include <utility>
 
@@ -30,17 +29,6 @@ void add_core_connectors(ConnectorRegistry& registry) {
   registry.add_source("hybrid", &HybridSource::from_options);
   registry.add_sink("filesystem", &TextLineSink::from_options);
   registry.add_sink("print", &PrintSink::from_options);
-}
-
-/// Folder of the library (or program) that holds this function, with a slash at its end.
-std::string own_folder() {
-  Dl_info info{};
-  if (dladdr(reinterpret_cast<const void*>(&own_folder), &info) == 0 || info.dli_fname == nullptr) {
-    return {};
-  }
-  const std::string path = info.dli_fname;
-  const std::size_t slash = path.rfind('/');
-  return slash == std::string::npos ? std::string() : path.substr(0, slash + 1);
 }
 
 }  // namespace
@@ -140,25 +128,12 @@ void ConnectorRegistry::load(const std::string& connector) {
     }
   }
   // Outside the lock: the plugin's static initialisers and its registration come back to us.
-  const std::string path = own_folder() + "libflott_" + plugin + ".so";
-  void* const handle = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (handle == nullptr) {
-    const char* const reason = dlerror();
-    throw_error(
-        ErrorKind::kExternal,
-        "the connector '{}' could not be loaded: {}. It belongs beside libflott.so; install "
-        "the package again, or build with its option on",
-        connector,
-        reason == nullptr ? path.c_str() : reason);
-  }
   using Register = void (*)(ConnectorRegistry*);
-  const auto enter = reinterpret_cast<Register>(dlsym(handle, "flott_register_connectors"));
-  if (enter == nullptr) {
-    throw_error(ErrorKind::kInternal, "{} does not define flott_register_connectors", path);
-  }
+  const auto enter = reinterpret_cast<Register>(load_plugin(
+      plugin, "flott_register_connectors", fmt::format("the connector '{}'", connector)));
   {
     const std::lock_guard lock(mutex_);
-    if (!loaded_.emplace(plugin, handle).second) {
+    if (!loaded_.insert(plugin).second) {
       return;  // another thread was faster
     }
   }

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -45,7 +46,7 @@ class ConnectorRegistry {
   std::mutex mutex_;
   std::map<std::string, SourceFactory> sources_;
   std::map<std::string, SinkFactory> sinks_;
-  std::map<std::string, void*> loaded_;
+  std::set<std::string> loaded_;
 };
 
 }  // namespace flott

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "graph/stream_graph.h"
+#include "state/keyed_state_backend.h"
 
 #include <chrono>
 #include <exception>
@@ -28,6 +29,7 @@ struct JobOptions {
   std::size_t sort_memory_bytes = 128 << 20;  ///< a sorted input's; what is more goes to files
   bool chaining = true;
   bool object_reuse = false;
+  std::shared_ptr<const StateBackendOptions> state_backend;  ///< null: the heap
   std::int64_t auto_watermark_interval_ms = 200;
   std::int64_t buffer_timeout_ms = 100;  ///< accepted; batches close when the source has no more
   std::size_t channel_capacity_bytes = 4 << 20;

@@ -39,7 +39,8 @@ class OperatorChain::LinkContext final : public OperatorContext {
           key_group_range_of(environment.subtask, max_parallelism_, environment.parallelism);
       options.clock = environment.clock;
       options.object_reuse = environment.object_reuse;
-      backend_ = make_heap_keyed_state_backend(options);
+      options.backend = environment.state_backend;
+      backend_ = make_keyed_state_backend(options);
       timers_ = make_heap_timer_service(*backend_, options);
       if (is_restored_) {
         backend_->restore(restored_.keyed_state);

@@ -64,12 +64,26 @@ class KeyedStateBackend {
   virtual void restore_files(const KeyedStateFiles& files);
 };
 
+/// Which backend, and its settings under Flink's names.
+struct StateBackendOptions {
+  std::string type = "hashmap";  ///< or "rocksdb"
+  /// For RocksDB also `slots`: how many share the process's memory.
+  std::map<std::string, std::string> settings;
+};
+
 struct KeyedStateOptions {
   KeyGroupRange range{0, kDefaultMaxParallelism};
   int max_parallelism = kDefaultMaxParallelism;
   const Clock* clock = nullptr;  ///< for TTL; not owned
   bool object_reuse = false;     ///< values are taken as they are, without isolating copies
+  std::shared_ptr<const StateBackendOptions> backend;  ///< null: the heap
 };
+
+/// Throws what make_keyed_state_backend() throws for such options: before a job starts.
+void check_state_backend(const StateBackendOptions& options);
+/// A backend of the kind that the options name. RocksDB's is a plugin, loaded at first use. Throws
+/// kInvalidArgument for an unknown kind and for settings that make no sense.
+std::unique_ptr<KeyedStateBackend> make_keyed_state_backend(const KeyedStateOptions& options);
 
 /// State on the heap: one hash map from key bytes to the key's states (cpp/state/heap/).
 std::unique_ptr<KeyedStateBackend> make_heap_keyed_state_backend(const KeyedStateOptions& options);

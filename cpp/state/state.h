@@ -25,6 +25,10 @@ struct StateTtlConfig {
   bool cleanup_full_snapshot = true;
   /// Entries looked at for expiry per state access (Flink's incremental clean-up; 0 = off).
   int cleanup_incremental_size = 5;
+  /// RocksDB drops what has expired while it compacts files, looking at the clock every so many
+  /// entries.
+  bool cleanup_in_compaction = true;
+  std::int64_t compaction_refresh_after = 1000;
   bool enabled() const { return update_type != UpdateType::kDisabled; }
 };
 

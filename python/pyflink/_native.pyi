@@ -132,10 +132,11 @@ class StateDescriptor:
         name: str,
         value_type: LogicalType | None = None,
         key_type: LogicalType | None = None,
-        ttl: tuple[int, str, str] | None = None,
+        ttl: tuple[int, str, str, int] | None = None,
         function: Any = None,
     ) -> None:
-        """`kind`: value, list, map, reducing, aggregating; `ttl`: (ms, update type name, visibility name).
+        """`kind`: value, list, map, reducing, aggregating; `ttl`: (ms, update type name, visibility name,
+        after how many entries RocksDB's compactions look at the clock again; 0: they remove nothing).
 
         `function` belongs to reducing (a callable or ReduceFunction) and aggregating state; `value_type` of aggregating
         state is the accumulator's.

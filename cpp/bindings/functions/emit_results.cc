@@ -45,11 +45,11 @@ void ResultEmitter::emit_item(Ref item, Collector& out, PyObject* function) cons
     if (const SideOutput* side = side_of(PyTuple_GET_ITEM(item.get(), 0)); side != nullptr) {
       Ref value = Ref::borrow(PyTuple_GET_ITEM(item.get(), 1));
       if (value.get() == Py_None && *side->leaves_python && !takes_none(side->type)) [[unlikely]] {
-        refuse_none("what " + describe_function(function) + " yielded to a side output", *side->type);
+        refuse_none("what " + describe_function(function) + " yielded to a side output",
+                    *side->type);
       }
       out.collect_side(
-          side->id,
-          typed_result(std::move(value), side->type, function, "type of the OutputTag"));
+          side->id, typed_result(std::move(value), side->type, function, "type of the OutputTag"));
     }
     return;
   }

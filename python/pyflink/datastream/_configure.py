@@ -430,6 +430,11 @@ _said: set[str] = set()
 def _say_what_has_no_effect(key: str) -> None:
     if key in _said or key in _RESTART_SETTINGS:
         return
+    if key.startswith(("state.backend.", "execution.checkpointing.inc", "taskmanager.memory.man")):
+        from pyflink.datastream._rocksdb import KNOWN
+
+        if key in KNOWN:
+            return
     if key.startswith(_NOT_NEEDED):
         from pyflink.datastream._logging import info
 

@@ -305,14 +305,17 @@ class StateDescriptor(ABC):
         self._ttl_config = ttl_config
         self._cached_native = None
 
-    def _ttl(self) -> tuple[int, str, str] | None:
+    def _ttl(self) -> tuple[int, str, str, int] | None:
         ttl = self._ttl_config
         if ttl is None or not ttl.is_enabled():
             return None
+        cleanup = ttl.get_cleanup_strategies()
+        in_compaction = cleanup.get_rocksdb_compact_filter_cleanup_strategy()
         return (
             ttl.get_ttl().to_milliseconds(),
             ttl.get_update_type().name,
             ttl.get_state_visibility().name,
+            0 if in_compaction is None else in_compaction.get_query_time_after_num_entries(),
         )
 
     def _native(self) -> NativeDescriptor:

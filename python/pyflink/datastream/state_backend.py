@@ -1,7 +1,4 @@
-"""Where keyed state lives while a job runs.
-
-All of it is on the heap in this release; the settings are kept.
-"""
+"""Where keyed state lives while a job runs: in memory, or in a RocksDB on the local disk."""
 
 from __future__ import annotations
 
@@ -50,9 +47,14 @@ class HashMapStateBackend(StateBackend):
 
 
 class EmbeddedRocksDBStateBackend(StateBackend):
-    """State larger than memory.
+    """State larger than memory, in an embedded RocksDB on the local disk.
 
-    RocksDB comes with the fault-tolerance release; until then state stays in memory.
+    Its memory is bounded by ``taskmanager.memory.managed.size`` (by default 128 MB a slot, a slot
+    for each parallel subtask) or ``state.backend.rocksdb.memory.fixed-per-slot``. Every value is
+    stored as bytes: what a function changes in a value without ``update()`` is lost.
+
+    :param enable_incremental_checkpointing: whether checkpoints share the files that have not
+        changed; as ``state.backend.incremental`` says (false) when None.
     """
 
     def __init__(
@@ -61,14 +63,21 @@ class EmbeddedRocksDBStateBackend(StateBackend):
         j_embedded_rocks_db_state_backend: Any = None,
     ) -> None:
         super().__init__()
-        self._incremental = bool(enable_incremental_checkpointing)
+        self._incremental = (
+            None
+            if enable_incremental_checkpointing is None
+            else bool(enable_incremental_checkpointing)
+        )
         self._paths: list[str] | None = None
         self._predefined = PredefinedOptions.DEFAULT
         self._options: str | None = None
         self._threads = 4
 
     def set_db_storage_paths(self, *paths: str) -> None:
-        """Folders of the local database."""
+        """Absolute folders for the local databases, one of which each takes.
+
+        :raises ValueError: when there are none.
+        """
         if not paths:
             raise ValueError("empty paths")
         self._paths = [normalise_path(p) or "" for p in paths]
@@ -79,10 +88,10 @@ class EmbeddedRocksDBStateBackend(StateBackend):
 
     def is_incremental_checkpoints_enabled(self) -> bool:
         """Whether a checkpoint holds only what changed."""
-        return self._incremental
+        return bool(self._incremental)
 
     def set_predefined_options(self, options: PredefinedOptions) -> None:
-        """A set of options."""
+        """A set of options; single settings win over it."""
         self._predefined = options
 
     def get_predefined_options(self) -> PredefinedOptions:

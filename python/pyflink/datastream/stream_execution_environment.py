@@ -253,7 +253,8 @@ class StreamExecutionEnvironment:
         return self.get_checkpoint_config().is_force_unaligned_checkpoints()
 
     def set_state_backend(self, state_backend: StateBackend) -> StreamExecutionEnvironment:
-        """Where state lives; in this release in memory, whatever is set.
+        """Where state lives: HashMapStateBackend (memory, the default) or
+        EmbeddedRocksDBStateBackend (the local disk); also "hashmap" and "rocksdb".
 
         :raises TypeError: when it is no StateBackend.
         """
@@ -276,10 +277,6 @@ class StreamExecutionEnvironment:
                 "set_state_backend needs a StateBackend such as HashMapStateBackend(), got"
                 f" {state_backend!r}"
             )
-        if isinstance(state_backend, EmbeddedRocksDBStateBackend):
-            from pyflink.datastream._logging import info
-
-            info("RocksDB comes with a later release: state is kept in memory")
         self._state_backend = state_backend
         return self
 
@@ -689,6 +686,16 @@ class StreamExecutionEnvironment:
             options["retain_on_cancellation"] = (
                 checkpoints.get_externalized_checkpoint_retention()
                 is ExternalizedCheckpointRetention.RETAIN_ON_CANCELLATION
+            )
+        backend = self._state_backend
+        if backend is not None and hasattr(backend, "get_db_storage_paths"):
+            from pyflink.datastream._rocksdb import job_settings
+
+            options["state_backend"] = "rocksdb"
+            options["state_backend_settings"] = job_settings(
+                backend,  # type: ignore[arg-type]
+                self._settings,
+                self.get_parallelism(),
             )
         if "checkpoint_directory" not in options and self._state_backend is not None:
             from pyflink.datastream.checkpoint_storage import local_path

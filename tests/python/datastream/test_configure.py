@@ -14,9 +14,9 @@ from pyflink.datastream import (
     RuntimeExecutionMode,
     StreamExecutionEnvironment,
     TimeCharacteristic,
+    _logging,
 )
 from pyflink.datastream import _configure as configure_module
-from pyflink.datastream import _logging
 from pyflink.datastream.checkpoint_storage import JobManagerCheckpointStorage
 from pyflink.datastream.state_backend import (
     EmbeddedRocksDBStateBackend,
@@ -387,10 +387,8 @@ def said(monkeypatch, caplog):
 
 def test_a_setting_that_has_no_effect_yet_is_named_once(said):
     for _ in range(2):
-        of({"execution.checkpointing.incremental": "true"})
-    assert said() == [
-        ("WARNING", "the setting 'execution.checkpointing.incremental' has no effect here")
-    ]
+        of({"state.backend.local-recovery": "true"})
+    assert said() == [("WARNING", "the setting 'state.backend.local-recovery' has no effect here")]
 
 
 def test_a_slip_in_a_name_is_guessed(said):
@@ -407,8 +405,8 @@ def test_a_slip_in_a_name_is_guessed(said):
 @pytest.mark.parametrize(
     "key",
     [
-        "state.backend.rocksdb.memory.managed",
-        "state.backend.incremental",
+        "state.backend.rocksdb.memory.manged",
+        "state.backend.local-recovery",
         "pipeline.vertex-description-mode",
         "execution.batch-shuffle-mode",
         "table.exec.mini-batch.enabled",

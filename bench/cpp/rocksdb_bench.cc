@@ -1,0 +1,194 @@
+/// What the RocksDB backend does by itself: read-modify-write of one number (or text) a key, in
+/// random order, then checkpoints, a restore, and the memory that it took.
+///
+///   rocksdb_bench [keys=1000000] [operations=4000000] [value=0] [KEY=VALUE of Flink's settings]...
+///
+/// `value`: bytes of text a key instead of a number. State larger than memory, 2 GB in 64 MB:
+///   rocksdb_bench keys=2000000 operations=3000000 value=1000
+///       state.backend.rocksdb.memory.fixed-per-tm=64mb
+#include "base/clock.h"
+#include "base/error.h"
+#include "state/keyed_state_backend.h"
+
+#include <sys/resource.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace flott {
+namespace {
+
+double cpu_seconds() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+/// "VmRSS" or "VmHWM" of this process in MB.
+double memory_mb(const std::string& name) {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.rfind(name, 0) == 0) {
+      return std::strtod(line.c_str() + name.size() + 1, nullptr) / 1024;
+    }
+  }
+  return 0;
+}
+
+class Phase {
+ public:
+  explicit Phase(const char* name) : name_(name) {}
+  void end(std::uint64_t operations) const {
+    const double seconds = static_cast<double>(monotonic_ns() - begin_ns_) / 1e9;
+    const double cpu = cpu_seconds() - begin_cpu_;
+    std::printf("%-28s %8.2f s  %8.2f s cpu", name_, seconds, cpu);
+    if (operations > 0) {
+      const auto n = static_cast<double>(operations);
+      std::printf("  %9.0f /s  %6.2f us cpu each", n / seconds, cpu * 1e6 / n);
+    }
+    std::printf("  rss %.0f MB\n", memory_mb("VmRSS"));
+    std::fflush(stdout);
+  }
+
+ private:
+  const char* const name_;
+  const std::int64_t begin_ns_ = monotonic_ns();
+  const double begin_cpu_ = cpu_seconds();
+};
+
+/// Scatters: consecutive numbers become keys all over the place.
+std::uint64_t mixed(std::uint64_t n) {
+  n += 0x9e3779b97f4a7c15ULL;
+  n = (n ^ (n >> 30)) * 0xbf58476d1ce4e5b9ULL;
+  n = (n ^ (n >> 27)) * 0x94d049bb133111ebULL;
+  return n ^ (n >> 31);
+}
+
+int run(int argc, char** argv) {
+  std::map<std::string, std::string> settings = {{"keys", "1000000"},
+                                                 {"operations", "4000000"},
+                                                 {"value", "0"},
+                                                 {"state.backend.incremental", "true"}};
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    const std::size_t at = argument.find('=');
+    settings[argument.substr(0, at)] = at == std::string::npos ? "" : argument.substr(at + 1);
+  }
+  const std::uint64_t keys = std::stoull(settings["keys"]);
+  const std::uint64_t operations = std::stoull(settings["operations"]);
+  const std::size_t value_bytes = std::stoull(settings["value"]);
+  auto backend_options = std::make_shared<StateBackendOptions>();
+  backend_options->type = "rocksdb";
+  backend_options->settings = settings;
+  const SystemClock clock;
+  KeyedStateOptions options;
+  options.clock = &clock;
+  options.backend = backend_options;
+
+  StateDescriptor descriptor;
+  descriptor.name = "state";
+  descriptor.value_type = LogicalType::of(value_bytes == 0 ? TypeKind::kBigInt : TypeKind::kString);
+  auto backend = make_keyed_state_backend(options);
+  ValueState* state = &backend->value_state(descriptor);
+  std::uint64_t wrong = 0;
+  std::string key_bytes;
+  const auto touch = [&](std::uint64_t k) {
+    key_bytes.clear();
+    encode_key_int(static_cast<std::int64_t>(k), key_bytes);
+    backend->set_current_key({key_bytes, hash_bytes(key_bytes), nullptr});
+    const Value before = state->value();
+    if (value_bytes == 0) {
+      state->update(Value::integer((before.is_null() ? 0 : before.as_int()) + 1));
+      return;
+    }
+    std::string text = before.is_null() ? std::to_string(k) : before.as_string();
+    wrong += text.compare(0, std::to_string(k).size(), std::to_string(k)) == 0 ? 0 : 1;
+    while (text.size() < value_bytes) {
+      text += std::to_string(mixed(text.size() ^ k));
+    }
+    state->update(Value::string(std::move(text)));
+  };
+
+  {
+    const Phase phase("first write of each key");
+    for (std::uint64_t k = 0; k < keys; ++k) {
+      touch(k);
+    }
+    phase.end(keys);
+  }
+  {
+    const Phase phase("read-modify-write, random");
+    for (std::uint64_t n = 0; n < operations; ++n) {
+      touch(mixed(n) % keys);
+    }
+    phase.end(operations);
+  }
+  const std::filesystem::path storage =
+      std::filesystem::temp_directory_path() / "flott-rocksdb-bench";
+  std::filesystem::remove_all(storage);
+  std::filesystem::create_directory(storage);
+  KeyedStateFiles files;
+  std::uint64_t new_bytes = 0;
+  const auto checkpoint = [&](const char* name) {
+    const Phase phase(name);
+    files = *backend->snapshot_files();
+    phase.end(0);
+    new_bytes = 0;
+    std::uint64_t all_bytes = 0;
+    for (SnapshotFile& file : files.files) {
+      const std::filesystem::path target = storage / file.name;
+      all_bytes += file.size;
+      if (!std::filesystem::exists(target)) {
+        std::filesystem::create_hard_link(file.path, target);
+        new_bytes += file.size;
+      }
+      file.path = target;
+    }
+    backend->checkpoint_complete();
+    std::printf("%-28s %zu files, %.1f MB, %.1f MB of it new\n",
+                "",
+                files.files.size(),
+                static_cast<double>(all_bytes) / 1e6,
+                static_cast<double>(new_bytes) / 1e6);
+  };
+  checkpoint("checkpoint");
+  for (std::uint64_t n = 0; n < keys / 100; ++n) {
+    touch(mixed(n) % keys);
+  }
+  checkpoint("checkpoint after 1 % change");
+  backend.reset();
+  {
+    const Phase phase("restore, first read");
+    backend = make_keyed_state_backend(options);
+    backend->restore_files(files);
+    state = &backend->value_state(descriptor);
+    touch(0);
+    phase.end(0);
+  }
+  std::filesystem::remove_all(storage);
+  std::printf("peak rss %.0f MB, wrong values %llu\n",
+              memory_mb("VmHWM"),
+              static_cast<unsigned long long>(wrong));
+  return wrong == 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace flott
+
+int main(int argc, char** argv) {
+  try {
+    return flott::run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "rocksdb_bench: %s\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,75 @@
+#pragma once
+
+#include "state/rocksdb/entry_rules.h"
+#include "state/rocksdb/options.h"
+#include "state/rocksdb/shared_memory.h"
+
+#include <rocksdb/db.h>
+#include <rocksdb/write_batch.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace flott::rocks {
+
+inline std::string_view view(const rocksdb::Slice& slice) {
+  return {slice.data(), slice.size()};
+}
+
+/// The one place where RocksDB's codes become Errors: throws unless `status` is ok. `what` says
+/// what was done ("read", "written").
+void check_rocksdb(const rocksdb::Status& status, std::string_view what, const std::string& path);
+
+/// An open RocksDB with a column family a state. No write-ahead log: what is not in a checkpoint is
+/// done again.
+class Database {
+ public:
+  using RulesOf = std::function<std::shared_ptr<const ColumnRules>(const std::string& state)>;
+
+  /// Opens or creates the database in folder `path`, with the states that are in it; `rules_of`
+  /// gives the rules of each.
+  Database(std::string path,
+           const RocksOptions& options,
+           std::shared_ptr<SharedMemory> memory,
+           const RulesOf& rules_of,
+           bool read_only = false);
+  ~Database();
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  rocksdb::DB& db() { return *db_; }
+  const std::string& path() const { return path_; }
+  /// The column family of a state; null when there is none.
+  rocksdb::ColumnFamilyHandle* column(const std::string& state) const;
+  rocksdb::ColumnFamilyHandle* create_column(const std::string& state,
+                                             std::shared_ptr<const ColumnRules> rules);
+
+  /// False when there is nothing. Blocks that are in memory are read at once; the host's lock is
+  /// given up while the disk is read.
+  bool get(rocksdb::ColumnFamilyHandle* column,
+           std::string_view key,
+           rocksdb::PinnableSlice* value);
+  /// Writes and empties the batch, without the host's lock.
+  void write(rocksdb::WriteBatch& batch);
+  /// All state of a column in order; `whole_table`: a pass that leaves the cache as it is.
+  std::unique_ptr<rocksdb::Iterator> iterate(rocksdb::ColumnFamilyHandle* column,
+                                             bool whole_table = true);
+  /// Entries that begin with a slot key, of a map's column; the caller stops at the first other.
+  std::unique_ptr<rocksdb::Iterator> iterate_slot(rocksdb::ColumnFamilyHandle* column);
+  /// Makes the folder `target` with a copy of everything (links).
+  void checkpoint(const std::string& target);
+
+ private:
+  rocksdb::ColumnFamilyOptions column_options(std::shared_ptr<const ColumnRules> rules) const;
+
+  const std::string path_;
+  const RocksOptions options_;
+  const std::shared_ptr<SharedMemory> memory_;
+  std::unique_ptr<rocksdb::DB> db_;
+  std::vector<std::pair<std::string, rocksdb::ColumnFamilyHandle*>> columns_;
+};
+
+}  // namespace flott::rocks

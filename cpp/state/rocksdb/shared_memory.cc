@@ -1,0 +1,57 @@
+#include "state/rocksdb/shared_memory.h"
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <tuple>
+
+namespace flott::rocks {
+namespace {
+
+/// Share of the budget for decoded entries (state/rocksdb/slot_cache.h); the rest is RocksDB's.
+constexpr std::uint64_t kEntriesPart = 5;
+constexpr std::uint64_t kUnmanagedEntries = 32ULL << 20;
+constexpr std::size_t kLeastShare = 16 << 10;
+
+}  // namespace
+
+SharedMemory::SharedMemory(const RocksOptions& options)
+    : entries_bytes_(options.memory_bytes == 0 ? kUnmanagedEntries
+                                               : options.memory_bytes / kEntriesPart) {
+  if (options.memory_bytes == 0) {
+    return;
+  }
+  const auto bytes = static_cast<double>(options.memory_bytes - entries_bytes_);
+  // Write buffers are charged to the cache. A buffer that is being flushed still counts and the
+  // manager lets usage overshoot by half, so that the cache is made smaller by half of their share
+  // and their limit is two thirds of it (as in Flink's managed memory).
+  const double cache = (3 - options.write_buffer_ratio) * bytes / 3;
+  const double buffers = 2 * bytes * options.write_buffer_ratio / 3;
+  cache_ =
+      rocksdb::NewLRUCache(static_cast<std::size_t>(cache), -1, false, options.high_priority_ratio);
+  write_buffers_ =
+      std::make_shared<rocksdb::WriteBufferManager>(static_cast<std::size_t>(buffers), cache_);
+}
+
+std::shared_ptr<SharedMemory> SharedMemory::get(const RocksOptions& options) {
+  using Budget = std::tuple<std::uint64_t, double, double>;
+  static std::mutex mutex;
+  static auto* const known = new std::map<Budget, std::weak_ptr<SharedMemory>>();
+  const std::lock_guard lock(mutex);
+  std::weak_ptr<SharedMemory>& slot =
+      (*known)[{options.memory_bytes, options.write_buffer_ratio, options.high_priority_ratio}];
+  std::shared_ptr<SharedMemory> memory = slot.lock();
+  if (memory == nullptr) {
+    memory = std::make_shared<SharedMemory>(options);
+    slot = memory;
+  }
+  return memory;
+}
+
+std::size_t SharedMemory::entries_share() const {
+  const int backends = std::max(1, backends_.load(std::memory_order_relaxed));
+  return std::max(kLeastShare,
+                  static_cast<std::size_t>(entries_bytes_) / static_cast<std::size_t>(backends));
+}
+
+}  // namespace flott::rocks

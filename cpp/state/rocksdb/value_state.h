@@ -1,0 +1,78 @@
+#pragma once
+
+#include "state/rocksdb/rocks_state.h"
+
+#include <memory>
+#include <vector>
+
+namespace flott::rocks {
+
+struct ValueSlot : CachedSlot {
+  CachedValue value;
+  Timestamp access = 0;
+  /// What is known: nothing yet, or whether there is a value.
+  bool loaded = false;
+  bool present = false;
+  /// The database certainly has nothing by this key.
+  bool absent_in_database = false;
+};
+
+/// States of one value a slot: value, reducing and aggregating state.
+class SingleValueState : public SlottedState<ValueSlot> {
+ public:
+  using SlottedState::SlottedState;
+  void flush(rocksdb::WriteBatch& batch) final;
+
+ protected:
+  /// The value to show, or null: applies TTL's rules for a read.
+  Value read();
+  /// Likewise without removing or renewing: what a slot has, unless it has expired and is not to be
+  /// shown.
+  Value unexpired(ValueSlot& slot);
+  void write(ValueSlot& slot, Value value);
+  void clear(ValueSlot& slot);
+  ValueSlot& load(ValueSlot& slot);
+  bool is_expired(const ValueSlot& slot) const { return ttl_.expired(slot.access, now_); }
+};
+
+class RocksValueState final : public SingleValueState, public ValueState {
+ public:
+  RocksValueState(Core& core, Column& column, const StateDescriptor& descriptor)
+      : SingleValueState(core, column, descriptor), default_(descriptor.default_value) {}
+
+  void set_namespace(const Window& window) override { use_namespace(window); }
+  void clear() override;
+  Value value() override;
+  void update(Value value) override;
+
+ private:
+  const Value default_;
+};
+
+/// Reducing and aggregating state.
+class RocksAppendingState final : public SingleValueState, public AppendingState {
+ public:
+  RocksAppendingState(Core& core, Column& column, const StateDescriptor& descriptor);
+
+  void set_namespace(const Window& window) override { use_namespace(window); }
+  void clear() override;
+  Value get() override;
+  void add(const Value& value) override;
+  bool add_row(const Batch& batch, std::int64_t row) override;
+  Value accumulator() override;
+  void set_accumulator(Value accumulator) override;
+  void merge_namespaces(const Window& target, const std::vector<Window>& sources) override;
+
+ private:
+  Value merge(const Value& a, const Value& b);
+  /// The accumulator to be changed in place, marked as changed; null when there is none.
+  Value* live_accumulator();
+  void set(Value accumulator);
+
+  const std::shared_ptr<ReduceFunction> reduce_;
+  const std::shared_ptr<AggregateFunction> aggregate_;
+  /// `aggregate_` when it changes accumulators in place, else null.
+  InPlaceAggregateFunction* const in_place_;
+};
+
+}  // namespace flott::rocks

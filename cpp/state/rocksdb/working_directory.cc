@@ -1,0 +1,115 @@
+#include "state/rocksdb/working_directory.h"
+
+#include "base/error.h"
+#include "base/random_id.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <functional>
+#include <system_error>
+
+namespace flott::rocks {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kPrefix = "flott-rocksdb-";
+constexpr const char* kLockName = "in-use";
+
+/// Descriptor of the locked file, or -1.
+int try_lock(const std::string& path, int flags) {
+  const int fd = ::open(path.c_str(), flags | O_RDWR | O_CLOEXEC, 0600);
+  if (fd >= 0 && ::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    ::close(fd);
+    return -1;
+  }
+  return fd;
+}
+
+/// Removes what processes left that are gone. Never fails: it is a favour.
+void sweep(const std::string& parent) {
+  std::error_code ignored;
+  for (fs::directory_iterator it(parent, ignored), end; it != end; it.increment(ignored)) {
+    const std::string path = it->path().string();
+    if (!it->path().filename().string().starts_with(kPrefix)) {
+      continue;
+    }
+    // One without the file is just being made.
+    const int fd = try_lock(path + "/" + kLockName, 0);
+    if (fd >= 0) {
+      remove_tree(path);
+      ::close(fd);
+    }
+  }
+}
+
+}  // namespace
+
+WorkingDirectory::WorkingDirectory(const std::vector<std::string>& parents) {
+  std::error_code error;
+  const std::string id = random_id();
+  const std::string parent = parents.empty()
+                                 ? fs::temp_directory_path(error).string()
+                                 : parents[std::hash<std::string>{}(id) % parents.size()];
+  fs::create_directories(parent, error);
+  sweep(parent);
+  path_ = parent + "/" + std::string(kPrefix) + id;
+  // Owner only: state may be anybody's data.
+  if (!error && fs::create_directory(path_, error)) {
+    fs::permissions(path_, fs::perms::owner_all, error);
+    lock_ = try_lock(path_ + "/" + kLockName, O_CREAT | O_EXCL);
+    if (lock_ < 0 && !error) {
+      error = std::error_code(errno, std::generic_category());
+    }
+  }
+  if (error) {
+    throw_error(ErrorKind::kExternal,
+                "RocksDB's working directory '{}' cannot be made: {}; set "
+                "state.backend.rocksdb.localdir to a folder that can be written to",
+                path_,
+                error.message());
+  }
+}
+
+WorkingDirectory::~WorkingDirectory() {
+  remove_tree(path_);
+  if (lock_ >= 0) {
+    ::close(lock_);
+  }
+}
+
+std::string WorkingDirectory::fresh(std::string_view name) {
+  return fmt::format("{}/{}-{}", path_, name, next_++);
+}
+
+void link_or_copy(const std::string& from, const std::string& to) {
+  if (::link(from.c_str(), to.c_str()) != 0) {
+    copy_file(from, to);
+  }
+}
+
+void copy_file(const std::string& from, const std::string& to) {
+  std::error_code error;
+  fs::copy_file(from, to, error);
+  if (error) {
+    throw Error(ErrorKind::kExternal,
+                fmt::format("'{}' cannot be copied to '{}': {}; see whether the disk is full",
+                            from,
+                            to,
+                            error.message()),
+                Retryable::kYes);
+  }
+}
+
+void remove_tree(const std::string& path) {
+  std::error_code ignored;
+  fs::remove_all(path, ignored);
+}
+
+}  // namespace flott::rocks

@@ -1,0 +1,616 @@
+#include "state/rocksdb/database.h"
+#include "state/rocksdb/options.h"
+#include "state/rocksdb/rocks_keyed_state_backend.h"
+#include "tests/cpp/state/backend_conformance.h"
+
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+namespace flott {
+namespace {
+
+namespace fs = std::filesystem;
+using Settings = std::map<std::string, std::string>;
+
+KeyedStateOptions with_rocksdb(const KeyedStateOptions& given, Settings settings = {}) {
+  KeyedStateOptions options = given;
+  auto backend = std::make_shared<StateBackendOptions>();
+  backend->type = "rocksdb";
+  backend->settings = std::move(settings);
+  options.backend = backend;
+  return options;
+}
+
+std::unique_ptr<KeyedStateBackend> make_rocksdb(const KeyedStateOptions& given) {
+  return make_keyed_state_backend(with_rocksdb(given));
+}
+
+/// Caches hold a few dozen entries only: nearly everything goes through the database.
+std::unique_ptr<KeyedStateBackend> make_tiny_rocksdb(const KeyedStateOptions& given) {
+  return make_keyed_state_backend(
+      with_rocksdb(given, {{"state.backend.rocksdb.memory.fixed-per-slot", "64 kb"}}));
+}
+
+/// A folder of the test's own.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string pattern = (fs::temp_directory_path() / "flott-test-XXXXXX").string();
+    path_ = mkdtemp(pattern.data());
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  const std::string& path() const { return path_; }
+  std::size_t size() const {
+    return static_cast<std::size_t>(
+        std::distance(fs::directory_iterator(path_), fs::directory_iterator()));
+  }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace
+
+INSTANTIATE_TEST_SUITE_P(RocksDb,
+                         BackendConformance,
+                         ::testing::Values(BackendFactory{"rocksdb", make_rocksdb},
+                                           BackendFactory{"tiny", make_tiny_rocksdb}),
+                         [](const auto& backend) { return backend.param.name; });
+
+namespace {
+
+class RocksDbBackend : public ::testing::Test {
+ protected:
+  RocksDbBackend() {
+    options_.clock = &clock_;
+    settings_["state.backend.rocksdb.localdir"] = folder_.path();
+    settings_["state.backend.incremental"] = "true";
+  }
+
+  std::unique_ptr<rocks::RocksKeyedStateBackend> make(int subtask = 0, int parallelism = 1) {
+    KeyedStateOptions options = options_;
+    options.range = key_group_range_of(subtask, options.max_parallelism, parallelism);
+    return std::make_unique<rocks::RocksKeyedStateBackend>(with_rocksdb(options, settings_));
+  }
+
+  /// Stores the files as a checkpoint storage does: each name once, under its name.
+  KeyedStateFiles stored(const KeyedStateFiles& files) {
+    KeyedStateFiles out = files;
+    for (SnapshotFile& file : out.files) {
+      const fs::path target = fs::path(storage_.path()) / file.name;
+      EXPECT_EQ(fs::file_size(file.path), file.size) << file.name;
+      if (!fs::exists(target)) {
+        fs::create_hard_link(file.path, target);
+        new_bytes_ += file.size;
+      }
+      file.path = target.string();
+    }
+    return out;
+  }
+
+  static std::set<std::string> tables(const KeyedStateFiles& files) {
+    std::set<std::string> out;
+    for (const SnapshotFile& file : files.files) {
+      if (file.name.ends_with(".sst")) {
+        out.insert(file.name);
+      }
+    }
+    return out;
+  }
+
+  static void fill(KeyedStateBackend& backend, int from, int to) {
+    ValueState& value = backend.value_state(descriptor(StateKind::kValue, "v"));
+    MapState& map = backend.map_state(descriptor(StateKind::kMap, "m"));
+    for (int k = from; k < to; ++k) {
+      set_key(backend, i(k));
+      value.update(i(k * 10));
+      map.put(s("a"), i(k));
+      map.put(s("b"), i(k + 1));
+    }
+  }
+  static void expect_filled(
+      KeyedStateBackend& backend, int from, int to, int parallelism = 1, int subtask = 0) {
+    ValueState& value = backend.value_state(descriptor(StateKind::kValue, "v"));
+    MapState& map = backend.map_state(descriptor(StateKind::kMap, "m"));
+    std::size_t keys = 0;
+    for (int k = from; k < to; ++k) {
+      std::string bytes;
+      encode_key(i(k), bytes);
+      const KeyGroup group = key_group_of(hash_bytes(bytes), kDefaultMaxParallelism);
+      if (subtask_of(group, kDefaultMaxParallelism, parallelism) != subtask) {
+        continue;
+      }
+      ++keys;
+      set_key(backend, i(k));
+      ASSERT_EQ(value.value(), i(k * 10)) << k;
+      ASSERT_EQ(text(map.entries()), text({{s("a"), i(k)}, {s("b"), i(k + 1)}})) << k;
+    }
+    EXPECT_EQ(backend.key_count(), keys);
+  }
+
+  ManualClock clock_{1000};
+  TemporaryFolder folder_;
+  TemporaryFolder storage_;
+  KeyedStateOptions options_;
+  Settings settings_;
+  std::uint64_t new_bytes_ = 0;
+};
+
+using enum StateKind;
+
+// --- Savepoints change backends -----------------------------------------------------------------
+
+TEST_F(RocksDbBackend, SavepointsGoToTheHeapBackendAndBack) {
+  using Make = std::function<std::unique_ptr<KeyedStateBackend>()>;
+  const Make rocksdb = [&] { return make(); };
+  const Make heap = [&] { return make_heap_keyed_state_backend(options_); };
+  for (unsigned seed = 1; seed <= 2; ++seed) {
+    std::mt19937 random(seed);
+    Model model;
+    auto current = std::make_unique<ModelledBackend>(rocksdb());
+    for (const Make* next : {&heap, &rocksdb, &rocksdb, &heap, &rocksdb}) {
+      for (int n = 0; n < 2000; ++n) {
+        current->step(random, static_cast<std::int64_t>(random() % 40), model);
+      }
+      const Frames frames = current->backend().snapshot();
+      auto backend = (*next)();
+      backend->restore(frames);
+      current = std::make_unique<ModelledBackend>(std::move(backend));
+      for (const auto& [at, content] : model.at) {
+        current->expect_equal(at.first, at.second, content);
+      }
+    }
+  }
+}
+
+TEST_F(RocksDbBackend, SavepointsCarryAccessTimesAndKeysOfAnyTypeToTheHeapBackend) {
+  auto backend = make();
+  const auto timed = with_ttl(descriptor(kMap, "timed"), 100, kOnWrite, kHide);
+  const std::vector<Value> keys = {s("text"),
+                                   i(7),
+                                   Value::real(1.5),
+                                   Value::boolean(true),
+                                   Value::null(),
+                                   Value::row({i(1), s("x")}),
+                                   Value::decimal(12345, 2)};
+  for (const Value& key : keys) {
+    set_key(*backend, key);
+    backend->map_state(timed).put(key, i(1));
+    clock_.advance(1);
+  }
+  auto heap = make_heap_keyed_state_backend(options_);
+  heap->restore(backend->snapshot());
+  clock_.set(1000 + 100 + 2);  // the first three have expired
+  MapState& map = heap->map_state(timed);
+  std::size_t live = 0;
+  for (const Value& key : keys) {
+    set_key(*heap, key);
+    for (const auto& [map_key, value] : map.entries()) {
+      EXPECT_EQ(map_key.kind(), key.kind());
+      EXPECT_EQ(map_key, key);
+      ++live;
+    }
+  }
+  EXPECT_EQ(live, keys.size() - 3);
+  // The keys themselves as they were, also through the database alone.
+  auto again = make();
+  again->restore(heap->snapshot());
+  std::size_t visited = 0;
+  again->map_state(timed);
+  again->for_each_key("timed", [&] {
+    const auto entries = again->map_state(timed).entries();
+    ASSERT_EQ(entries.size(), 1u);
+    EXPECT_EQ(again->current_key().kind(), entries[0].first.kind());
+    ++visited;
+  });
+  EXPECT_EQ(visited, live);
+}
+
+// --- Incremental checkpoints --------------------------------------------------------------------
+
+TEST_F(RocksDbBackend, CheckpointsShareTheFilesThatHaveNotChanged) {
+  auto backend = make();
+  fill(*backend, 0, 20'000);
+  const KeyedStateFiles first = *backend->snapshot_files();
+  EXPECT_EQ(first.backend, "rocksdb");
+  const KeyedStateFiles first_stored = stored(first);
+  const std::uint64_t all_bytes = std::exchange(new_bytes_, 0);
+  backend->checkpoint_complete();
+  ASSERT_FALSE(tables(first).empty());
+
+  const KeyedStateFiles same = *backend->snapshot_files();
+  EXPECT_EQ(tables(same), tables(first)) << "the same file has the same name";
+  std::set<std::string> names;
+  for (const KeyedStateFiles* files : {&first, &same}) {
+    for (const SnapshotFile& file : files->files) {
+      EXPECT_EQ(names.insert(file.name).second, !file.name.ends_with(".sst") || files == &first)
+          << "what changes is never named like another one: " << file.name;
+    }
+  }
+  stored(same);
+  backend->checkpoint_complete();
+
+  new_bytes_ = 0;
+  fill(*backend, 0, 200);  // 1 %
+  const KeyedStateFiles changed = *backend->snapshot_files();
+  const KeyedStateFiles changed_stored = stored(changed);
+  EXPECT_LT(new_bytes_, all_bytes / 4);
+  backend->checkpoint_complete();
+
+  for (const KeyedStateFiles* files : {&first_stored, &changed_stored}) {
+    auto restored = make();
+    restored->restore_files(*files);
+    expect_filled(*restored, 0, 20'000);
+  }
+}
+
+TEST_F(RocksDbBackend, ARestoredDatabaseGoesOnSharingWhatItWasRestoredFrom) {
+  KeyedStateFiles files;
+  {
+    auto backend = make();
+    fill(*backend, 0, 5000);
+    files = stored(*backend->snapshot_files());
+  }
+  for (int round = 1; round <= 3; ++round) {
+    auto backend = make();
+    backend->restore_files(files);
+    fill(*backend, 5000 * round, 5000 * round + 100);
+    const KeyedStateFiles next = *backend->snapshot_files();
+    const std::set<std::string> before = tables(files);
+    const std::set<std::string> after = tables(next);
+    EXPECT_TRUE(std::includes(after.begin(), after.end(), before.begin(), before.end()));
+    EXPECT_GT(after.size(), before.size());
+    files = stored(next);
+  }
+  auto backend = make();
+  backend->restore_files(files);
+  EXPECT_EQ(backend->key_count(), 5300u);
+}
+
+TEST_F(RocksDbBackend, NewFilesStayUntilACheckpointWithThemIsComplete) {
+  auto backend = make();
+  fill(*backend, 0, 100);
+  const KeyedStateFiles failed = *backend->snapshot_files();
+  fill(*backend, 100, 200);
+  backend->compact();
+  const KeyedStateFiles next = *backend->snapshot_files();
+  for (const KeyedStateFiles* files : {&failed, &next}) {
+    for (const SnapshotFile& file : files->files) {
+      EXPECT_TRUE(fs::exists(file.path)) << file.path;
+    }
+  }
+  const KeyedStateFiles kept = stored(next);
+  backend->checkpoint_complete();
+  EXPECT_FALSE(fs::exists(failed.files[0].path)) << "nobody reads it any more";
+  backend->checkpoint_complete();
+  EXPECT_FALSE(fs::exists(next.files[0].path));
+  auto restored = make();
+  restored->restore_files(kept);
+  expect_filled(*restored, 0, 200);
+}
+
+TEST_F(RocksDbBackend, WithoutIncrementalCheckpointsEachHasFilesOfItsOwn) {
+  settings_["state.backend.incremental"] = "false";
+  auto backend = make();
+  fill(*backend, 0, 100);
+  const std::set<std::string> first = tables(*backend->snapshot_files());
+  const std::set<std::string> second = tables(*backend->snapshot_files());
+  for (const std::string& name : second) {
+    EXPECT_FALSE(first.contains(name)) << name;
+  }
+}
+
+TEST_F(RocksDbBackend, FilesAreRestoredAtAnotherParallelism) {
+  std::vector<KeyedStateFiles> files;
+  {
+    auto backend = make();
+    fill(*backend, 0, 3000);
+    files.push_back(stored(*backend->snapshot_files()));
+  }
+  for (const int parallelism : {3, 2, 5, 1}) {
+    std::vector<KeyedStateFiles> next;
+    for (int subtask = 0; subtask < parallelism; ++subtask) {
+      auto backend = make(subtask, parallelism);
+      for (const KeyedStateFiles& part : files) {
+        backend->restore_files(part);
+      }
+      expect_filled(*backend, 0, 3000, parallelism, subtask);
+      next.push_back(stored(*backend->snapshot_files()));
+    }
+    files = std::move(next);
+  }
+}
+
+TEST_F(RocksDbBackend, FilesKeepTheOrderOfMapsAndStateThatNobodyDeclares) {
+  auto backend = make();
+  set_key(*backend, s("k"));
+  const StateDescriptor d = descriptor(kMap, "m");
+  for (const int k : {5, 3, 9, 1}) {
+    backend->map_state(d).put(i(k), i(k));
+  }
+  backend->list_state(descriptor(kList, "unknown")).add(i(1));
+  auto ignorant = make();
+  ignorant->restore_files(stored(*backend->snapshot_files()));
+  auto restored = make();
+  restored->restore_files(stored(*ignorant->snapshot_files()));
+  set_key(*restored, s("k"));
+  MapState& map = restored->map_state(d);
+  map.put(i(4), i(4));
+  map.put(i(3), i(30));
+  EXPECT_EQ(text(map.entries()),
+            text({{i(5), i(5)}, {i(3), i(30)}, {i(9), i(9)}, {i(1), i(1)}, {i(4), i(4)}}));
+  EXPECT_EQ(text(restored->list_state(descriptor(kList, "unknown")).get()), "[1]");
+}
+
+TEST_F(RocksDbBackend, FilesOfAnotherTypeOrBackendAreRefused) {
+  auto backend = make();
+  set_key(*backend, s("k"));
+  backend->value_state(descriptor(kValue, "total")).update(i(1));
+  KeyedStateFiles files = stored(*backend->snapshot_files());
+  StateDescriptor other = descriptor(kValue, "total");
+  other.value_type = LogicalType::of(TypeKind::kString);
+  for (const bool before : {true, false}) {
+    const std::string message = error_of(ErrorKind::kInvalidArgument, [&] {
+      auto restored = make();
+      if (before) {
+        restored->value_state(other);
+      }
+      restored->restore_files(files);
+      restored->value_state(other);
+    });
+    EXPECT_NE(message.find("'total'"), std::string::npos) << message;
+  }
+  files.backend = "heap";
+  const std::string message =
+      error_of(ErrorKind::kInvalidArgument, [&] { make()->restore_files(files); });
+  EXPECT_NE(message.find("state.backend.type"), std::string::npos) << message;
+}
+
+TEST_F(RocksDbBackend, ADamagedFileIsAnErrorThatNamesTheFolder) {
+  auto backend = make();
+  fill(*backend, 0, 100);
+  const KeyedStateFiles files = stored(*backend->snapshot_files());
+  for (const SnapshotFile& file : files.files) {
+    if (file.path.ends_with(".sst") || file.path.find("MANIFEST") != std::string::npos) {
+      fs::remove(file.path);  // the link: other links keep their content
+      std::ofstream(file.path) << "damaged";
+    }
+  }
+  const std::string message = error_of(ErrorKind::kExternal, [&] {
+    auto restored = make();
+    restored->restore_files(files);
+    expect_filled(*restored, 0, 100);
+  });
+  EXPECT_NE(message.find(folder_.path()), std::string::npos) << message;
+  EXPECT_NE(message.find("checkpoint"), std::string::npos) << message;
+}
+
+TEST_F(RocksDbBackend, RandomOperationsAgreeWithAModelThroughFiles) {
+  settings_["state.backend.rocksdb.memory.fixed-per-slot"] = "64 kb";
+  std::mt19937 random(7);
+  Model model;
+  auto current = std::make_unique<ModelledBackend>(make());
+  for (int round = 0; round < 6; ++round) {
+    for (int n = 0; n < 1500; ++n) {
+      current->step(random, static_cast<std::int64_t>(random() % 40), model);
+    }
+    const KeyedStateFiles files = stored(*current->backend().snapshot_files());
+    auto backend = make();
+    backend->restore_files(files);
+    current = std::make_unique<ModelledBackend>(std::move(backend));
+    for (const auto& [at, content] : model.at) {
+      current->expect_equal(at.first, at.second, content);
+    }
+  }
+}
+
+// --- The database -------------------------------------------------------------------------------
+
+TEST_F(RocksDbBackend, ExpiredEntriesAreDroppedByCompactions) {
+  auto backend = make();
+  const auto d = [](StateKind kind, const char* name) {
+    return with_ttl(descriptor(kind, name), 100, kOnWrite, kShow);
+  };
+  ValueState& value = backend->value_state(d(kValue, "v"));
+  ListState& list = backend->list_state(d(kList, "l"));
+  MapState& map = backend->map_state(d(kMap, "m"));
+  StateDescriptor kept = d(kValue, "kept");
+  kept.ttl.cleanup_in_compaction = false;
+  ValueState& untouched = backend->value_state(kept);
+  set_key(*backend, i(1));
+  value.update(i(1));
+  list.add(i(1));
+  map.put(s("old"), i(1));
+  untouched.update(i(1));
+  clock_.advance(60);
+  list.add(i(2));
+  map.put(s("new"), i(2));
+  clock_.advance(60);
+  backend->compact();
+  auto fresh = make();  // what the caches know does not count
+  fresh->restore_files(stored(*backend->snapshot_files()));
+  set_key(*fresh, i(1));
+  // kShow: what is still there would be shown.
+  EXPECT_TRUE(fresh->value_state(d(kValue, "v")).value().is_null());
+  EXPECT_EQ(text(fresh->list_state(d(kList, "l")).get()), "[2]");
+  EXPECT_EQ(text(fresh->map_state(d(kMap, "m")).entries()),
+            text(std::vector<std::pair<Value, Value>>{{s("new"), i(2)}}));
+  EXPECT_EQ(fresh->value_state(kept).value(), i(1));
+}
+
+TEST_F(RocksDbBackend, LargeMapsAreClearedAsARange) {
+  auto backend = make();
+  MapState& map = backend->map_state(descriptor(kMap, "m"));
+  for (const int key : {1, 2, 3}) {
+    set_key(*backend, i(key));
+    for (int k = 0; k < 3000; ++k) {
+      map.put(i(k), i(k));
+    }
+  }
+  auto restored = make();
+  restored->restore_files(stored(*backend->snapshot_files()));
+  MapState& again = restored->map_state(descriptor(kMap, "m"));
+  set_key(*restored, i(2));
+  again.put(i(-1), i(1));
+  again.clear();
+  EXPECT_TRUE(again.is_empty());
+  again.put(i(5), i(6));
+  again.put(i(7), i(8));
+  again.remove(i(7));
+  EXPECT_EQ(restored->entry_count(), 3u);
+  auto last = make();
+  last->restore_files(stored(*restored->snapshot_files()));
+  MapState& left = last->map_state(descriptor(kMap, "m"));
+  set_key(*last, i(2));
+  EXPECT_EQ(text(left.entries()), text(std::vector<std::pair<Value, Value>>{{i(5), i(6)}}));
+  for (const int key : {1, 3}) {
+    set_key(*last, i(key));
+    EXPECT_EQ(left.entries().size(), 3000u);
+  }
+}
+
+TEST_F(RocksDbBackend, TheWorkingDirectoryGoesWithItsBackend) {
+  {
+    auto unused = make();
+    unused->value_state(descriptor(kValue, "v"));
+    EXPECT_EQ(folder_.size(), 0u) << "nothing is opened before there is state";
+    auto one = make();
+    fill(*one, 0, 1);
+    one->key_count();
+    auto other = make();
+    fill(*other, 0, 1);
+    other->key_count();
+    EXPECT_EQ(folder_.size(), 2u) << "what is in use is left alone";
+  }
+  EXPECT_EQ(folder_.size(), 0u);
+}
+
+TEST_F(RocksDbBackend, WhatAKilledProcessLeftIsRemoved) {
+  const fs::path left = fs::path(folder_.path()) / "flott-rocksdb-left";
+  fs::create_directories(left / "db");
+  std::ofstream(left / "in-use") << "";
+  const fs::path other = fs::path(folder_.path()) / "something-else";
+  fs::create_directory(other);
+  auto backend = make();
+  fill(*backend, 0, 1);
+  backend->key_count();
+  EXPECT_FALSE(fs::exists(left));
+  EXPECT_TRUE(fs::exists(other));
+}
+
+TEST_F(RocksDbBackend, AFolderThatCannotBeMadeIsNamed) {
+  const std::string file = folder_.path() + "/file";
+  std::ofstream(file) << "no folder";
+  settings_["state.backend.rocksdb.localdir"] = file;
+  const std::string message = error_of(ErrorKind::kExternal, [&] {
+    auto backend = make();
+    fill(*backend, 0, 1);
+    backend->key_count();
+  });
+  EXPECT_NE(message.find(file), std::string::npos) << message;
+  EXPECT_NE(message.find("state.backend.rocksdb.localdir"), std::string::npos) << message;
+}
+
+TEST_F(RocksDbBackend, CodesOfTheDatabaseSayWhatToDo) {
+  const auto message = [](const rocksdb::Status& status) {
+    return error_of(ErrorKind::kExternal,
+                    [&] { rocks::check_rocksdb(status, "written", "/some/folder"); });
+  };
+  const std::string full = message(rocksdb::Status::NoSpace("No space left on device"));
+  EXPECT_NE(full.find("/some/folder"), std::string::npos) << full;
+  EXPECT_NE(full.find("the disk is full: free space"), std::string::npos) << full;
+  const std::string damaged = message(rocksdb::Status::Corruption("block checksum mismatch"));
+  EXPECT_NE(damaged.find("damaged"), std::string::npos) << damaged;
+  EXPECT_NE(damaged.find("block checksum mismatch"), std::string::npos) << damaged;
+}
+
+TEST_F(RocksDbBackend, AValueIsLoadedAgainAfterItWasWrittenOut) {
+  settings_["state.backend.rocksdb.memory.fixed-per-slot"] = "1 mb";
+  auto backend = make();
+  ValueState& value = backend->value_state(descriptor(kValue, "v"));
+  constexpr int kKeys = 20'000;
+  for (int round = 0; round < 3; ++round) {
+    for (int k = 0; k < kKeys; ++k) {
+      set_key(*backend, i(k));
+      const Value before = value.value();
+      value.update(i((before.is_null() ? 0 : before.as_int()) + k));
+    }
+  }
+  for (int k = 0; k < kKeys; ++k) {
+    set_key(*backend, i(k));
+    ASSERT_EQ(value.value(), i(3 * k));
+  }
+}
+
+// --- Settings -----------------------------------------------------------------------------------
+
+TEST(RocksDbOptions, FlinksNamesAreRead) {
+  const auto o = rocks::RocksOptions::parse(
+      {{"state.backend.rocksdb.localdir", "/a, /b:/c"},
+       {"state.backend.rocksdb.writebuffer.size", "32 mb"},
+       {"state.backend.rocksdb.block.blocksize", "16kb"},
+       {"state.backend.rocksdb.thread.num", "3"},
+       {"state.backend.rocksdb.memory.write-buffer-ratio", "0.4"},
+       {"state.backend.rocksdb.compression.per.level", "NO_COMPRESSION;LZ4_COMPRESSION"},
+       {"state.backend.rocksdb.predefined-options", "SPINNING_DISK_OPTIMIZED"},
+       {"execution.checkpointing.incremental", "true"}});
+  EXPECT_EQ(o.local_directories, (std::vector<std::string>{"/a", "/b", "/c"}));
+  EXPECT_EQ(o.write_buffer_bytes, 32u << 20);
+  EXPECT_EQ(o.block_bytes, 16u << 10);
+  EXPECT_EQ(o.background_threads, 3);
+  EXPECT_DOUBLE_EQ(o.write_buffer_ratio, 0.4);
+  EXPECT_EQ(o.compression.size(), 2u);
+  EXPECT_TRUE(o.dynamic_level_size);
+  EXPECT_TRUE(o.incremental);
+}
+
+TEST(RocksDbOptions, MemoryIsThatOfASlotOrOfTheProcess) {
+  const auto bytes = [](Settings settings) {
+    return rocks::RocksOptions::parse(settings).memory_bytes >> 20;
+  };
+  EXPECT_EQ(bytes({}), 128u);
+  EXPECT_EQ(bytes({{"slots", "4"}}), 512u);
+  EXPECT_EQ(bytes({{"slots", "4"}, {"taskmanager.memory.managed.size", "1g"}}), 1024u);
+  EXPECT_EQ(bytes({{"slots", "4"}, {"state.backend.rocksdb.memory.fixed-per-slot", "10 mb"}}), 40u);
+  EXPECT_EQ(bytes({{"slots", "4"}, {"state.backend.rocksdb.memory.fixed-per-tm", "10 mb"}}), 10u);
+  EXPECT_EQ(bytes({{"state.backend.rocksdb.memory.managed", "false"}}), 0u);
+}
+
+TEST(RocksDbOptions, WhatMakesNoSenseIsRefused) {
+  const Settings::value_type bad[] = {
+      {"state.backend.rocksdb.memory.managed", "perhaps"},
+      {"state.backend.rocksdb.memory.fixed-per-slot", "64 parsecs"},
+      {"state.backend.rocksdb.memory.fixed-per-slot", "-1"},
+      {"state.backend.rocksdb.writebuffer.count", "0"},
+      {"state.backend.rocksdb.memory.write-buffer-ratio", "1.5"},
+      {"state.backend.rocksdb.localdir", "relative/path"},
+      {"state.backend.rocksdb.localdir", ","},
+      {"state.backend.rocksdb.predefined-options", "FASTEST"},
+      {"state.backend.rocksdb.compaction.style", "FIFO"},
+      {"state.backend.rocksdb.compression.per.level", "RAR"},
+      {"state.backend.rocksdb.log.level", "LOUD"},
+      {"state.backend.rocksdb.timer-service.factory", "DISK"},
+      {"taskmanager.memory.managed.size", "much"},
+  };
+  for (const auto& [key, value] : bad) {
+    StateBackendOptions options;
+    options.type = "rocksdb";
+    options.settings = {{key, value}};
+    const std::string message =
+        error_of(ErrorKind::kInvalidArgument, [&] { check_state_backend(options); });
+    EXPECT_NE(message.find(key), std::string::npos) << message;
+  }
+  StateBackendOptions unknown;
+  unknown.type = "tape";
+  const std::string message =
+      error_of(ErrorKind::kInvalidArgument, [&] { check_state_backend(unknown); });
+  EXPECT_NE(message.find("hashmap and rocksdb"), std::string::npos) << message;
+}
+
+}  // namespace
+}  // namespace flott
