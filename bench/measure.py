@@ -72,7 +72,7 @@ def pyflink_environment(engine: str, options: dict[str, Any]) -> Any:
     from pyflink.datastream import StreamExecutionEnvironment
 
     configuration = Configuration()
-    if engine == "flink-thread":
+    if engine.startswith("flink-thread"):
         configuration.set_string("python.execution-mode", "thread")
     if engine.startswith("flink"):
         configuration.set_string("pipeline.object-reuse", "true")

@@ -40,6 +40,9 @@ WORKLOADS = (
     "kafka_native_rolling",
     "kafka_latency",
     "elasticsearch_sink",
+    "checkpoint_throughput",
+    "heap_snapshot",
+    "kafka_exactly_once",
     "soak",
 )
 sys.path[:0] = [str(BENCH), str(BENCH / "workloads"), str(ROOT / "tests" / "services")]
@@ -72,9 +75,7 @@ class Bench:
         """The Python that runs this engine."""
         if is_ours(engine):
             return self._python
-        venv = {"flink": "flink", "flink-thread": "flink", "bytewax": "bytewax", "quix": "quix"}[
-            engine
-        ]
+        venv = engine.partition("-")[0]  # also of `flink-thread` and of a variant
         python = self.peers_folder / venv / "bin" / "python"
         if not python.exists():
             raise Unavailable(f"{python} is missing; bench/setup_peers.sh makes it")
@@ -241,12 +242,7 @@ def machine() -> str:
 
 def versions(bench: Bench, engines: set[str]) -> str:
     """Versions of the engines that were measured."""
-    packages = {
-        "flink": "apache-flink",
-        "flink-thread": "apache-flink",
-        "bytewax": "bytewax",
-        "quix": "quixstreams",
-    }
+    packages = {"flink": "apache-flink", "bytewax": "bytewax", "quix": "quixstreams"}
     commit = subprocess.run(
         ["git", "-C", str(ROOT), "describe", "--always", "--dirty"],
         capture_output=True,
@@ -254,7 +250,7 @@ def versions(bench: Bench, engines: set[str]) -> str:
         check=False,
     ).stdout.strip()
     found = {f"flott {commit}", f"Python {platform.python_version()}"}
-    for engine in engines & set(packages):
+    for engine in {engine.partition("-")[0] for engine in engines} & set(packages):
         code = f"import importlib.metadata as m; print(m.version('{packages[engine]}'))"
         version = subprocess.run(
             [bench.interpreter(engine), "-c", code], capture_output=True, text=True, check=False
