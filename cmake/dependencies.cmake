@@ -1,6 +1,6 @@
 # Third-party packages. Each is found here, once, and reached through one of three targets:
 #   flott_dependencies  what the core and its headers use
-#   PkgConfig::rdkafka, PkgConfig::rocksdb, CURL::libcurl, SQLite::SQLite3   for the plugins that need them
+#   PkgConfig::rdkafka, PkgConfig::lz4, PkgConfig::rocksdb, CURL::libcurl, SQLite::SQLite3   for the plugins that need them
 #   GTest::gtest_main, benchmark::benchmark              for tests and benchmarks
 
 find_package(Threads REQUIRED)
@@ -21,6 +21,7 @@ target_link_libraries(flott_dependencies INTERFACE
 
 if(FLOTT_KAFKA)
   pkg_check_modules(rdkafka REQUIRED IMPORTED_TARGET rdkafka>=2.0)
+  pkg_check_modules(lz4 REQUIRED IMPORTED_TARGET liblz4)
 endif()
 if(FLOTT_ELASTICSEARCH)
   find_package(CURL 7.80 REQUIRED)

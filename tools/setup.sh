@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 
 packages=(g++ cmake ninja-build ccache mold pkg-config make git python3 python3-dev python3-venv
   libboost1.81-dev libfmt-dev libhowardhinnant-date-dev nlohmann-json3-dev libsimdjson-dev
-  librdkafka-dev librocksdb-dev libcurl4-openssl-dev zlib1g-dev libsqlite3-dev libgtest-dev libgmock-dev libbenchmark-dev tzdata ca-certificates)
+  librdkafka-dev liblz4-dev librocksdb-dev libcurl4-openssl-dev zlib1g-dev libsqlite3-dev libgtest-dev libgmock-dev libbenchmark-dev tzdata ca-certificates)
 if [ "${1:-}" = services ]; then
   packages+=(openjdk-17-jre-headless maven openssl)
 fi

@@ -118,6 +118,7 @@ void read_pieces(const std::string& path, Use use) {
 void write_synced(const std::string& path, std::string_view bytes) {
   NewFile file(path);
   file.write(bytes);
+  fault_point(FaultPoint::kDuringSnapshotWrite);
   file.sync();
   file.close();
 }
@@ -149,7 +150,6 @@ bool link_synced(const std::string& from, const std::string& to) {
   if (file.get() < 0) {
     fail("open", to, errno);
   }
-  fault_point(FaultPoint::kDuringSnapshotWrite);
   if (::fsync(file.get()) != 0) {
     fail("sync", to, errno);
   }

@@ -236,7 +236,6 @@ NOT_YET_MEMBERS: dict[str, str] = {
         " after it"
     ),
     "charset of an Encoder": "use UTF-8",
-    "DeliveryGuarantee.EXACTLY_ONCE of the Kafka sink": "use DeliveryGuarantee.AT_LEAST_ONCE",
     "JobClient.stop_with_savepoint": (
         "restart from a checkpoint with the option 'execution.savepoint.path' until then"
     ),

@@ -1,5 +1,6 @@
 #include "connectors/kafka/kafka_sink.h"
 
+#include "connectors/kafka/exactly_once_writer.h"
 #include "connectors/kafka/kafka_writer.h"
 #include "connectors/kafka_record.h"
 
@@ -20,6 +21,9 @@ LogicalTypePtr KafkaSink::input_type() const {
 }
 
 std::unique_ptr<SinkWriter> KafkaSink::create_writer(const SinkWriterContext& context) {
+  if (options_->exactly_once) {
+    return std::make_unique<ExactlyOnceWriter>(options_, context);
+  }
   return std::make_unique<KafkaWriter>(options_, context);
 }
 

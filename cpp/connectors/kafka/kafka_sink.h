@@ -7,9 +7,9 @@
 
 namespace flott::kafka {
 
-/// Writes kafka_record_type() rows to Kafka: Flink's KafkaSink with NONE and AT_LEAST_ONCE. At a
-/// checkpoint (AT_LEAST_ONCE only) and at the end of input (both) every record is acknowledged
-/// before the flush is settled.
+/// Writes kafka_record_type() rows to Kafka: Flink's KafkaSink. At a checkpoint (AT_LEAST_ONCE) and
+/// at the end of input (also NONE) every record is acknowledged before the flush is settled; with
+/// EXACTLY_ONCE each checkpoint's records are one transaction (ExactlyOnceWriter).
 class KafkaSink final : public Sink {
  public:
   explicit KafkaSink(const Options& options);

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "connectors/kafka/producing_start.h"
 
 #include <charconv>
 #include <cstdlib>
@@ -107,67 +108,15 @@ void KafkaWriter::serve() {
   }
 }
 
-/// Before the first record fails after minutes: are the brokers there, and is the topic?
 void KafkaWriter::check_start() {
-  const std::int64_t begin = monotonic_ns();
-  Topic topic;
-  if (!options_->topic.empty()) {
-    topic.reset(rd_kafka_topic_new(client_.get(), options_->topic.c_str(), nullptr));
-  }
-  const std::string what = options_->topic.empty()
-                               ? "cannot write to Kafka"
-                               : fmt::format("cannot write to topic '{}'", options_->topic);
-  // Short at first: a stop is only seen between requests. A broker that is slower than that needs
-  // more, or no request ever succeeds.
-  constexpr int kMaxPatienceMs = 1000;
-  int patience_ms = 100;
-  // Many writers that ask without a pause for topics that are being made keep a broker from making
-  // them.
-  constexpr int kMaxPauseMs = 300;
-  int pause_ms = 10;
-  while (!stopped_.load(std::memory_order_acquire)) {
-    const rd_kafka_metadata_t* raw = nullptr;
-    const rd_kafka_resp_err_t code =
-        rd_kafka_metadata(client_.get(), 0, topic.get(), &raw, patience_ms);
-    if (code == RD_KAFKA_RESP_ERR__TIMED_OUT) {
-      patience_ms = std::min(2 * patience_ms, kMaxPatienceMs);
+  try {
+    if (await_topic(client_.get(), *options_, start_errors_, [this] {
+          return stopped_.load(std::memory_order_acquire);
+        })) {
+      outage_.alive();
     }
-    rd_kafka_resp_err_t topic_code = RD_KAFKA_RESP_ERR_NO_ERROR;
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
-      const Metadata metadata(raw);
-      if (raw->topic_cnt > 0 && topic) {
-        topic_code = raw->topics[0].err;
-      }
-      if (topic_code == RD_KAFKA_RESP_ERR_NO_ERROR) {
-        outage_.alive();
-        return;
-      }
-    }
-    rd_kafka_poll(client_.get(), pause_ms);
-    pause_ms = std::min(2 * pause_ms, kMaxPauseMs);
-    const bool answered = code == RD_KAFKA_RESP_ERR_NO_ERROR;
-    if (start_errors_.refused() || start_errors_.out_of_time(answered ? topic_code : code,
-                                                             monotonic_ns() - begin,
-                                                             options_->startup_timeout_ms,
-                                                             options_->bootstrap_servers,
-                                                             what)) {
-      if (answered) {
-        fail(Error(ErrorKind::kExternal,
-                   fmt::format("{}: Kafka brokers '{}': {}{}",
-                               what,
-                               options_->bootstrap_servers,
-                               rd_kafka_err2str(topic_code),
-                               hint(topic_code)),
-                   Retryable::kYes));
-        return;
-      }
-      try {
-        start_errors_.fail(options_->bootstrap_servers, what);
-      } catch (const Error& error) {
-        fail(error);
-      }
-      return;
-    }
+  } catch (const Error& error) {
+    fail(error);
   }
 }
 
@@ -411,32 +360,7 @@ std::string KafkaWriter::explain(const std::string& topic,
                      where,
                      options_->bootstrap_servers,
                      text,
-                     hint(code));
-}
-
-std::string KafkaWriter::hint(rd_kafka_resp_err_t code) const {
-  switch (code) {
-    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE: {
-      const auto it = options_->client.find("message.max.bytes");
-      return fmt::format(
-          "; raise the sink's 'properties.max.request.size' (now {}), and the topic's "
-          "'max.message.bytes' if the broker refuses it",
-          it == options_->client.end() ? "1000000" : it->second);
-    }
-    case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
-    case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
-    case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
-      return fmt::format(
-          "; create the topic, or check {}",
-          options_->topic.empty() ? "the topic that the records name" : "the option 'topic'");
-    case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT:
-      return "; no broker took it within 'properties.delivery.timeout.ms'; check the brokers, and "
-             "that the topic exists (option 'topic')";
-    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-      return "; the user of 'properties.sasl.jaas.config' may not write there";
-    default:
-      return {};
-  }
+                     delivery_hint(*options_, code));
 }
 
 void KafkaWriter::on_error(rd_kafka_resp_err_t code, std::string_view text) {

@@ -67,8 +67,6 @@ class KafkaWriter final : public SinkWriter, private ClientEvents {
                       std::int32_t partition,
                       rd_kafka_resp_err_t code,
                       std::string_view text) const;
-  /// What to do about it, for the end of a message.
-  std::string hint(rd_kafka_resp_err_t code) const;
 
   void on_error(rd_kafka_resp_err_t code, std::string_view text) override;
   void on_statistics(std::string_view json) override;

@@ -102,6 +102,46 @@ std::string bootstrap_servers(const Options& options) {
   return servers;
 }
 
+/// What transactions need of the client's settings.
+void set_transactional(SinkOptions& out) {
+  if (out.transactional_id_prefix.empty()) {
+    throw_error(ErrorKind::kInvalidArgument,
+                "a Kafka sink with 'delivery.guarantee' = 'exactly-once' needs "
+                "'transactional.id.prefix' (set_transactional_id_prefix): a name for its "
+                "transactions that stays the same when the job is restarted, and that no other "
+                "sink on these brokers uses");
+  }
+  ClientSettings& client = out.client;
+  const auto refuse = [&client](const std::string& name, const char* wanted) {
+    const auto it = client.find(name);
+    if (it != client.end() && it->second != wanted) {
+      throw_error(ErrorKind::kInvalidArgument,
+                  "'{}' = '{}' cannot be used with 'delivery.guarantee' = 'exactly-once', whose "
+                  "transactions need '{}'; leave it out",
+                  name,
+                  it->second,
+                  wanted);
+    }
+  };
+  if (client["acks"] == "-1" || client["acks"].empty()) {
+    client["acks"] = "all";
+  }
+  refuse("acks", "all");
+  refuse("enable.idempotence", "true");
+  const auto timeout = client.find("transaction.timeout.ms");
+  if (timeout != client.end()) {
+    std::int64_t value = 0;
+    if (!parse_number(timeout->second, value) || value <= 0) {
+      throw_error(ErrorKind::kInvalidArgument,
+                  "'transaction.timeout.ms' must be a number of milliseconds, but is '{}'",
+                  timeout->second);
+    }
+    out.transaction_timeout_ms = value;
+    client.erase(timeout);  // set when the brokers' maximum is known
+  }
+  client.erase("transactional.id");
+}
+
 }  // namespace
 
 std::string to_string(const TopicPartition& partition) {
@@ -159,7 +199,19 @@ const std::vector<OptionInfo>& option_table() {
        "Source: value-only: the format decodes the record's value."},
       {"format", "string", "string", "Source: format of the values; its options below format."},
       {"topic", "string", "", "Sink: topic of records that name none."},
-      {"delivery.guarantee", "enum", "at-least-once", "Sink: none, at-least-once."},
+      {"delivery.guarantee",
+       "enum",
+       "at-least-once",
+       "Sink: none, at-least-once, exactly-once (transactions; needs transactional.id.prefix)."},
+      {"transactional.id.prefix",
+       "string",
+       "",
+       "Sink, exactly-once: what the names of its transactions begin with; no other job's may."},
+      {"allow.duplicates.on.restore",
+       "bool",
+       "false",
+       "Sink, exactly-once: a restore goes on where the transactions on the brokers do not fit the "
+       "checkpoint, although records are doubled or lost then."},
       {"write.timestamp", "bool", "true", "Sink: records keep their event time."},
       {"log.failures.only", "bool", "false", "Sink: log what cannot be delivered, and go on."},
       {"buffer.records",
@@ -289,18 +341,18 @@ SinkOptions SinkOptions::parse(const Options& options) {
   out.bootstrap_servers = kafka::bootstrap_servers(options);
   out.topic = options.get("topic", "");
   const std::string guarantee = options.get("delivery.guarantee", "at-least-once");
-  if (guarantee == "exactly-once") {
-    throw_error(
-        ErrorKind::kInvalidArgument,
-        "'delivery.guarantee' = 'exactly-once' is not available yet: Kafka transactions come "
-        "with the fault-tolerance release; use 'at-least-once' until then");
-  }
-  if (guarantee != "none" && guarantee != "at-least-once") {
+  if (guarantee != "none" && guarantee != "at-least-once" && guarantee != "exactly-once") {
     throw_error(ErrorKind::kInvalidArgument,
-                "the option 'delivery.guarantee' must be none or at-least-once, but is '{}'",
+                "the option 'delivery.guarantee' must be none, at-least-once or exactly-once, but is "
+                "'{}'",
                 guarantee);
   }
-  out.flush_on_checkpoint = guarantee == "at-least-once";
+  out.exactly_once = guarantee == "exactly-once";
+  out.flush_on_checkpoint = guarantee != "none";
+  out.transactional_id_prefix = options.get("transactional.id.prefix", "");
+  const std::string allow = "allow.duplicates.on.restore";
+  out.allow_duplicates_on_restore =
+      options.get_bool(allow, options.get_bool("properties." + allow, false));
   out.write_timestamp = options.get_bool("write.timestamp", out.write_timestamp);
   out.log_failures_only = options.get_bool("log.failures.only", out.log_failures_only);
   out.startup_timeout_ms = options.get_int("startup.timeout.ms", out.startup_timeout_ms);
@@ -310,13 +362,16 @@ SinkOptions SinkOptions::parse(const Options& options) {
   client = map_properties(options.sub("properties").values(), ClientRole::kProducer);
   client["bootstrap.servers"] = out.bootstrap_servers;
   client.emplace("client.id", "flott");
+  if (out.exactly_once) {
+    set_transactional(out);
+  }
   client.emplace("acks", "all");
   // As the Java client since 3.0: no duplicates and no reordering by the client's own retries.
   client.emplace("enable.idempotence", "true");
   client.emplace("partitioner", "murmur2_random");
   // 0 sends every record alone at low rates and wakes the sender for each at high ones; 1 ms is
   // not seen in latencies and fills batches.
-  client.emplace("linger.ms", "1");
+  client.emplace("linger.ms", out.exactly_once ? "20" : "1");
   client.emplace("delivery.timeout.ms", "120000");
   client.emplace("reconnect.backoff.max.ms", "2000");
   client.emplace("socket.nagle.disable", "true");

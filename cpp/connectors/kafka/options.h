@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -61,6 +62,13 @@ struct SinkOptions {
   std::string bootstrap_servers;
   std::string topic;                ///< for records without topic; may be empty
   bool flush_on_checkpoint = true;  ///< false: what is unsent at a failure is lost (NONE)
+  /// EXACTLY_ONCE: records are published by transactions when a checkpoint is complete. Subtask n
+  /// has the transactional id `<prefix>-<n>`.
+  bool exactly_once = false;
+  std::string transactional_id_prefix;
+  std::optional<std::int64_t> transaction_timeout_ms;  ///< the user's
+  /// A restore goes on where the brokers' markers say that records will be lost or doubled.
+  bool allow_duplicates_on_restore = false;
   bool write_timestamp = true;      ///< false: the client's clock stamps the messages
   bool log_failures_only = false;   ///< true: what cannot be delivered is logged and left out
   std::int64_t startup_timeout_ms = 10'000;

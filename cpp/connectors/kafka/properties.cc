@@ -210,6 +210,7 @@ constexpr Property kProperties[] = {
     {"retries", "message.send.max.retries", Scope::kProducer},
     {"delivery.timeout.ms", "delivery.timeout.ms", Scope::kProducer},
     {"transaction.timeout.ms", "transaction.timeout.ms", Scope::kProducer},
+    {"allow.duplicates.on.restore", nullptr, Scope::kProducer},
     {"max.in.flight.requests.per.connection",
      "max.in.flight.requests.per.connection",
      Scope::kProducer},

@@ -174,12 +174,26 @@ TEST(KafkaSinkOptions, TimestampsAndFailuresAreAsTheNewerSinkHasThemUnlessToldOt
   EXPECT_TRUE(older.log_failures_only);
 }
 
-TEST(KafkaSinkOptions, ExactlyOnceIsNotThereYet) {
-  const std::string text = error_of([] {
-    SinkOptions::parse(
-        test::options_of({{"bootstrap.servers", "h:1"}, {"delivery.guarantee", "exactly-once"}}));
-  });
-  EXPECT_NE(text.find("at-least-once"), std::string::npos) << text;
+TEST(KafkaSinkOptions, ExactlyOnceNeedsAPrefixAndClientSettingsThatAllowIt) {
+  std::map<std::string, std::string> values = {{"bootstrap.servers", "h:1"},
+                                               {"delivery.guarantee", "exactly-once"}};
+  const auto parse = [&] { return SinkOptions::parse(test::options_of(values)); };
+  EXPECT_NE(error_of(parse).find("set_transactional_id_prefix"), std::string::npos);
+  values["transactional.id.prefix"] = "tx";
+  EXPECT_TRUE(parse().exactly_once);
+  EXPECT_EQ(parse().transaction_timeout_ms, std::nullopt);
+  values["properties.transaction.timeout.ms"] = "60000";
+  values["properties.allow.duplicates.on.restore"] = "true";
+  values["properties.acks"] = "-1";
+  const SinkOptions options = parse();
+  EXPECT_EQ(options.transaction_timeout_ms, 60'000);
+  EXPECT_TRUE(options.allow_duplicates_on_restore);
+  EXPECT_EQ(options.client.at("acks"), "all");
+  values["properties.acks"] = "1";
+  EXPECT_NE(error_of(parse).find("'acks' = '1'"), std::string::npos);
+  values["properties.acks"] = "all";
+  values["properties.enable.idempotence"] = "false";
+  EXPECT_NE(error_of(parse).find("'enable.idempotence' = 'false'"), std::string::npos);
 }
 
 }  // namespace

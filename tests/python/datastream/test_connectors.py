@@ -86,8 +86,19 @@ def test_a_kafka_sink_needs_a_serializer():
         KafkaSink.builder().set_bootstrap_servers("x:1").build()
     with pytest.raises(TypeError, match=r"call .build\(\) on it"):
         KafkaSink.builder().set_record_serializer(KafkaRecordSerializationSchema.builder())
-    with pytest.raises(NotSupportedError, match="AT_LEAST_ONCE"):
-        KafkaSink.builder().set_delivery_guarantee(DeliveryGuarantee.EXACTLY_ONCE)
+    with pytest.raises(ValueError, match="not empty"):
+        KafkaSink.builder().set_transactional_id_prefix("")
+
+
+def test_an_exactly_once_kafka_sink_needs_a_prefix_for_its_transactions():
+    record = KafkaRecordSerializationSchema.builder().set_topic("t")
+    record.set_value_serialization_schema(SimpleStringSchema())
+    builder = KafkaSink.builder().set_bootstrap_servers("x:1")
+    builder.set_record_serializer(record.build())
+    builder.set_delivery_guarantee(DeliveryGuarantee.EXACTLY_ONCE)
+    with pytest.raises(ValueError, match="set_transactional_id_prefix"):
+        builder.build()
+    assert builder.set_transactional_id_prefix("p").build() is not None
 
 
 def test_a_kafka_sink_and_its_serializer_share_parallelism():

@@ -401,9 +401,11 @@ def test_values_may_be_serialized_in_python(env, broker, topic):
     assert [value for _, _, value, _ in messages(broker, topic, 1)] == [b"A"]
 
 
-def test_exactly_once_comes_later(broker):
-    with pytest.raises(NotSupportedError, match="EXACTLY_ONCE"):
-        producer_of(broker, "t", semantic=Semantic.EXACTLY_ONCE)
+def test_exactly_once_names_its_transactions_after_the_topic(broker):
+    producer = producer_of(broker, "t", semantic=Semantic.EXACTLY_ONCE)
+    producer.set_flush_on_checkpoint(False)  # has no effect then
+    assert producer._sink._options["delivery.guarantee"] == "exactly-once"
+    assert producer._sink._options["transactional.id.prefix"] == "flink-kafka-producer-t"
 
 
 def test_the_sink_needs_brokers():

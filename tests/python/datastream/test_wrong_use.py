@@ -693,10 +693,15 @@ WRONG = {
         TypeError,
         "set_delivery_guarantee needs a DeliveryGuarantee, got 'at_least_once'",
     ),
-    "exactly once": (
-        lambda s: kafka_sink().set_delivery_guarantee(DeliveryGuarantee.EXACTLY_ONCE),
-        NotImplementedError,
-        "use DeliveryGuarantee.AT_LEAST_ONCE",
+    "exactly once without a prefix": (
+        lambda s: (
+            kafka_sink()
+            .set_record_serializer(string_records().build())
+            .set_delivery_guarantee(DeliveryGuarantee.EXACTLY_ONCE)
+            .build()
+        ),
+        ValueError,
+        "EXACTLY_ONCE delivery guarantee requires a transactional id prefix",
     ),
     "Elasticsearch without hosts": (
         lambda s: (

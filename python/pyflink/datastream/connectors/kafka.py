@@ -561,23 +561,33 @@ class KafkaSinkBuilder:
         return self
 
     def set_delivery_guarantee(self, delivery_guarantee: DeliveryGuarantee) -> KafkaSinkBuilder:
-        """NONE (the default) or AT_LEAST_ONCE.
+        """NONE (the default), AT_LEAST_ONCE or EXACTLY_ONCE.
 
-        :raises NotSupportedError: for EXACTLY_ONCE, which comes with the fault-tolerance release.
+        EXACTLY_ONCE also needs :meth:`set_transactional_id_prefix`, and checkpoints: what came
+        before a checkpoint is published in a transaction when the checkpoint is complete. Readers
+        with ``isolation.level=read_committed`` then see each record once.
         """
         if not isinstance(delivery_guarantee, DeliveryGuarantee):
             raise TypeError(
                 f"set_delivery_guarantee needs a DeliveryGuarantee, got {delivery_guarantee!r}"
             )
-        if delivery_guarantee is DeliveryGuarantee.EXACTLY_ONCE:
-            from pyflink._not_yet import not_yet
-
-            raise not_yet("DeliveryGuarantee.EXACTLY_ONCE of the Kafka sink")
         self._options["delivery.guarantee"] = delivery_guarantee.name.lower().replace("_", "-")
         return self
 
     def set_transactional_id_prefix(self, transactional_id_prefix: str) -> KafkaSinkBuilder:
-        """Accepted: only exactly-once sinks have transactions."""
+        """What the names of an EXACTLY_ONCE sink's transactions begin with.
+
+        It stays the same when the job is restarted, and no other sink on the same brokers has it:
+        a producer that uses the name of another one ends that one.
+
+        :raises ValueError: when it is empty.
+        """
+        if not isinstance(transactional_id_prefix, str) or not transactional_id_prefix:
+            raise ValueError(
+                "set_transactional_id_prefix needs a name that is not empty, got"
+                f" {transactional_id_prefix!r}"
+            )
+        self._options["transactional.id.prefix"] = transactional_id_prefix
         return self
 
     def set_record_serializer(
@@ -622,6 +632,12 @@ class KafkaSinkBuilder:
                 "set_record_serializer(KafkaRecordSerializationSchema.builder()...build())"
             )
         options = {"delivery.guarantee": "none", **self._options}
+        exactly_once = options["delivery.guarantee"] == "exactly-once"
+        if exactly_once and "transactional.id.prefix" not in options:
+            raise ValueError(
+                "KafkaSink: EXACTLY_ONCE delivery guarantee requires a transactional id prefix;"
+                " call set_transactional_id_prefix('<a name of this sink only>')"
+            )
         for key, value in self._properties.items():
             options[f"properties.{key}"] = value
         return KafkaSink(options, self._serializer)
@@ -753,7 +769,10 @@ class FlinkKafkaProducer(Sink, SinkFunction):
             .set_kafka_producer_config(producer_config)
             .set_record_serializer(schema)
         )
-        self._sink = builder.set_delivery_guarantee(DeliveryGuarantee[semantic.name]).build()
+        builder.set_delivery_guarantee(DeliveryGuarantee[semantic.name])
+        if semantic is Semantic.EXACTLY_ONCE:
+            builder.set_transactional_id_prefix(f"flink-kafka-producer-{topic}")
+        self._sink = builder.build()
         self.set_write_timestamp_to_kafka(False)
 
     def set_log_failures_only(self, log_failures_only: bool) -> FlinkKafkaProducer:
@@ -762,7 +781,9 @@ class FlinkKafkaProducer(Sink, SinkFunction):
         return self
 
     def set_flush_on_checkpoint(self, flush_on_checkpoint: bool) -> FlinkKafkaProducer:
-        """Whether a checkpoint waits for what is under way."""
+        """Whether a checkpoint waits for what is under way; EXACTLY_ONCE always does."""
+        if self._sink._options["delivery.guarantee"] == "exactly-once":
+            return self
         self._sink._options["delivery.guarantee"] = (
             "at-least-once" if flush_on_checkpoint else "none"
         )
@@ -774,7 +795,7 @@ class FlinkKafkaProducer(Sink, SinkFunction):
         return self
 
     def ignore_failures_after_transaction_timeout(self) -> FlinkKafkaProducer:
-        """Accepted: there are no transactions."""
+        """Accepted: a transaction that timed out is sent again after a restore, never dropped."""
         return self
 
     def _attach(self, stream: DataStream) -> list[Transformation]:

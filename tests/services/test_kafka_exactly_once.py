@@ -1,0 +1,453 @@
+"""Kafka -> keyed state -> Kafka, exactly once, against a real broker.
+
+A job is killed at each of the places where it hurts, and started again from its newest checkpoint.
+The oracle reads the output as a consumer with `isolation.level=read_committed` does: each key's
+numbers are there once, in order, without a gap.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from confluent_kafka import Producer
+
+from pyflink.common import Configuration, Types, WatermarkStrategy
+from pyflink.common.serialization import SimpleStringSchema
+from pyflink.datastream import RuntimeExecutionMode, StreamExecutionEnvironment
+from pyflink.datastream.connectors import DeliveryGuarantee
+from pyflink.datastream.connectors.kafka import (
+    KafkaOffsetsInitializer,
+    KafkaRecordSerializationSchema,
+    KafkaSink,
+    KafkaSinkBuilder,
+    KafkaSource,
+)
+from tests.services.kafka_client import await_true, create_topic, produce, values_of
+from tests.services.servers import KafkaServer
+
+KEYS = 11
+
+JOB = """
+import sys
+from pyflink.common import Configuration, Types, WatermarkStrategy
+from pyflink.common.serialization import SimpleStringSchema
+from pyflink.datastream import KeyedProcessFunction, StreamExecutionEnvironment
+from pyflink.datastream.connectors import DeliveryGuarantee
+from pyflink.datastream.connectors.kafka import (
+    KafkaRecordSerializationSchema, KafkaSink, KafkaSource,
+)
+from pyflink.datastream.state import ValueStateDescriptor
+
+servers, name, folder, restore, parallelism = sys.argv[1:6]
+more = dict(argument.split("=", 1) for argument in sys.argv[6:])
+
+
+class Count(KeyedProcessFunction):
+    def open(self, context):
+        self.count = context.get_state(ValueStateDescriptor("count", Types.LONG()))
+
+    def process_element(self, value, ctx):
+        n = (self.count.value() or 0) + 1
+        self.count.update(n)
+        yield f"{value} {n}"
+
+
+env = StreamExecutionEnvironment.get_execution_environment().set_parallelism(int(parallelism))
+settings = Configuration()
+settings.set_string("execution.checkpointing.interval", "150ms")
+settings.set_string("execution.checkpointing.dir", "file://" + folder)
+settings.set_string("state.checkpoints.num-retained", "3")
+settings.set_string("restart-strategy.type", "none")
+settings.set_string(
+    "execution.checkpointing.externalized-checkpoint-retention", "RETAIN_ON_CANCELLATION"
+)
+if restore:
+    settings.set_string("execution.savepoint.path", restore)
+env.configure(settings)
+source = KafkaSource.builder().set_bootstrap_servers(servers).set_topics(name + "-in")
+source.set_value_only_deserializer(SimpleStringSchema())
+record = KafkaRecordSerializationSchema.builder().set_topic(name + "-out")
+record.set_value_serialization_schema(SimpleStringSchema())
+sink = KafkaSink.builder().set_bootstrap_servers(servers).set_record_serializer(record.build())
+sink.set_delivery_guarantee(DeliveryGuarantee.EXACTLY_ONCE).set_transactional_id_prefix(name)
+for key, value in more.items():
+    sink.set_property(key, value)
+stream = env.from_source(source.build(), WatermarkStrategy.no_watermarks(), "kafka")
+counted = stream.key_by(lambda value: value, Types.STRING()).process(Count(), Types.STRING())
+counted.sink_to(sink.build())
+env.execute(name)
+"""
+
+
+class Run:
+    """One run of the job in a process of its own."""
+
+    def __init__(
+        self, folder: Path, arguments: list[str], fault: str | None, number: int
+    ) -> None:
+        self._output = folder / f"run-{number}.out"
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+        if fault is not None:
+            environment["FLOTT_FAULT"] = fault
+        with self._output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", JOB, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment,
+            )
+
+    @property
+    def output(self) -> str:
+        return self._output.read_text(errors="replace")
+
+    def wait(self, timeout_s: float = 60.0) -> int:
+        try:
+            return self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still runs after {timeout_s} s:\n{self.output}") from None
+
+    def interrupt(self) -> None:
+        self.process.send_signal(signal.SIGINT)
+        self.wait()
+
+
+class Pipeline:
+    """A job's topics, its runs, and what should have come out."""
+
+    def __init__(self, servers: str, name: str, folder: Path) -> None:
+        self.servers = servers
+        self.name = name
+        self._folder = folder
+        self.checkpoint_folder = folder / "checkpoints"
+        self.runs: list[Run] = []
+        self._sent: Counter[str] = Counter()
+        create_topic(servers, f"{name}-in", 2)
+        create_topic(servers, f"{name}-out", 1)
+
+    def send(self, count: int) -> None:
+        for partition in (0, 1):
+            keys = [f"k{(i * 7 + partition) % KEYS}" for i in range(count // 2)]
+            self._sent.update(keys)
+            produce(self.servers, f"{self.name}-in", keys, partition=partition)
+
+    def checkpoints(self) -> list[Path]:
+        """Complete ones, oldest first."""
+        found = [path.parent for path in self.checkpoint_folder.glob("*/chk-*/_metadata")]
+        return sorted(found, key=lambda path: int(path.name.removeprefix("chk-")))
+
+    def start(
+        self,
+        parallelism: int = 2,
+        fault: str | None = None,
+        restore: Path | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> Run:
+        """From the newest checkpoint unless another is given."""
+        newest = restore or next(iter(reversed(self.checkpoints())), None)
+        more = [f"{key}={value}" for key, value in (settings or {}).items()]
+        arguments = [self.servers, self.name, str(self.checkpoint_folder)]
+        arguments += ["" if newest is None else str(newest), str(parallelism), *more]
+        run = Run(self._folder, arguments, fault, len(self.runs))
+        self.runs.append(run)
+        return run
+
+    def output(self) -> list[str]:
+        return values_of(self.servers, f"{self.name}-out")
+
+    def await_kill(self, run: Run) -> None:
+        """Sends records until the run has killed itself."""
+        deadline = time.monotonic() + 60
+        while run.process.poll() is None:
+            assert time.monotonic() < deadline, run.output
+            self.send(20)
+            time.sleep(0.03)
+        assert run.process.returncode == -signal.SIGKILL, run.output
+
+    def await_checkpoints(self, run: Run, count: int) -> None:
+        """As many new ones as `count`."""
+
+        def newest() -> int:
+            return max((int(path.name[4:]) for path in self.checkpoints()), default=0)
+
+        goal = newest() + count
+
+        def enough() -> bool:
+            assert run.process.poll() is None, run.output
+            return newest() >= goal
+
+        await_true(enough, f"{count} checkpoints", 60)
+
+    def await_output(self, run: Run) -> None:
+        expected = sum(self._sent.values())
+
+        def complete() -> bool:
+            assert run.process.poll() is None, run.output
+            return len(self.output()) >= expected
+
+        await_true(complete, f"{expected} records", 60)
+
+    def check(self) -> None:
+        """Each key's numbers are 1, 2, 3, ... once each, in order."""
+        numbers: dict[str, list[int]] = {}
+        for line in self.output():
+            key, number = line.split()
+            numbers.setdefault(key, []).append(int(number))
+        expected = {key: list(range(1, count + 1)) for key, count in self._sent.items()}
+        assert numbers == expected
+
+
+@pytest.fixture
+def pipeline(kafka: KafkaServer, tmp_path: Path) -> Iterator[Callable[[str], Pipeline]]:
+    made: list[Pipeline] = []
+
+    def make(name: str) -> Pipeline:
+        made.append(Pipeline(kafka.bootstrap_servers, name, tmp_path))
+        return made[-1]
+
+    yield make
+    for one in made:
+        for run in one.runs:
+            if run.process.poll() is None:
+                run.process.kill()
+                run.process.wait()
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        "before-barrier:9",
+        "after-prepare:7",
+        "after-barrier:9",
+        "during-snapshot-write:8",
+        "between-manifest-and-commit:1",
+        "between-manifest-and-commit:4",
+        "during-commit:1",
+        "during-commit:4",
+        "between-commit-and-notify:1",
+        "between-commit-and-notify:4",
+    ],
+)
+def test_each_result_is_there_once_after_a_kill_and_a_restart(
+    pipeline: Callable[[str], Pipeline], point: str
+) -> None:
+    pipe = pipeline(f"killed-{point.replace(':', '-')}")
+    pipe.send(400)
+    pipe.await_kill(pipe.start(fault=point))
+    pipe.send(100)
+    second = pipe.start()
+    pipe.await_output(second)
+    pipe.await_checkpoints(second, 2)
+    second.interrupt()
+    pipe.check()
+
+
+@pytest.mark.parametrize("point", ["during-restore", "during-recovery", "during-recovery:2"])
+def test_a_restore_that_is_killed_is_repeated(
+    pipeline: Callable[[str], Pipeline], point: str
+) -> None:
+    pipe = pipeline(f"restoring-{point.replace(':', '-')}")
+    pipe.send(400)
+    # Killed where the newest checkpoint has something to commit.
+    pipe.await_kill(pipe.start(fault="between-manifest-and-commit:2"))
+    pipe.await_kill(pipe.start(fault=point))
+    last = pipe.start()
+    pipe.await_output(last)
+    pipe.await_checkpoints(last, 1)
+    last.interrupt()
+    pipe.check()
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 3), (3, 1), (3, 2)])
+def test_a_restart_at_another_parallelism_commits_what_the_old_subtasks_had(
+    pipeline: Callable[[str], Pipeline], before: int, after: int
+) -> None:
+    pipe = pipeline(f"rescaled-{before}-{after}")
+    pipe.send(600)
+    pipe.await_kill(pipe.start(before, fault="between-manifest-and-commit:3"))
+    pipe.await_kill(pipe.start(after, fault="during-commit:2"))
+    third = pipe.start(before)
+    pipe.await_output(third)
+    pipe.await_checkpoints(third, 1)
+    third.interrupt()
+    pipe.check()
+
+
+def test_a_zombie_is_fenced_and_publishes_nothing_more(
+    pipeline: Callable[[str], Pipeline],
+) -> None:
+    pipe = pipeline("zombie")
+    pipe.send(300)
+    zombie = pipe.start()
+    pipe.await_output(zombie)
+    zombie.process.send_signal(signal.SIGSTOP)
+    pipe.send(300)
+    heir = pipe.start()
+    pipe.await_output(heir)
+    zombie.process.send_signal(signal.SIGCONT)
+    pipe.send(300)
+    assert zombie.wait() == 1
+    assert "another producer has taken over the transactional id 'zombie-" in zombie.output
+    pipe.await_output(heir)
+    pipe.await_checkpoints(heir, 2)
+    heir.interrupt()
+    pipe.check()
+
+
+def test_a_checkpoint_that_is_not_the_newest_stops_the_job_unless_duplicates_are_allowed(
+    pipeline: Callable[[str], Pipeline],
+) -> None:
+    pipe = pipeline("older")
+    pipe.send(200)
+    first = pipe.start()
+    pipe.await_checkpoints(first, 1)
+    first.process.send_signal(signal.SIGSTOP)
+    older = pipe.checkpoints()[-1]
+    kept = pipe.checkpoint_folder.parent / "kept" / older.parent.name / older.name
+    shutil.copytree(older.parent, kept.parent)
+    first.process.send_signal(signal.SIGCONT)
+    pipe.send(200)
+    pipe.await_output(first)
+    pipe.await_checkpoints(first, 2)
+    first.process.kill()
+    first.wait()
+    refused = pipe.start(restore=kept)
+    assert refused.wait() == 1
+    assert "do not fit the checkpoint" in refused.output
+    assert "epochs were committed after the checkpoint" in refused.output
+    assert "allow.duplicates.on.restore" in refused.output
+    allowed = pipe.start(restore=kept, settings={"allow.duplicates.on.restore": "true"})
+    pipe.send(100)
+    pipe.await_output(allowed)
+    pipe.await_checkpoints(allowed, 2)
+    allowed.interrupt()
+    seen = set(pipe.output())
+    assert seen >= {f"k{i} {n}" for i in range(KEYS) for n in range(1, 40)}
+
+
+def test_what_another_run_left_open_is_settled_at_the_start(
+    pipeline: Callable[[str], Pipeline],
+) -> None:
+    """Readers of committed records do not wait for the time-out of an abandoned transaction."""
+    pipe = pipeline("lingering")
+    pipe.send(200)
+    pipe.await_kill(pipe.start(3, fault="during-commit:4"))
+    before = len(pipe.output())
+    # A new job, not a restore, with fewer subtasks; its results stand behind the open transaction.
+    shutil.rmtree(pipe.checkpoint_folder)
+    second = pipe.start(1)
+    await_true(lambda: len(pipe.output()) >= before + 200, "the new job's results", 60)
+    second.interrupt()
+
+
+def sink(servers: str, topic: str, **properties: str) -> KafkaSinkBuilder:
+    record = KafkaRecordSerializationSchema.builder().set_topic(topic)
+    record.set_value_serialization_schema(SimpleStringSchema())
+    builder = KafkaSink.builder().set_bootstrap_servers(servers)
+    builder.set_record_serializer(record.build())
+    builder.set_delivery_guarantee(DeliveryGuarantee.EXACTLY_ONCE)
+    for key, value in properties.items():
+        builder.set_property(key.replace("_", "."), value)
+    return builder.set_transactional_id_prefix(topic)
+
+
+def environment() -> StreamExecutionEnvironment:
+    return StreamExecutionEnvironment.get_execution_environment().set_parallelism(1)
+
+
+@pytest.mark.parametrize("how", ["checkpoints", "no checkpoints", "batch"])
+def test_a_bounded_job_publishes_everything_before_it_ends(kafka: KafkaServer, how: str) -> None:
+    topic = f"bounded-{how.replace(' ', '-')}"
+    servers = kafka.bootstrap_servers
+    create_topic(servers, topic)
+    produce(servers, f"{topic}-in", [f"line {i}" for i in range(5000)])
+    source = KafkaSource.builder().set_bootstrap_servers(servers).set_topics(f"{topic}-in")
+    source.set_bounded(KafkaOffsetsInitializer.latest())
+    source.set_value_only_deserializer(SimpleStringSchema())
+    env = environment()
+    if how == "checkpoints":
+        env.enable_checkpointing(100)
+    elif how == "batch":
+        env.set_runtime_mode(RuntimeExecutionMode.BATCH)
+    stream = env.from_source(source.build(), WatermarkStrategy.no_watermarks(), "in")
+    stream.map(lambda text: text, Types.STRING()).sink_to(sink(servers, topic).build())
+    env.execute(topic)
+    assert values_of(servers, topic) == [f"line {i}" for i in range(5000)]
+
+
+def test_nothing_is_visible_before_a_checkpoint_is_complete(
+    kafka: KafkaServer, tmp_path: Path
+) -> None:
+    servers = kafka.bootstrap_servers
+    create_topic(servers, "hidden-in")
+    create_topic(servers, "hidden")
+    produce(servers, "hidden-in", ["a", "b", "c"])
+    source = KafkaSource.builder().set_bootstrap_servers(servers).set_topics("hidden-in")
+    source.set_value_only_deserializer(SimpleStringSchema())
+    env = environment()
+    env.enable_checkpointing(3_600_000)
+    env.get_checkpoint_config().set_checkpoint_storage_dir(f"file://{tmp_path}")
+    seen: list[str] = []
+    stream = env.from_source(source.build(), WatermarkStrategy.no_watermarks(), "in")
+    stream.map(lambda text: seen.append(text) or text, Types.STRING()).sink_to(
+        sink(servers, "hidden").build()
+    )
+    job = env.execute_async("hidden")
+    await_true(lambda: len(seen) == 3, "the records")
+    assert values_of(servers, "hidden") == []
+    job._job.trigger_checkpoint()
+    await_true(lambda: values_of(servers, "hidden") == ["a", "b", "c"], "the results")
+    job.cancel().result()
+
+
+def test_a_time_out_above_the_brokers_maximum_names_both(kafka: KafkaServer) -> None:
+    servers = kafka.bootstrap_servers
+    create_topic(servers, "patient")
+    env = environment()
+    env.from_collection(["a"], Types.STRING()).sink_to(
+        sink(servers, "patient", transaction_timeout_ms="3600000").build()
+    )
+    with pytest.raises(Exception, match=r"'transaction.timeout.ms' is 3600000.* allow 900000"):
+        env.execute("patient")
+
+
+def test_a_prefix_is_required() -> None:
+    record = KafkaRecordSerializationSchema.builder().set_topic("t")
+    record.set_value_serialization_schema(SimpleStringSchema())
+    builder = KafkaSink.builder().set_bootstrap_servers("127.0.0.1:1")
+    builder.set_record_serializer(record.build())
+    builder.set_delivery_guarantee(DeliveryGuarantee.EXACTLY_ONCE)
+    with pytest.raises(ValueError, match="set_transactional_id_prefix"):
+        builder.build()
+
+
+def test_another_producer_with_the_same_prefix_is_named(kafka: KafkaServer) -> None:
+    servers = kafka.bootstrap_servers
+    create_topic(servers, "shared-in")
+    create_topic(servers, "shared")
+    source = KafkaSource.builder().set_bootstrap_servers(servers).set_topics("shared-in")
+    source.set_value_only_deserializer(SimpleStringSchema())
+    env = environment()
+    env.enable_checkpointing(100)
+    settings = Configuration()
+    settings.set_string("restart-strategy.type", "none")
+    env.configure(settings)
+    stream = env.from_source(source.build(), WatermarkStrategy.no_watermarks(), "in")
+    stream.sink_to(sink(servers, "shared").build())
+    job = env.execute_async("shared")
+    produce(servers, "shared-in", ["a"])
+    await_true(lambda: values_of(servers, "shared") == ["a"], "the first result")
+    thief = Producer({"bootstrap.servers": servers, "transactional.id": "shared-0"})
+    thief.init_transactions(30)
+    with pytest.raises(Exception, match="another producer has taken over .*'shared-0'"):
+        job.get_job_execution_result().result()
