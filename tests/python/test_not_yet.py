@@ -19,10 +19,9 @@ from pyflink.datastream import (
     SourceFunction,
     StreamExecutionEnvironment,
 )
-from pyflink.datastream.connectors import DeliveryGuarantee
 from pyflink.datastream.connectors.elasticsearch import Elasticsearch7SinkBuilder
 from pyflink.datastream.connectors.file_system import FileSink, FileSource
-from pyflink.datastream.connectors.kafka import FlinkKafkaProducer, KafkaSink, Semantic
+from pyflink.datastream.connectors.kafka import FlinkKafkaProducer
 from pyflink.datastream.connectors.number_seq import NumberSequenceSource
 
 PACKAGE = Path(_not_yet.__file__).resolve().parent
@@ -61,9 +60,6 @@ USES = {
     "charset of an Encoder": lambda: FileSink.for_row_format(
         "/a", Encoder.simple_string_encoder("UTF-16")
     ),
-    "DeliveryGuarantee.EXACTLY_ONCE of the Kafka sink": lambda: (
-        KafkaSink.builder().set_delivery_guarantee(DeliveryGuarantee.EXACTLY_ONCE)
-    ),
     "JobClient.stop_with_savepoint": lambda: client().stop_with_savepoint(False),
     "JobClient.trigger_savepoint": lambda: client().trigger_savepoint(),
 }
@@ -74,16 +70,6 @@ def test_each_member_of_the_list_is_refused_with_its_way_out(member):
     with pytest.raises(NotSupportedError, match=re.escape(NOT_YET_MEMBERS[member])) as raised:
         USES[member]()
     assert " is not supported yet: " in str(raised.value)
-
-
-def test_the_older_producer_refuses_the_same():
-    with pytest.raises(NotSupportedError, match="AT_LEAST_ONCE"):
-        FlinkKafkaProducer(
-            "t",
-            SimpleStringSchema(),
-            {"bootstrap.servers": "b:1"},
-            semantic=Semantic.EXACTLY_ONCE,
-        )
 
 
 def calls(tree, *names):

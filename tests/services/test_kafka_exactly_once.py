@@ -91,9 +91,7 @@ env.execute(name)
 class Run:
     """One run of the job in a process of its own."""
 
-    def __init__(
-        self, folder: Path, arguments: list[str], fault: str | None, number: int
-    ) -> None:
+    def __init__(self, folder: Path, arguments: list[str], fault: str | None, number: int) -> None:
         self._output = folder / f"run-{number}.out"
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
         if fault is not None:
@@ -449,5 +447,5 @@ def test_another_producer_with_the_same_prefix_is_named(kafka: KafkaServer) -> N
     await_true(lambda: values_of(servers, "shared") == ["a"], "the first result")
     thief = Producer({"bootstrap.servers": servers, "transactional.id": "shared-0"})
     thief.init_transactions(30)
-    with pytest.raises(Exception, match="another producer has taken over .*'shared-0'"):
+    with pytest.raises(Exception, match=r"another producer has taken over .*'shared-0'"):
         job.get_job_execution_result().result()

@@ -52,7 +52,8 @@ ExactlyOnceWriter::ExactlyOnceWriter(std::shared_ptr<const SinkOptions> options,
     bytes_ = &context_.metrics->counter("numBytesOut");
     committables_ = &context_.metrics->counter("successfulCommittables");
     already_committed_ = &context_.metrics->counter("alreadyCommittedCommittables");
-    context_.metrics->gauge("pendingCommittables", [pending = pending_] { return pending->load(); });
+    context_.metrics->gauge("pendingCommittables",
+                            [pending = pending_] { return pending->load(); });
   }
 }
 
@@ -186,9 +187,9 @@ void ExactlyOnceWriter::write(const BatchPtr& batch) {
 bool ExactlyOnceWriter::busy() const {
   const std::lock_guard lock(mutex_);
   const std::deque<Epoch>& pending = accounts_.front().pending;
-  return static_cast<std::size_t>(std::count_if(
-             pending.begin(), pending.end(), [](const Epoch& e) { return e.durable; })) >
-         kMaxDurable;
+  return static_cast<std::size_t>(std::count_if(pending.begin(), pending.end(), [](const Epoch& e) {
+           return e.durable;
+         })) > kMaxDurable;
 }
 
 void ExactlyOnceWriter::start_flush() {
@@ -364,8 +365,8 @@ void ExactlyOnceWriter::start() {
   }
   // First all producers, each of which ends what its predecessor may still do; then the markers.
   for (const Account& account : accounts_) {  // only the task's thread changes pending, later
-    auto producer = std::make_unique<TransactionalProducer>(
-        *options_, account.id, timeout_ms_, stopped_);
+    auto producer =
+        std::make_unique<TransactionalProducer>(*options_, account.id, timeout_ms_, stopped_);
     if (!producer->init()) {
       return;
     }
@@ -389,7 +390,7 @@ void ExactlyOnceWriter::take_over(std::size_t index) {
   Account& account = accounts_[index];
   if (account.restored) {
     const std::optional<Marker> marker =
-        read_marker(*options_, account.id, account.marker_topic, stopped_);
+        read_marker(*options_, account.id, account.marker_topic, PendingMarker::kAwaited, stopped_);
     if (stopped()) {
       return;
     }
@@ -402,11 +403,11 @@ void ExactlyOnceWriter::take_over(std::size_t index) {
 }
 
 void ExactlyOnceWriter::mismatch(const Account& account, const std::string& what) const {
-  const std::string text = fmt::format(
-      "the Kafka transactions of '{}' (sink '{}') do not fit the checkpoint: {}",
-      account.id,
-      context_.operator_name,
-      what);
+  const std::string text =
+      fmt::format("the Kafka transactions of '{}' (sink '{}') do not fit the checkpoint: {}",
+                  account.id,
+                  context_.operator_name,
+                  what);
   if (!options_->allow_duplicates_on_restore) {
     throw_error(ErrorKind::kExternal,
                 "{}. To go on all the same, set the sink's property "
@@ -421,8 +422,8 @@ void ExactlyOnceWriter::mismatch(const Account& account, const std::string& what
 
 /// Leaves the epochs that are still to be committed.
 void ExactlyOnceWriter::settle(Account& account, const std::optional<Marker>& marker) {
-  const std::int64_t first = account.pending.empty() ? account.last + 1
-                                                     : account.pending.front().sequence;
+  const std::int64_t first =
+      account.pending.empty() ? account.last + 1 : account.pending.front().sequence;
   std::int64_t committed = first - 1;
   if (!marker) {
     mismatch(account,
@@ -476,7 +477,8 @@ void ExactlyOnceWriter::settle_leftovers() {
     if (producers_.contains(id)) {
       continue;
     }
-    if (!read_marker(*options_, id, marker_topic(*options_), stopped_)) {
+    // What is pending is what we are looking for.
+    if (!read_marker(*options_, id, marker_topic(*options_), PendingMarker::kIgnored, stopped_)) {
       return;
     }
     TransactionalProducer producer(*options_, id, timeout_ms_, stopped_);

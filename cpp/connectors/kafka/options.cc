@@ -342,10 +342,11 @@ SinkOptions SinkOptions::parse(const Options& options) {
   out.topic = options.get("topic", "");
   const std::string guarantee = options.get("delivery.guarantee", "at-least-once");
   if (guarantee != "none" && guarantee != "at-least-once" && guarantee != "exactly-once") {
-    throw_error(ErrorKind::kInvalidArgument,
-                "the option 'delivery.guarantee' must be none, at-least-once or exactly-once, but is "
-                "'{}'",
-                guarantee);
+    throw_error(
+        ErrorKind::kInvalidArgument,
+        "the option 'delivery.guarantee' must be none, at-least-once or exactly-once, but is "
+        "'{}'",
+        guarantee);
   }
   out.exactly_once = guarantee == "exactly-once";
   out.flush_on_checkpoint = guarantee != "none";

@@ -69,8 +69,8 @@ struct SinkOptions {
   std::optional<std::int64_t> transaction_timeout_ms;  ///< the user's
   /// A restore goes on where the brokers' markers say that records will be lost or doubled.
   bool allow_duplicates_on_restore = false;
-  bool write_timestamp = true;      ///< false: the client's clock stamps the messages
-  bool log_failures_only = false;   ///< true: what cannot be delivered is logged and left out
+  bool write_timestamp = true;     ///< false: the client's clock stamps the messages
+  bool log_failures_only = false;  ///< true: what cannot be delivered is logged and left out
   std::int64_t startup_timeout_ms = 10'000;
   std::int64_t buffer_records = 200'000;
   ClientSettings client;

@@ -64,7 +64,8 @@ void sweep(const std::string& folder) {
     }
     const std::string_view digits = name.substr(kFilePrefix.size());
     int process = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), process);
+    const auto [end, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), process);
     if (error == std::errc{} && *end == '-' && ::kill(process, 0) != 0 && errno == ESRCH) {
       ::unlink((folder + "/" + std::string(name)).c_str());
     }
@@ -83,10 +84,10 @@ SegmentWriter::~SegmentWriter() {
 void SegmentWriter::append(const OutgoingRecord& record) {
   const bool new_topic = records_ == 0 || record.topic != last_topic_;
   BytesWriter out(block_);
-  out.u8(static_cast<std::uint8_t>(
-      (new_topic ? kTopic : 0) | (record.partition >= 0 ? kPartition : 0) |
-      (record.key ? kKey : 0) | (record.value ? kValue : 0) |
-      (record.timestamp != 0 ? kTimestamp : 0)));
+  out.u8(static_cast<std::uint8_t>((new_topic ? kTopic : 0) |
+                                   (record.partition >= 0 ? kPartition : 0) |
+                                   (record.key ? kKey : 0) | (record.value ? kValue : 0) |
+                                   (record.timestamp != 0 ? kTimestamp : 0)));
   if (new_topic) {
     last_topic_ = record.topic;
     out.string(record.topic);
@@ -137,11 +138,12 @@ void SegmentWriter::spill() {
     file_.reset(std::fopen(path_.c_str(), "wbxe"));
   }
   if (!file_ || std::fwrite(bytes_.data(), 1, bytes_.size(), file_.get()) != bytes_.size()) {
-    throw_error(ErrorKind::kExternal,
-                "the records for Kafka since the last checkpoint cannot be written to '{}': {}; make "
-                "room there, or set TMPDIR to another folder",
-                path_,
-                std::strerror(errno));
+    throw_error(
+        ErrorKind::kExternal,
+        "the records for Kafka since the last checkpoint cannot be written to '{}': {}; make "
+        "room there, or set TMPDIR to another folder",
+        path_,
+        std::strerror(errno));
   }
   file_bytes_ += bytes_.size();
   bytes_.clear();

@@ -167,6 +167,7 @@ std::int64_t transaction_timeout_ms(const SinkOptions& options,
 std::optional<Marker> read_marker(const SinkOptions& options,
                                   const std::string& transactional_id,
                                   const std::string& topic,
+                                  PendingMarker pending,
                                   const std::atomic<bool>& stopped) {
   ClientSettings settings = options.client;
   for (const char* const name : kProducerOnly) {
@@ -174,8 +175,9 @@ std::optional<Marker> read_marker(const SinkOptions& options,
   }
   settings["group.id"] = transactional_id;
   settings["enable.auto.commit"] = "false";
-  // Makes the request wait for transactions that are not decided (require-stable).
-  settings["isolation.level"] = "read_committed";
+  // read_committed: the request waits for transactions that are not decided (require-stable).
+  settings["isolation.level"] =
+      pending == PendingMarker::kAwaited ? "read_committed" : "read_uncommitted";
   StartErrors errors;
   Conf conf = make_conf(settings);
   set_events(conf.get(), &errors);
@@ -236,8 +238,7 @@ TransactionalProducer::TransactionalProducer(const SinkOptions& options,
 TransactionalProducer::~TransactionalProducer() {
   if (open_ && client_) {
     // Readers of committed records wait behind an open transaction.
-    rd_kafka_purge(client_.get(),
-                   RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     const ErrorHandle ignored(rd_kafka_abort_transaction(client_.get(), 2 * kCallMs));
   }
   last_topic_ = nullptr;
@@ -252,41 +253,45 @@ void TransactionalProducer::fail(std::string_view what,
   if (is_fenced(code)) {
     throw Error(
         ErrorKind::kExternal,
-        fmt::format("{}: another producer has taken over the transactional id '{}' of the Kafka "
-                    "brokers '{}', or a transaction was open for longer than {} ms "
-                    "('transaction.timeout.ms'). If another job, or an earlier run of this one that "
-                    "is still alive, uses the prefix '{}' (set_transactional_id_prefix), end it or "
-                    "give it another prefix. What this one had not committed is committed after a "
-                    "restore",
-                    what,
-                    id_,
-                    options_.bootstrap_servers,
-                    timeout_ms_,
-                    options_.transactional_id_prefix),
+        fmt::format(
+            "{}: another producer has taken over the transactional id '{}' of the Kafka "
+            "brokers '{}', or a transaction was open for longer than {} ms "
+            "('transaction.timeout.ms'). If another job, or an earlier run of this one that "
+            "is still alive, uses the prefix '{}' (set_transactional_id_prefix), end it or "
+            "give it another prefix. What this one had not committed is committed after a "
+            "restore",
+            what,
+            id_,
+            options_.bootstrap_servers,
+            timeout_ms_,
+            options_.transactional_id_prefix),
         Retryable::kYes);
   }
   std::string_view hint;
   if (code == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED) {
-    hint = "; the user of 'properties.sasl.jaas.config' may not use transactional ids with this "
-           "prefix";
+    hint =
+        "; the user of 'properties.sasl.jaas.config' may not use transactional ids with this "
+        "prefix";
   } else if (code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED) {
-    hint = "; the user of 'properties.sasl.jaas.config' may not use groups that are named like "
-           "the transactional ids";
+    hint =
+        "; the user of 'properties.sasl.jaas.config' may not use groups that are named like "
+        "the transactional ids";
   } else if (code == RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT) {
-    hint = "; 'transaction.timeout.ms' of the sink is above 'transaction.max.timeout.ms' of the "
-           "brokers";
+    hint =
+        "; 'transaction.timeout.ms' of the sink is above 'transaction.max.timeout.ms' of the "
+        "brokers";
   }
-  throw Error(ErrorKind::kExternal,
-              fmt::format("{} (transactional id '{}', {} = {} ms) on the Kafka brokers '{}': {}{}",
-                          what,
-                          id_,
-                          "transaction.timeout.ms",
-                          timeout_ms_,
-                          options_.bootstrap_servers,
-                          text,
-                          hint),
-              code == RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT ? Retryable::kNo
-                                                                    : Retryable::kYes);
+  throw Error(
+      ErrorKind::kExternal,
+      fmt::format("{} (transactional id '{}', {} = {} ms) on the Kafka brokers '{}': {}{}",
+                  what,
+                  id_,
+                  "transaction.timeout.ms",
+                  timeout_ms_,
+                  options_.bootstrap_servers,
+                  text,
+                  hint),
+      code == RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT ? Retryable::kNo : Retryable::kYes);
 }
 
 void TransactionalProducer::throw_failure() const {
@@ -370,8 +375,8 @@ bool TransactionalProducer::publish(const SnapshotFile* segment,
 TransactionalProducer::Outcome TransactionalProducer::try_publish(const SnapshotFile* segment,
                                                                   const Marker& marker,
                                                                   const std::string& topic) {
-  Outcome outcome = call("cannot begin a transaction",
-                         [&] { return rd_kafka_begin_transaction(client_.get()); });
+  Outcome outcome =
+      call("cannot begin a transaction", [&] { return rd_kafka_begin_transaction(client_.get()); });
   if (outcome != Outcome::kDone) {
     return outcome;
   }
@@ -399,11 +404,9 @@ TransactionalProducer::Outcome TransactionalProducer::try_publish(const Snapshot
 }
 
 bool TransactionalProducer::abort() {
-  rd_kafka_purge(client_.get(),
-                 RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-  const Outcome outcome = call("cannot abort a transaction", [&] {
-    return rd_kafka_abort_transaction(client_.get(), kCallMs);
-  });
+  rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+  const Outcome outcome = call("cannot abort a transaction",
+                               [&] { return rd_kafka_abort_transaction(client_.get(), kCallMs); });
   open_ = outcome != Outcome::kDone;
   return outcome == Outcome::kDone;
 }
@@ -517,15 +520,16 @@ void TransactionalProducer::on_delivery_failed(const rd_kafka_message_t& message
   if (failure_ || !is_permanent(message.err)) {
     return;  // the transaction is aborted and tried again
   }
-  failure_ = Error(ErrorKind::kExternal,
-                   fmt::format("a record could not be delivered to topic '{}', partition {}, of the "
-                               "Kafka brokers '{}': {}{}",
-                               rd_kafka_topic_name(message.rkt),
-                               message.partition,
-                               options_.bootstrap_servers,
-                               rd_kafka_err2str(message.err),
-                               delivery_hint(options_, message.err)),
-                   Retryable::kYes);
+  failure_ =
+      Error(ErrorKind::kExternal,
+            fmt::format("a record could not be delivered to topic '{}', partition {}, of the "
+                        "Kafka brokers '{}': {}{}",
+                        rd_kafka_topic_name(message.rkt),
+                        message.partition,
+                        options_.bootstrap_servers,
+                        rd_kafka_err2str(message.err),
+                        delivery_hint(options_, message.err)),
+            Retryable::kYes);
 }
 
 }  // namespace flott::kafka

@@ -35,11 +35,15 @@ std::int64_t transaction_timeout_ms(const SinkOptions& options,
 /// The topic that a sink's markers are offsets of: it must exist, but nothing of it is read.
 std::string marker_topic(const SinkOptions& options);
 
-/// Reads the marker of `transactional_id`; transactions that may still change it are waited for.
-/// Throws kExternal when the brokers do not answer in time. Nothing when there is none, or `stopped`.
+enum class PendingMarker { kAwaited, kIgnored };
+
+/// Reads the marker of `transactional_id`; `pending` says what is with a transaction that may still
+/// change it. Throws kExternal when the brokers do not answer in time. Nothing when there is none,
+/// or `stopped`.
 std::optional<Marker> read_marker(const SinkOptions& options,
                                   const std::string& transactional_id,
                                   const std::string& topic,
+                                  PendingMarker pending,
                                   const std::atomic<bool>& stopped);
 
 /// A producer with a transactional id, which commits one epoch after the other. Every call blocks,

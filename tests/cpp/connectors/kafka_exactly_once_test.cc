@@ -17,13 +17,13 @@
 namespace flott::kafka {
 namespace {
 
+using test::error_of;
+using test::ReaderDriver;
+using test::WriterDriver;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
-using test::error_of;
-using test::ReaderDriver;
-using test::WriterDriver;
 
 TEST(KafkaMarker, IsReadAsItIsWritten) {
   const Marker marker{"0123abc", 42};
@@ -286,8 +286,7 @@ TEST_F(KafkaExactlyOnceTest, ATransactionThatFailsIsSentAgain) {
   write(driver, {"a", "b"});
   checkpoint(driver, 1);
   // AddOffsetsToTxn
-  rd_kafka_mock_push_request_errors(
-      cluster_.handle(), 25, 1, RD_KAFKA_RESP_ERR_INVALID_TXN_STATE);
+  rd_kafka_mock_push_request_errors(cluster_.handle(), 25, 1, RD_KAFKA_RESP_ERR_INVALID_TXN_STATE);
   driver.writer().notify_checkpoint_complete(1);
   // Whatever librdkafka makes of it, the records come or the writer says that they do not.
   const std::string text = [&]() -> std::string {

@@ -1,7 +1,6 @@
-#include "connectors/kafka/segment.h"
-
 #include "base/error.h"
 #include "checkpoint/snapshot_file.h"
+#include "connectors/kafka/segment.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>

@@ -9,7 +9,6 @@ import confluent_kafka
 import pytest
 
 from pyflink._mock_kafka import MockKafka
-from pyflink._not_yet import NotSupportedError
 from pyflink.common import SerializationSchema, SimpleStringSchema, Types, WatermarkStrategy
 from pyflink.common.watermark_strategy import TimestampAssigner
 from pyflink.datastream import MapFunction, SourceFunction, StreamExecutionEnvironment
