@@ -94,8 +94,18 @@ TaskInput::Status SourceInput::next(Item& out) {
   }
   // Only between polls, when nothing polled is waiting: positions() then match what was emitted.
   if (!barriers_.empty()) {
-    out = {0, barriers_.front()};
+    const CheckpointBarrier barrier = barriers_.front();
     barriers_.pop_front();
+    if (barrier.then == AfterBarrier::kDrain && combined_ < kMaxWatermark) {
+      if (status_ == WatermarkStatus::kIdle) {
+        status_ = WatermarkStatus::kActive;
+        ready_.push_back({0, status_});
+      }
+      combined_ = kMaxWatermark;
+      ready_.push_back({0, Watermark{kMaxWatermark}});
+    }
+    ready_.push_back({0, barrier});
+    take(out);
     return Status::kElement;
   }
   const Timestamp now = clock_.now_ms();

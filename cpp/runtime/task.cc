@@ -48,6 +48,22 @@ void Task::notify_checkpoint_complete(CheckpointId id) {
   post([this, id] { completed_.push_back(id); });
 }
 
+void Task::notify_checkpoint_aborted(CheckpointId id) {
+  post([this, id] {
+    last_aborted_ = std::max(last_aborted_, id);
+    if (phase_ != Phase::kStopped || stopped_at_.id != id) {
+      return;
+    }
+    if (stopped_at_.then == AfterBarrier::kDrain) {
+      throw Error(ErrorKind::kExternal,
+                  "the job was drained for a savepoint that could not be completed, and what was "
+                  "drained cannot be taken back; restart it from its last checkpoint",
+                  Retryable::kYes);
+    }
+    phase_ = Phase::kTakeInput;
+  });
+}
+
 void Task::commit_after(CheckpointId id) {
   post([this, id] { commit_after_ = id; });
 }
@@ -181,7 +197,7 @@ bool Task::step(std::int64_t deadline_ns) {
     last_completed_ = std::max(last_completed_, id);
     progressed = true;
   }
-  if (time_is_due()) {
+  if (phase_ != Phase::kStopped && time_is_due()) {
     chain_->fire_timers(deadline_ns);
     chain_->flush();
     progressed = true;
@@ -240,6 +256,12 @@ bool Task::step(std::int64_t deadline_ns) {
       }
       phase_ = Phase::kDone;
       return true;
+    case Phase::kStopped:
+      if (last_completed_ < stopped_at_.id) {
+        return progressed;
+      }
+      phase_ = chain_->has_uncommitted() ? Phase::kCommitting : Phase::kDone;
+      return true;
     case Phase::kDone:
       return false;
   }
@@ -275,13 +297,27 @@ bool Task::take_input() {
     fault_point(FaultPoint::kBeforeBarrier);
     phase_ = Phase::kBarrier;
   } else {
-    chain_->end_input(item_.input);
+    end_input(item_.input);
   }
   return true;
 }
 
+void Task::end_input(int input) {
+  if (ended_inputs_.insert(input).second) {
+    chain_->end_input(input);
+  }
+}
+
 bool Task::take_checkpoint() {
   const CheckpointBarrier barrier = std::get<CheckpointBarrier>(item_.element);
+  if (barrier.then == AfterBarrier::kDrain) {
+    for (int input = 0; input < input_->input_count(); ++input) {
+      end_input(input);
+    }
+    if (!chain_->finish()) {
+      return false;
+    }
+  }
   if (!chain_->prepare_snapshot(barrier.id)) {
     return false;
   }
@@ -289,6 +325,10 @@ bool Task::take_checkpoint() {
   callbacks_.acknowledge(barrier.id, snapshot(barrier.id, barrier.kind));
   fault_point(FaultPoint::kAfterBarrier);
   phase_ = Phase::kTakeInput;
+  if (barrier.then != AfterBarrier::kGoOn && last_aborted_ < barrier.id) {
+    phase_ = Phase::kStopped;
+    stopped_at_ = barrier;
+  }
   return true;
 }
 
@@ -354,7 +394,7 @@ TaskSnapshot Task::snapshot(CheckpointId id, SnapshotKind kind) {
 void Task::wait() {
   const Timestamp now = clock_.now_ms();
   const bool ready = chain_->ready();
-  Timestamp next = chain_->next_time();
+  Timestamp next = phase_ == Phase::kStopped ? kMaxTimestamp : chain_->next_time();
   if (phase_ == Phase::kTakeInput && ready) {
     // Otherwise the input is not asked, and what it has to do at its time would only keep this
     // awake.

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -83,6 +84,9 @@ class Task {
   bool post(Mailbox::Letter letter) { return mailbox_.post(std::move(letter)); }
   void trigger_checkpoint(CheckpointBarrier barrier);
   void notify_checkpoint_complete(CheckpointId id);
+  /// Checkpoint `id` will not be complete: a task that had stopped for it goes on, unless it had to
+  /// drain its state, which fails it.
+  void notify_checkpoint_aborted(CheckpointId id);
   /// The state given to awaits_commit() is part of checkpoint `id` and of all later ones.
   void commit_after(CheckpointId id);
   const std::string& name() const { return name_; }
@@ -101,6 +105,7 @@ class Task {
     kFinishing,
     kAwaitingCheckpoint,  ///< all is done but for commit_final(), for which a checkpoint is needed
     kCommitting,
+    kStopped,  ///< behind a barrier that says so, until its checkpoint is complete
     kDone
   };
 
@@ -111,6 +116,8 @@ class Task {
   bool step(std::int64_t deadline_ns);
   bool take_input();
   bool take_checkpoint();
+  /// Tells the chain, once an input.
+  void end_input(int input);
   bool time_is_due() const;
   void wait();
   TaskSnapshot snapshot(CheckpointId id, SnapshotKind kind);
@@ -141,6 +148,9 @@ class Task {
   std::vector<CheckpointId> completed_;  ///< notifications to pass on
   CheckpointId last_completed_ = 0;
   std::optional<CheckpointId> commit_after_;
+  std::set<int> ended_inputs_;
+  CheckpointBarrier stopped_at_;
+  CheckpointId last_aborted_ = 0;
   Timestamp next_watch_ = kMaxTimestamp;
   std::vector<std::optional<StallWatch>> watches_;  ///< by link, made when it first waits
 };

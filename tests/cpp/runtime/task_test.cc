@@ -180,6 +180,78 @@ TEST_F(TaskTest, ACheckpointCutsTheStream) {
   EXPECT_EQ(drain(channels[0]), "1 | barrier 7 | 2 | end");
 }
 
+TEST_F(TaskTest, StopsBehindABarrierThatSaysSoWhenItsCheckpointIsComplete) {
+  Op& op = make();
+  bool finished = false;
+  op.finished = [&] { return finished = true; };
+  input->push(ints({1}));
+  input->push(CheckpointBarrier{7, 0, SnapshotKind::kSavepoint, AfterBarrier::kStop});
+  input->push(ints({2}));
+  run();
+  EXPECT_EQ(acknowledged.get_future().get().first, 7);
+  task->notify_checkpoint_complete(7);
+  EXPECT_EQ(result().status, TaskResult::Status::kFinished);
+  EXPECT_EQ(drain(channels[0]), "1 | barrier 7") << "no end of input: a restore goes on from here";
+  EXPECT_FALSE(finished);
+}
+
+TEST_F(TaskTest, GoesOnWhenTheCheckpointItStoppedForFails) {
+  make();
+  input->push(CheckpointBarrier{7, 0, SnapshotKind::kSavepoint, AfterBarrier::kStop});
+  input->push(ints({2}));
+  input->push(EndOfInput{});
+  run();
+  acknowledged.get_future().get();
+  task->notify_checkpoint_aborted(7);
+  EXPECT_EQ(result().status, TaskResult::Status::kFinished);
+  EXPECT_EQ(drain(channels[0]), "barrier 7 | 2 | end");
+}
+
+TEST_F(TaskTest, DoesNotStopForACheckpointThatHadFailedBefore) {
+  make();
+  task->notify_checkpoint_aborted(7);
+  input->push(CheckpointBarrier{7, 0, SnapshotKind::kSavepoint, AfterBarrier::kStop});
+  input->push(EndOfInput{});
+  run();
+  EXPECT_EQ(result().status, TaskResult::Status::kFinished);
+}
+
+TEST_F(TaskTest, ADrainedTaskFinishesItsOperatorsBeforeTheSnapshot) {
+  Op& op = make();
+  std::string order;
+  op.finished = [&] {
+    order += "finish ";
+    return true;
+  };
+  op.prepared = [&] {
+    order += "prepare ";
+    return true;
+  };
+  input->push(ints({1}));
+  input->push(CheckpointBarrier{7, 0, SnapshotKind::kSavepoint, AfterBarrier::kDrain});
+  run();
+  acknowledged.get_future().get();
+  task->notify_checkpoint_complete(7);
+  EXPECT_EQ(result().status, TaskResult::Status::kFinished);
+  EXPECT_EQ(order, "finish prepare ");
+  EXPECT_EQ(drain(channels[0]), "1 | barrier 7");
+}
+
+TEST_F(TaskTest, ADrainedTaskCannotGoOn) {
+  make();
+  input->push(CheckpointBarrier{7, 0, SnapshotKind::kSavepoint, AfterBarrier::kDrain});
+  run();
+  acknowledged.get_future().get();
+  task->notify_checkpoint_aborted(7);
+  const TaskResult r = result();
+  ASSERT_EQ(r.status, TaskResult::Status::kFailed);
+  try {
+    std::rethrow_exception(r.error);
+  } catch (const Error& error) {
+    EXPECT_TRUE(error.retryable()) << error.what();
+  }
+}
+
 TEST_F(TaskTest, ATriggerReachesAnInputThatWaits) {
   make();
   run();
