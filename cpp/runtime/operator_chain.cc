@@ -43,15 +43,23 @@ class OperatorChain::LinkContext final : public OperatorContext {
       backend_ = make_keyed_state_backend(options);
       timers_ = make_heap_timer_service(*backend_, options);
       if (is_restored_) {
-        backend_->restore(restored_.keyed_state);
-        for (const KeyedStateFiles& files : restored_.keyed_files) {
-          backend_->restore_files(files);
-        }
-        timers_->restore(restored_.timers);
+        restore_state();
         restored_.keyed_state.clear();
         restored_.keyed_files.clear();
         restored_.timers.clear();
       }
+    }
+  }
+
+  void restore_state() {
+    try {
+      backend_->restore(restored_.keyed_state);
+      for (const KeyedStateFiles& files : restored_.keyed_files) {
+        backend_->restore_files(files);
+      }
+      timers_->restore(restored_.timers);
+    } catch (const Error& error) {
+      throw_error(error.kind(), "operator '{}': {}", name_, error.what());
     }
   }
 

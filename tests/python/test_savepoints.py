@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+import threading
 from pathlib import Path
 
 import pytest
 
+from pyflink.common import Configuration, Row, Types
+from pyflink.datastream import KeyedProcessFunction, StreamExecutionEnvironment
+from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
 from tests.python import stored_job
 
 STORED = Path(__file__).parent.parent / "data" / "checkpoints"
@@ -42,3 +47,103 @@ def expected_line(key, numbers, rules):
 def test_stored_checkpoints_of_every_version_are_restored(tmp_path, stored, parallelism):
     lines = run_stored_job(tmp_path, (5,), (), parallelism, STORED / stored / "stored-job")
     assert lines == sorted(expected_line(key, (1, 2, 5), ("x", "y")) for key in stored_job.KEYS)
+
+
+class Visits(KeyedProcessFunction):
+    """Counts per key in a row of a type that changes from one version of the program to the next."""
+
+    def __init__(self, names, types):
+        self._names = names
+        self._types = types
+
+    def open(self, runtime_context):
+        row_type = Types.ROW_NAMED(self._names, self._types)
+        self.person = runtime_context.get_state(ValueStateDescriptor("person", row_type))
+        self.all = runtime_context.get_list_state(ListStateDescriptor("all", row_type))
+
+    def process_element(self, value, ctx):
+        person = self.person.value()
+        visits = (person["visits"] if person else 0) + 1
+        fields = {"name": value, "visits": visits, "city": "Rome", "ratio": visits / 2}
+        before = "-" if person is None else repr(person.as_dict())
+        row = Row(**{name: fields[name] for name in self._names})
+        self.person.update(row)
+        self.all.add(row)
+        yield f"{before} {[r.as_dict() for r in self.all.get()]}"
+
+
+def run_visits(folder, names, types, restored_from=None):
+    """Runs one version of the program; what it yields, and a checkpoint of it."""
+    configuration = Configuration()
+    if restored_from is not None:
+        configuration.set_string("execution.savepoint.path", restored_from)
+    env = StreamExecutionEnvironment.get_execution_environment(configuration)
+    env.set_parallelism(1).enable_checkpointing(3_600_000)
+    env.get_checkpoint_config().set_checkpoint_storage_dir(Path(folder).as_uri())
+    lines, arrived = [], threading.Event()
+
+    def note(line):
+        lines.append(line)
+        arrived.set()
+        return line
+
+    (
+        env.add_source(stored_job.Silent(["ann"]), type_info=Types.STRING())
+        .uid("source")
+        .key_by(lambda name: name, Types.STRING())
+        .process(Visits(names, types), Types.STRING())
+        .name("count visits")
+        .uid("visits")
+        .map(note)
+        .print()
+    )
+    job = env.execute_async()
+    try:
+        while not arrived.wait(0.01):
+            if job.is_done():
+                job.get_job_execution_result().result()
+        path = job._job.trigger_checkpoint()
+        kept = f"{path}-kept"
+        shutil.copytree(path, kept)
+        return lines, kept
+    finally:
+        job.cancel().result()
+
+
+def test_rows_in_state_take_new_fields_lose_old_ones_and_widen(tmp_path):
+    lines, first = run_visits(tmp_path, ["name", "visits"], [Types.STRING(), Types.INT()])
+    assert lines == ["- [{'name': 'ann', 'visits': 1}]"]
+    lines, second = run_visits(
+        tmp_path,
+        ["city", "visits", "ratio"],
+        [Types.STRING(), Types.LONG(), Types.FLOAT()],
+        first,
+    )
+    assert lines == [
+        "{'city': None, 'visits': 1, 'ratio': None}"
+        " [{'city': None, 'visits': 1, 'ratio': None}, {'city': 'Rome', 'visits': 2, 'ratio': 1.0}]"
+    ]
+    lines, _third = run_visits(
+        tmp_path, ["visits", "ratio"], [Types.LONG(), Types.DOUBLE()], second
+    )
+    assert lines == [
+        "{'visits': 2, 'ratio': 1.0} [{'visits': 1, 'ratio': None},"
+        " {'visits': 2, 'ratio': 1.0}, {'visits': 3, 'ratio': 1.5}]"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("names", "types"),
+    [
+        (["name", "visits"], [Types.STRING(), Types.STRING()]),
+        (["name", "visits"], [Types.STRING(), Types.SHORT()]),
+        (["first", "second"], [Types.STRING(), Types.INT()]),
+    ],
+)
+def test_other_changes_of_a_states_type_are_refused(tmp_path, names, types):
+    _lines, stored = run_visits(tmp_path, ["name", "visits"], [Types.STRING(), Types.INT()])
+    with pytest.raises(Exception, match="state 'person' is declared as") as caught:
+        run_visits(tmp_path, names, types, stored)
+    message = "\n".join([str(caught.value), *getattr(caught.value, "__notes__", [])])
+    for part in ("ROW<name STRING, visits INT>", names[0], "another name", "count visits"):
+        assert part in message

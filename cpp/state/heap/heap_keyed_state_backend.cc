@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "checkpoint/snapshot_file.h"
 #include "state/frame_format.h"
+#include "state/migration.h"
 #include "state/namespace_codec.h"
 #include "types/host.h"
 
@@ -41,18 +42,17 @@ Face& HeapKeyedStateBackend::declare(const StateDescriptor& descriptor) {
       states_.begin(), states_.end(), [&](const auto& s) { return s.name == descriptor.name; });
   if (known != states_.end()) {
     const bool fits = known->state != nullptr ? same_type(known->value_type, value_type)
-                                              : reads_as(*known->value_type, *value_type);
+                                              : can_migrate(*known->value_type, *value_type);
     if (known->kind != descriptor.kind || !fits || !same_type(known->key_type, key_type)) {
-      throw_error(ErrorKind::kInvalidArgument,
-                  "state '{}' is declared as {}, but {} as {}; {}",
-                  descriptor.name,
-                  describe_state(descriptor.kind, key_type, value_type),
-                  known->state != nullptr ? "was declared before in the same operator"
-                                          : "the checkpoint holds it",
-                  describe_state(known->kind, known->key_type, known->value_type),
-                  known->state != nullptr
-                      ? "use another name for one of the two"
-                      : "declare it as it was stored, or give the new state another name");
+      throw_error(
+          ErrorKind::kInvalidArgument,
+          "state '{}' is declared as {}, but {} as {}; {}",
+          descriptor.name,
+          describe_state(descriptor.kind, key_type, value_type),
+          known->state != nullptr ? "was declared before in the same operator"
+                                  : "the checkpoint holds it",
+          describe_state(known->kind, known->key_type, known->value_type),
+          known->state != nullptr ? "use another name for one of the two" : kHowToChangeState);
     }
     if (known->state != nullptr) {
       return dynamic_cast<Face&>(*known->face);
@@ -71,6 +71,7 @@ Face& HeapKeyedStateBackend::declare(const StateDescriptor& descriptor) {
     throw;
   }
   Registered& registered = states_[index];
+  const LogicalTypePtr stored_type = registered.value_type;
   registered.kind = descriptor.kind;
   registered.value_type = value_type;
   registered.key_type = key_type;
@@ -82,7 +83,7 @@ Face& HeapKeyedStateBackend::declare(const StateDescriptor& descriptor) {
     // What segments say of this state is in the form of before.
     core_.changes.stop(core_.table);
     segments_.clear();
-    decode_restored(index);
+    decode_restored(index, stored_type);
   }
   return face;
 }
@@ -433,8 +434,19 @@ void HeapKeyedStateBackend::restore_header(BytesReader& in, std::vector<Stored>&
     } else if (registered.state == nullptr && reads_as(*registered.value_type, *from.value_type)) {
       registered.value_type = from.value_type;
     }
-    require_readable(from, registered.kind, registered.key_type, registered.value_type);
-    stored.push_back({index, from.stamped});
+    // A state that nobody has declared yet keeps its bytes, and those of all frames must be alike.
+    const bool fits = registered.state != nullptr
+                          ? can_migrate(*from.value_type, *registered.value_type)
+                          : reads_as(*from.value_type, *registered.value_type);
+    if (from.kind != registered.kind || !fits || !same_type(from.key_type, registered.key_type)) {
+      throw_error(ErrorKind::kInvalidArgument,
+                  "state '{}' is declared as {}, but the checkpoint holds it as {}; {}",
+                  from.name,
+                  describe_state(registered.kind, registered.key_type, registered.value_type),
+                  describe_state(from.kind, from.key_type, from.value_type),
+                  kHowToChangeState);
+    }
+    stored.push_back({index, from.stamped, from.value_type});
   }
 }
 
@@ -505,6 +517,7 @@ void HeapKeyedStateBackend::restore_slot(KeyEntry& entry,
   if (HeapState* state = states_[stored.index].state.get()) {
     BytesReader reader(content);
     state->decode(reader, stored.stamped, slot);
+    migrate_slot(states_[stored.index], stored.value_type, slot);
   } else {
     slot.container = std::make_unique<RawContainer>(content, stored.stamped);
   }
@@ -518,7 +531,18 @@ void HeapKeyedStateBackend::restore_slot(KeyEntry& entry,
   }
 }
 
-void HeapKeyedStateBackend::decode_restored(std::uint32_t index) {
+void HeapKeyedStateBackend::migrate_slot(const Registered& registered,
+                                         const LogicalTypePtr& stored_type,
+                                         Slot& slot) {
+  if (!slot.empty() && needs_migration(*stored_type, *registered.value_type)) {
+    registered.state->convert(slot, [&](const Value& value) {
+      return migrate(value, *stored_type, registered.value_type);
+    });
+  }
+}
+
+void HeapKeyedStateBackend::decode_restored(std::uint32_t index,
+                                            const LogicalTypePtr& stored_type) {
   const HostScope host_scope;
   HeapState& state = *states_[index].state;
   // Returns true when the key's entry is gone.
@@ -531,6 +555,7 @@ void HeapKeyedStateBackend::decode_restored(std::uint32_t index) {
     const auto& content = static_cast<const RawContainer&>(*raw);
     BytesReader reader(content.bytes);
     state.decode(reader, content.stamped, *slot);
+    migrate_slot(states_[index], stored_type, *slot);
     return slot->empty() && core_.slot_emptied(entry, in);
   };
   for (KeyEntry* entry = core_.table.first(); entry != nullptr;) {

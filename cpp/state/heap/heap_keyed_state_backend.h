@@ -54,6 +54,7 @@ class HeapKeyedStateBackend final : public KeyedStateBackend {
   struct Stored {
     std::uint32_t index;
     bool stamped;
+    LogicalTypePtr value_type;  ///< as it was stored
   };
 
   template <typename Face>
@@ -76,7 +77,9 @@ class HeapKeyedStateBackend final : public KeyedStateBackend {
   template <typename Read>
   void reading(KeyGroup group, Read read);
   /// Turns what was restored before the declaration into the state's own form.
-  void decode_restored(std::uint32_t index);
+  void decode_restored(std::uint32_t index, const LogicalTypePtr& stored_type);
+  /// Gives what a slot holds the type that the state is declared with now.
+  void migrate_slot(const Registered& registered, const LogicalTypePtr& stored_type, Slot& slot);
   /// Appends a slot if anything in it is to be stored.
   bool encode_slot(
       std::uint32_t index, const Window& window, const Slot& slot, Timestamp now, std::string& out);

@@ -7,6 +7,7 @@
 #include "state/keyed_state_backend.h"
 #include "state/state.h"
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -85,6 +86,8 @@ class HeapState {
   virtual bool encode(const Slot& slot, Timestamp now, std::string& out) const = 0;
   /// Fills an empty slot; `stamped` says whether the bytes carry access times. May leave it empty.
   virtual void decode(BytesReader& in, bool stamped, Slot& slot) = 0;
+  /// Replaces each value of a slot by what `convert` makes of it.
+  virtual void convert(Slot& slot, const std::function<Value(const Value&)>& convert) = 0;
 
  protected:
   /// Removes what has expired; lowers `earliest` to the oldest access that stays. May leave the

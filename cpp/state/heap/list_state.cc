@@ -185,4 +185,10 @@ void HeapListState::decode(BytesReader& in, bool stamped, Slot& slot) {
   }
 }
 
+void HeapListState::convert(Slot& slot, const std::function<Value(const Value&)>& convert) {
+  for (Value& item : list_of(slot).items) {
+    item = convert(item);
+  }
+}
+
 }  // namespace flott::heap

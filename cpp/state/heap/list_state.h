@@ -27,6 +27,7 @@ class HeapListState final : public HeapState, public ListState {
 
   bool encode(const Slot& slot, Timestamp now, std::string& out) const override;
   void decode(BytesReader& in, bool stamped, Slot& slot) override;
+  void convert(Slot& slot, const std::function<Value(const Value&)>& convert) override;
 
  protected:
   void expire(Slot& slot, Timestamp now, Timestamp& earliest) override;

@@ -271,4 +271,8 @@ void HeapMapState::decode(BytesReader& in, bool stamped, Slot& slot) {
   }
 }
 
+void HeapMapState::convert(Slot& slot, const std::function<Value(const Value&)>& convert) {
+  map_of(slot).each([&](MapContainer::Item& item) { item.value = convert(item.value); });
+}
+
 }  // namespace flott::heap

@@ -92,6 +92,7 @@ class HeapMapState final : public HeapState, public MapState {
 
   bool encode(const Slot& slot, Timestamp now, std::string& out) const override;
   void decode(BytesReader& in, bool stamped, Slot& slot) override;
+  void convert(Slot& slot, const std::function<Value(const Value&)>& convert) override;
 
  protected:
   void expire(Slot& slot, Timestamp now, Timestamp& earliest) override;

@@ -28,6 +28,9 @@ class SingleValueSlot : public HeapState {
     slot.value = Value::decode(in);
     note_access(access);
   }
+  void convert(Slot& slot, const std::function<Value(const Value&)>& convert) final {
+    slot.value = convert(slot.value);
+  }
 
  protected:
   void expire(Slot& slot, Timestamp now, Timestamp& earliest) final {
