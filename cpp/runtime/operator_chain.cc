@@ -59,6 +59,9 @@ class OperatorChain::LinkContext final : public OperatorContext {
       }
       timers_->restore(restored_.timers);
     } catch (const Error& error) {
+      if (error.kind() == ErrorKind::kUserCode) {
+        throw;  // an exception of the host's: it goes as it is
+      }
       throw_error(error.kind(), "operator '{}': {}", name_, error.what());
     }
   }
