@@ -36,6 +36,8 @@ from pyflink.datastream.window import (
     SlidingEventTimeWindows,
     TumblingEventTimeWindows,
 )
+from tests.python import stored_job
+from tests.python.test_savepoints import expected_line
 
 BACKENDS = ("hashmap", "rocksdb")
 TINY = {"state.backend.rocksdb.memory.fixed-per-tm": "64 kb"}
@@ -175,7 +177,7 @@ def test_windows_give_what_they_give_in_memory(windows, reduced):
         env = environment(backend, TINY)
         records = [(f"k{n % 5}", (n * n * 7) % 4000) for n in range(500)]
         strategy = WatermarkStrategy.for_bounded_out_of_orderness(
-            Duration.of_millis(200)
+            Duration.of_millis(10_000)
         ).with_timestamp_assigner(Stamp())
         windowed = (
             env.from_collection(records)
@@ -362,3 +364,61 @@ print("loaded", "rocksdb" in open("/proc/self/maps").read())
             cwd=Path(__file__).parent,
         )
         assert done.stdout.splitlines()[-1] == f"loaded {backend == 'rocksdb'}"
+
+
+# --- Checkpoints
+
+KEPT = {"execution_checkpointing_externalized__checkpoint__retention": "RETAIN_ON_CANCELLATION"}
+ROCKSDB = {"state_backend_type": "rocksdb", **KEPT}
+INCREMENTAL = {**ROCKSDB, "state_backend_incremental": "true"}
+HEAP = {"state_backend_type": "hashmap", **KEPT}
+STORED = Path(__file__).parents[1] / "data" / "checkpoints"
+
+
+def run_stored(folder, numbers, rules, parallelism, restored_from, options):
+    """Lines of the job's run, and a checkpoint of its end."""
+    job, lines, arrived = stored_job.start(
+        folder, numbers, rules, parallelism, restored_from, **options
+    )
+    try:
+        if not arrived.wait(30):
+            job.get_job_execution_result().result()
+        return sorted(lines), job._job.trigger_checkpoint()
+    finally:
+        job.cancel().result()
+
+
+@pytest.mark.parametrize("options", [ROCKSDB, INCREMENTAL], ids=["full", "incremental"])
+def test_checkpoints_are_restored_at_any_parallelism(tmp_path, options):
+    _, path = run_stored(tmp_path, (1, 2), ("x", "y"), 2, None, options)
+    for numbers, parallelism in (((1, 2, 5), 2), ((1, 2, 5, 6), 3), ((1, 2, 5, 6, 7), 1)):
+        lines, path = run_stored(tmp_path, numbers[-1:], (), parallelism, path, options)
+        assert lines == sorted(expected_line(key, numbers, ("x", "y")) for key in stored_job.KEYS)
+
+
+def test_a_checkpoint_of_state_in_memory_is_taken_over(tmp_path):
+    stored = min(STORED.iterdir()) / "stored-job"
+    lines, path = run_stored(tmp_path, (5,), (), 2, stored, INCREMENTAL)
+    assert lines == sorted(expected_line(key, (1, 2, 5), ("x", "y")) for key in stored_job.KEYS)
+    lines, _ = run_stored(tmp_path, (6,), (), 2, path, INCREMENTAL)
+    assert lines == sorted(expected_line(key, (1, 2, 5, 6), ("x", "y")) for key in stored_job.KEYS)
+
+
+def test_its_checkpoints_need_it(tmp_path):
+    _, path = run_stored(tmp_path, (1,), ("x",), 1, None, INCREMENTAL)
+    with pytest.raises(Exception, match=r"state\.backend\.type to 'rocksdb'"):
+        run_stored(tmp_path, (2,), (), 1, path, HEAP)
+
+
+def test_incremental_checkpoints_share_files(tmp_path):
+    job, _, arrived = stored_job.start(tmp_path, (1, 2), ("x",), 2, None, **INCREMENTAL)
+    try:
+        assert arrived.wait(30)
+        tables = []
+        for _ in range(2):
+            job._job.trigger_checkpoint()
+            tables.append({p.name for p in tmp_path.rglob("rocksdb-*.sst")})
+    finally:
+        job.cancel().result()
+    assert tables[0]
+    assert tables[0] & tables[1]

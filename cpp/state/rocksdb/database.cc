@@ -1,6 +1,7 @@
 #include "state/rocksdb/database.h"
 
 #include "base/error.h"
+#include "state/rocksdb/unsynced_files.h"
 #include "types/host.h"
 
 #include <rocksdb/filter_policy.h>
@@ -137,6 +138,7 @@ Database::Database(std::string path,
                    bool read_only)
     : path_(std::move(path)), options_(options), memory_(std::move(memory)) {
   rocksdb::DBOptions db_options;
+  db_options.env = unsynced_files();
   db_options.create_if_missing = true;
   db_options.max_background_jobs = options_.background_threads;
   db_options.max_open_files = options_.open_files;

@@ -30,7 +30,7 @@ void RocksListState::append(ListSlot& slot, const Value& value) {
   value.encode(value_bytes_);
   write_element(ttl_.enabled(), now_, value_bytes_, slot.elements);
   core_.cached_bytes += value_bytes_.size() + 2;
-  cache_.mark_dirty(slot);
+  mark_dirty(slot);
 }
 
 void RocksListState::replace(ListSlot& slot, std::string elements) {
@@ -39,7 +39,7 @@ void RocksListState::replace(ListSlot& slot, std::string elements) {
   slot.whole = true;
   slot.replaced = true;
   slot.stored_bytes = 0;
-  cache_.mark_dirty(slot);
+  mark_dirty(slot);
 }
 
 void RocksListState::clear() {
@@ -139,7 +139,7 @@ void RocksListState::flush(rocksdb::WriteBatch& batch) {
       }
     } else {
       scratch_.clear();
-      write_header(slot.key_value, false, scratch_);
+      write_header(slot.key_value(), false, scratch_);
       if (slot.replaced || slot.absent_in_database) {
         scratch_.append(slot.elements);
         check_rocksdb(batch.Put(column_.handle, slot.key, scratch_), "written", path);

@@ -229,7 +229,7 @@ void RocksMapState::clear() {
     old.swap(slot.items);
     slot.index = {};
     slot.drop_stored = true;
-    cache_.mark_dirty(slot);
+    mark_dirty(slot);
   }
 }
 
@@ -304,7 +304,7 @@ void RocksMapState::flush(rocksdb::WriteBatch& batch) {
         continue;
       }
       scratch_.clear();
-      write_header(slot.key_value, stamps, scratch_);
+      write_header(slot.key_value(), stamps, scratch_);
       BytesWriter writer(scratch_);
       if (stamps) {
         writer.i64(item.access);

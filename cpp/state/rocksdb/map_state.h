@@ -61,7 +61,7 @@ class RocksMapState final : public SlottedState<MapSlot>, public MapState {
   void erase(MapSlot& slot, MapSlot::Item& item);
   void touch(MapSlot& slot, MapSlot::Item& item) {
     item.dirty = true;
-    cache_.mark_dirty(slot);
+    mark_dirty(slot);
   }
   bool read(const Value& key, Value* value);
   bool is_expired(const MapSlot::Item& item) const { return ttl_.expired(item.access, now_); }

@@ -78,6 +78,7 @@ const std::string& Core::key_value_bytes() {
 }
 
 void Core::flush() {
+  flush_wanted = false;
   const bool any = std::any_of(columns.begin(), columns.end(), [](const auto& column) {
     return column->state != nullptr && column->state->has_dirty();
   });
@@ -125,15 +126,19 @@ void RocksState::write_if_large(rocksdb::WriteBatch& batch) {
   }
 }
 
+namespace {
+
+/// Whether nobody can change what is in the value through another reference.
 bool may_be_kept(const Value& value) {
   switch (value.kind()) {
+    case ValueKind::kBytes:
+    case ValueKind::kBatchRow:
+      return false;
     case ValueKind::kObject: {
       // Immutable objects are their own copies.
       const Value copy = value.isolated();
       return copy.as_object() == value.as_object();
     }
-    case ValueKind::kBatchRow:
-      return false;
     case ValueKind::kRow:
       return std::all_of(value.as_row().fields.begin(), value.as_row().fields.end(), may_be_kept);
     case ValueKind::kArray:
@@ -145,6 +150,27 @@ bool may_be_kept(const Value& value) {
     default:
       return true;
   }
+}
+
+}  // namespace
+
+void CachedValue::set(Value value) {
+  if (value.kind() == ValueKind::kBatchRow) {
+    value = value.detached();
+  }
+  if (may_be_kept(value)) {
+    value_ = std::move(value);
+  } else {
+    std::string bytes;
+    value.encode(bytes);
+    value_ = Value::bytes(std::move(bytes));
+  }
+}
+
+void CachedValue::load(std::string_view bytes) {
+  BytesReader in(bytes);
+  Value value = Value::decode(in);
+  value_ = may_be_kept(value) ? std::move(value) : Value::bytes(std::string(bytes));
 }
 
 std::unique_ptr<RocksState> make_rocks_state(Core& core,

@@ -65,6 +65,8 @@ struct Core {
   /// Rough bytes of the caches' content, and how much they may be.
   std::size_t cached_bytes = 0;
   std::size_t cache_limit = 0;
+  /// Enough entries have changed: writing them in small parts keeps each part short.
+  bool flush_wanted = false;
 
   /// Opens the database if it is not open; every column has its handle then.
   Database& open();
@@ -95,6 +97,8 @@ struct Core {
   void bound_memory() {
     if (cached_bytes > cache_limit) [[unlikely]] {
       spill();
+    } else if (flush_wanted) [[unlikely]] {
+      flush();
     }
   }
   /// Forgets what the caches hold.
@@ -157,13 +161,19 @@ class SlottedState : public RocksState {
       : RocksState(core, column, descriptor) {
     use_namespace({});
   }
-  bool has_dirty() const final { return cache_.has_dirty(); }
+  bool has_dirty() const final { return cache_.dirty_count() != 0; }
   void drop_cache() override {
     cache_.clear();
     current_ = nullptr;
   }
 
  protected:
+  void mark_dirty(Slot& slot) {
+    cache_.mark_dirty(slot);
+    if (cache_.dirty_count() >= kMostDirty) {
+      core_.flush_wanted = true;
+    }
+  }
   void use_namespace(const Window& window) {
     if (window != window_ || namespace_.empty()) {
       window_ = window;
@@ -202,12 +212,18 @@ class SlottedState : public RocksState {
     Slot* found = cache_.find(hash, slot_key_);
     if (found == nullptr) {
       found = &cache_.insert(hash, slot_key_);
-      found->key_value = core_.key_value_bytes();
-      core_.cached_bytes += sizeof(Slot) + 64 + found->key_value.size() +
-                            (slot_key_.size() > 15 ? slot_key_.size() : 0);
+      core_.cached_bytes +=
+          sizeof(Slot) + kIndexBytes + (slot_key_.size() > 15 ? slot_key_.size() : 0);
+      if (const std::string& key_value = core_.key_value_bytes(); !key_value.empty()) {
+        found->own_key_value = std::make_unique<std::string>(key_value);
+        core_.cached_bytes += sizeof(std::string) + key_value.size();
+      }
     }
     return *found;
   }
+
+  static constexpr std::size_t kIndexBytes = 32;
+  static constexpr std::size_t kMostDirty = 8192;
 
   Window window_;
   std::string namespace_;
@@ -216,70 +232,38 @@ class SlottedState : public RocksState {
   std::uint64_t epoch_ = 0;
 };
 
-/// Whether nobody can change what is in the value through another reference, so that it may be
-/// kept as it is; otherwise only its bytes are kept.
-bool may_be_kept(const Value& value);
-
-/// One value in a cache: decoded if possible, else its bytes.
+/// One value in a cache: decoded if nobody can change it through another reference, else its bytes.
 class CachedValue {
  public:
   /// Takes over a value that is to be stored.
-  void set(Value value) {
-    if (value.kind() == ValueKind::kBatchRow) {
-      value = value.detached();
-    }
-    bytes_.clear();
-    if (may_be_kept(value)) {
-      value_ = std::move(value);
-      is_bytes_ = false;
-    } else {
-      value.encode(bytes_);
-      value_ = Value();
-      is_bytes_ = true;
-    }
-  }
-  void load(std::string_view bytes) {
-    BytesReader in(bytes);
-    Value value = Value::decode(in);
-    if (may_be_kept(value)) {
-      value_ = std::move(value);
-      bytes_.clear();
-      is_bytes_ = false;
-    } else {
-      value_ = Value();
-      bytes_.assign(bytes);
-      is_bytes_ = true;
-    }
-  }
+  void set(Value value);
+  /// What set() stored and encode() wrote.
+  void load(std::string_view bytes);
   Value get() const {
-    if (!is_bytes_) {
+    if (!is_bytes()) {
       return value_;
     }
-    BytesReader in(bytes_);
+    BytesReader in(value_.as_string());
     return Value::decode(in);
   }
   void encode(std::string& out) const {
-    if (is_bytes_) {
-      out.append(bytes_);
+    if (is_bytes()) {
+      out.append(value_.as_string());
     } else {
       value_.encode(out);
     }
   }
   /// The value to change in place; null when only bytes are kept.
-  Value* in_place() { return is_bytes_ ? nullptr : &value_; }
-  void reset() {
-    value_ = Value();
-    bytes_ = std::string();
-    is_bytes_ = false;
-  }
+  Value* in_place() { return is_bytes() ? nullptr : &value_; }
   std::size_t size_hint() const {
-    return is_bytes_ ? bytes_.size() : value_.kind() < ValueKind::kDecimal ? 0 : value_.size_hint();
+    return value_.kind() < ValueKind::kDecimal ? 0 : value_.size_hint();
   }
 
  private:
+  /// Values of kind kBytes are not kept as they are: the kind tells that these are encoded ones.
+  bool is_bytes() const { return value_.kind() == ValueKind::kBytes; }
+
   Value value_;
-  std::string bytes_;
-  bool is_bytes_ = false;
 };
 
 std::unique_ptr<RocksState> make_rocks_state(Core& core,

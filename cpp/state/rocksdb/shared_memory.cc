@@ -12,6 +12,8 @@ namespace {
 constexpr std::uint64_t kEntriesPart = 5;
 constexpr std::uint64_t kUnmanagedEntries = 32ULL << 20;
 constexpr std::size_t kLeastShare = 16 << 10;
+/// More than this is not cached of one backend: a task would stand still while it is dropped.
+constexpr std::size_t kMostShare = 16 << 20;
 
 }  // namespace
 
@@ -50,8 +52,8 @@ std::shared_ptr<SharedMemory> SharedMemory::get(const RocksOptions& options) {
 
 std::size_t SharedMemory::entries_share() const {
   const int backends = std::max(1, backends_.load(std::memory_order_relaxed));
-  return std::max(kLeastShare,
-                  static_cast<std::size_t>(entries_bytes_) / static_cast<std::size_t>(backends));
+  const auto share = static_cast<std::size_t>(entries_bytes_) / static_cast<std::size_t>(backends);
+  return std::clamp(share, kLeastShare, kMostShare);
 }
 
 }  // namespace flott::rocks

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,8 +14,12 @@ namespace flott::rocks {
 
 /// What every cached slot has.
 struct CachedSlot {
-  std::string key;        ///< slot key
-  std::string key_value;  ///< entry_format.h: of the header
+  std::string_view key_value() const {
+    return own_key_value == nullptr ? std::string_view() : std::string_view(*own_key_value);
+  }
+
+  std::string key;                             ///< slot key
+  std::unique_ptr<std::string> own_key_value;  ///< entry_format.h: of the header; null: empty
   std::uint64_t hash = 0;
   bool dirty = false;  ///< listed to be written
 };
@@ -54,7 +59,7 @@ class SlotCache {
       visit(*slot);
     }
   }
-  bool has_dirty() const { return !dirty_.empty(); }
+  std::size_t dirty_count() const { return dirty_.size(); }
   std::size_t size() const { return slots_.size(); }
   void clear() {
     dirty_.clear();

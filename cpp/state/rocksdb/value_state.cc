@@ -39,7 +39,7 @@ Value SingleValueState::read() {
     }
     if (ttl_.renew_on_read() && slot.access != now_) {
       slot.access = now_;
-      cache_.mark_dirty(slot);
+      mark_dirty(slot);
     }
   }
   return slot.value.get();
@@ -56,7 +56,7 @@ void SingleValueState::write(ValueSlot& slot, Value value) {
   slot.loaded = true;
   slot.present = true;
   core_.cached_bytes += slot.value.size_hint();
-  cache_.mark_dirty(slot);
+  mark_dirty(slot);
 }
 
 void SingleValueState::clear(ValueSlot& slot) {
@@ -65,14 +65,14 @@ void SingleValueState::clear(ValueSlot& slot) {
   }
   slot.loaded = true;
   slot.present = false;
-  cache_.mark_dirty(slot);
+  mark_dirty(slot);
   // Last: destroying a host object may run user code, which must find the state in order.
   CachedValue old;
   std::swap(old, slot.value);
 }
 
 void SingleValueState::flush(rocksdb::WriteBatch& batch) {
-  if (!cache_.has_dirty()) {
+  if (!has_dirty()) {
     return;
   }
   const bool stamps = ttl_.enabled();
@@ -85,7 +85,7 @@ void SingleValueState::flush(rocksdb::WriteBatch& batch) {
       return;
     }
     scratch_.clear();
-    write_header(slot.key_value, stamps, scratch_);
+    write_header(slot.key_value(), stamps, scratch_);
     if (stamps) {
       BytesWriter(scratch_).i64(slot.access);
     }
@@ -162,7 +162,7 @@ Value* RocksAppendingState::live_accumulator() {
   Value* accumulator = slot.value.in_place();
   if (accumulator != nullptr) {
     slot.access = now_;
-    cache_.mark_dirty(slot);
+    mark_dirty(slot);
   }
   return accumulator;
 }

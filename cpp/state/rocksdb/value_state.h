@@ -8,13 +8,13 @@
 namespace flott::rocks {
 
 struct ValueSlot : CachedSlot {
-  CachedValue value;
-  Timestamp access = 0;
   /// What is known: nothing yet, or whether there is a value.
   bool loaded = false;
   bool present = false;
   /// The database certainly has nothing by this key.
   bool absent_in_database = false;
+  CachedValue value;
+  Timestamp access = 0;
 };
 
 /// States of one value a slot: value, reducing and aggregating state.
