@@ -83,6 +83,7 @@ void RocksKeyedStateBackend::restore(const std::map<KeyGroup, std::string>& fram
   if (core_.database != nullptr) {
     core_.database->write(batch);
   }
+  migrate_declared();
 }
 
 void RocksKeyedStateBackend::restore_frame(KeyGroup group,

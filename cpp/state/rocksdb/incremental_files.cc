@@ -149,6 +149,7 @@ void RocksKeyedStateBackend::restore_files(const KeyedStateFiles& files) {
                 error.what());
   }
   if (files.files.empty() || files.range.end <= range.begin || files.range.begin >= range.end) {
+    to_migrate_.clear();
     return;
   }
   const bool is_base = core_.database == nullptr;
@@ -173,9 +174,17 @@ void RocksKeyedStateBackend::restore_files(const KeyedStateFiles& files) {
       clip_to_range();
     }
   } else {
+    if (!to_migrate_.empty()) {
+      throw_error(
+          ErrorKind::kInvalidArgument,
+          "state '{}' of another type cannot be restored from the files of several subtasks "
+          "after it was declared; declare it after the restore",
+          to_migrate_.begin()->first->name);
+    }
     copy_from(folder, columns);
     remove_tree(folder);
   }
+  migrate_declared();
 }
 
 void RocksKeyedStateBackend::clip_to_range() {

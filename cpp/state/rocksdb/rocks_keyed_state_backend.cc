@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/random_id.h"
+#include "state/migration.h"
 #include "state/rocksdb/stored_keys.h"
 #include "types/host.h"
 
@@ -44,18 +45,17 @@ Face& RocksKeyedStateBackend::declare(const StateDescriptor& descriptor) {
   Column* known = core_.find(descriptor.name);
   if (known != nullptr) {
     const bool fits = known->state != nullptr ? same_type(known->value_type, value_type)
-                                              : reads_as(*known->value_type, *value_type);
+                                              : can_migrate(*known->value_type, *value_type);
     if (known->kind != descriptor.kind || !fits || !same_type(known->key_type, key_type)) {
-      throw_error(ErrorKind::kInvalidArgument,
-                  "state '{}' is declared as {}, but {} as {}; {}",
-                  descriptor.name,
-                  describe_state(descriptor.kind, key_type, value_type),
-                  known->state != nullptr ? "was declared before in the same operator"
-                                          : "the checkpoint holds it",
-                  describe_state(known->kind, known->key_type, known->value_type),
-                  known->state != nullptr
-                      ? "use another name for one of the two"
-                      : "declare it as it was stored, or give the new state another name");
+      throw_error(
+          ErrorKind::kInvalidArgument,
+          "state '{}' is declared as {}, but {} as {}; {}",
+          descriptor.name,
+          describe_state(descriptor.kind, key_type, value_type),
+          known->state != nullptr ? "was declared before in the same operator"
+                                  : "the checkpoint holds it",
+          describe_state(known->kind, known->key_type, known->value_type),
+          known->state != nullptr ? "use another name for one of the two" : kHowToChangeState);
     }
     if (known->state != nullptr) {
       return dynamic_cast<Face&>(*known->face);
@@ -71,6 +71,7 @@ Face& RocksKeyedStateBackend::declare(const StateDescriptor& descriptor) {
     }
     throw;
   }
+  const LogicalTypePtr stored_type = column.value_type;
   column.value_type = value_type;
   column.key_type = key_type;
   if (descriptor.ttl.enabled() && descriptor.ttl.cleanup_in_compaction) {
@@ -78,6 +79,9 @@ Face& RocksKeyedStateBackend::declare(const StateDescriptor& descriptor) {
     column.rules->ttl_ms = descriptor.ttl.ttl_ms;
   }
   core_.open_column(column);
+  if (known != nullptr) {
+    migrate_column(column, stored_type, value_type);
+  }
   auto& face = dynamic_cast<Face&>(*state);
   column.face = &face;
   column.state = std::move(state);
@@ -117,8 +121,30 @@ Column& RocksKeyedStateBackend::adopt(const StoredState& stored) {
   if (known->state == nullptr && reads_as(*known->value_type, *stored.value_type)) {
     known->value_type = stored.value_type;
   }
-  require_readable(stored, known->kind, known->key_type, known->value_type);
+  // A state that nobody has declared yet keeps its bytes, and those of all parts must be alike.
+  const auto other = to_migrate_.find(known);
+  const bool fits = known->state == nullptr
+                        ? reads_as(*stored.value_type, *known->value_type)
+                        : can_migrate(*stored.value_type, *known->value_type) &&
+                              (other == to_migrate_.end() || *other->second == *stored.value_type);
+  if (stored.kind != known->kind || !fits || !same_type(stored.key_type, known->key_type)) {
+    throw_error(ErrorKind::kInvalidArgument,
+                "state '{}' is declared as {}, but the checkpoint holds it as {}; {}",
+                stored.name,
+                describe_state(known->kind, known->key_type, known->value_type),
+                describe_state(stored.kind, stored.key_type, stored.value_type),
+                kHowToChangeState);
+  }
+  if (known->state != nullptr && needs_migration(*stored.value_type, *known->value_type)) {
+    to_migrate_[known] = stored.value_type;
+  }
   return *known;
+}
+
+void RocksKeyedStateBackend::migrate_declared() {
+  for (const auto& [column, stored] : std::exchange(to_migrate_, {})) {
+    migrate_column(*column, stored, column->value_type);
+  }
 }
 
 std::vector<StoredState> RocksKeyedStateBackend::stored_states() const {

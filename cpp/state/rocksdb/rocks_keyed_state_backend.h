@@ -63,6 +63,11 @@ class RocksKeyedStateBackend final : public KeyedStateBackend {
     return core_.options.clock != nullptr ? core_.options.clock->now_ms() : 0;
   }
 
+  /// Gives the values of a column the type that the state is declared with now.
+  void migrate_column(Column& column, const LogicalTypePtr& stored, const LogicalTypePtr& declared);
+  /// Likewise of those that were declared before what they are restored from.
+  void migrate_declared();
+
   // frames.cc
   void restore_frame(KeyGroup group, std::string_view frame, rocksdb::WriteBatch& batch);
   void restore_slot(Column& column,
@@ -81,6 +86,8 @@ class RocksKeyedStateBackend final : public KeyedStateBackend {
   // Mutable: counting writes what is cached, and the current key's value is made when asked for.
   mutable Core core_;
   std::string scratch_;
+  /// Declared states that are restored from values of another type, with that type.
+  std::map<Column*, LogicalTypePtr> to_migrate_;
 
   /// Names of this backend's own files begin with it.
   const std::string id_;

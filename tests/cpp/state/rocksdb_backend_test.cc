@@ -409,6 +409,47 @@ TEST_F(RocksDbBackend, RandomOperationsAgreeWithAModelThroughFiles) {
   }
 }
 
+TEST_F(RocksDbBackend, StateTakesOnTheTypeItIsDeclaredWithNow) {
+  const auto old_row = LogicalType::row(
+      {"n", "gone"}, {LogicalType::of(TypeKind::kInt), LogicalType::of(TypeKind::kString)});
+  const auto new_row = LogicalType::row(
+      {"more", "n"}, {LogicalType::of(TypeKind::kString), LogicalType::of(TypeKind::kBigInt)});
+  const auto declared = [](StateKind kind, const char* name, const LogicalTypePtr& type) {
+    StateDescriptor d = descriptor(kind, name);
+    d.value_type = type;
+    return d;
+  };
+  auto backend = make();
+  const Value row = Value::row({i(5), s("x")});
+  set_key(*backend, s("k"));
+  backend->value_state(declared(kValue, "v", old_row)).update(row);
+  backend->list_state(declared(kList, "l", old_row)).add_all({row, row});
+  backend->map_state(declared(kMap, "m", old_row)).put(s("a"), row);
+  const Frames frames = backend->snapshot();
+  const KeyedStateFiles files = stored(*backend->snapshot_files());
+  for (const bool from_files : {true, false}) {
+    for (const bool declared_before : {true, false}) {
+      auto restored = make();
+      const auto declare = [&] {
+        restored->value_state(declared(kValue, "v", new_row));
+        restored->list_state(declared(kList, "l", new_row));
+        restored->map_state(declared(kMap, "m", new_row));
+      };
+      if (declared_before) {
+        declare();
+      }
+      from_files ? restored->restore_files(files) : restored->restore(frames);
+      declare();
+      set_key(*restored, s("k"));
+      const Value changed = Value::row({Value::null(), i(5)});
+      EXPECT_EQ(restored->value_state(declared(kValue, "v", new_row)).value(), changed);
+      EXPECT_EQ(text(restored->list_state(declared(kList, "l", new_row)).get()),
+                text({changed, changed}));
+      EXPECT_EQ(restored->map_state(declared(kMap, "m", new_row)).get(s("a")), changed);
+    }
+  }
+}
+
 // --- The database -------------------------------------------------------------------------------
 
 TEST_F(RocksDbBackend, ExpiredEntriesAreDroppedByCompactions) {
