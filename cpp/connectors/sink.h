@@ -21,6 +21,9 @@ struct SinkWriterContext {
   /// What the sink's snapshots of the checkpoint held that the job was restored from; null when it
   /// began anew. Valid until open() has returned.
   const OperatorSnapshot* restored = nullptr;
+  /// Checkpoints may be taken, so that results can wait for one. False: nobody will tell of one
+  /// before the end of input.
+  bool checkpointing = false;
   /// Wakes the task from any thread: busy(), flushed() or failure may have changed.
   std::function<void()> wakeup;
 };

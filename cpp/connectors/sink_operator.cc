@@ -18,6 +18,7 @@ void SinkOperator::open(OperatorContext& context) {
   writer_context.operator_name = context.operator_name();
   writer_context.job_id = context.job_id();
   writer_context.restored = context.is_restored() ? &context.restored() : nullptr;
+  writer_context.checkpointing = context.checkpointing();
   writer_context.wakeup = context.async_wakeup();
   writer_ = sink_->create_writer(writer_context);
   writer_->open();

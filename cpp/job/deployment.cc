@@ -293,6 +293,8 @@ class Builder {
     environment.clock = &clock_;
     environment.object_reuse = options_.object_reuse;
     environment.batch_mode = options_.batch_mode;
+    environment.checkpointing =
+        callbacks_.awaits_commit && options_.checkpointing && !options_.batch_mode;
     environment.state_backend = options_.state_backend;
     environment.auto_watermark_interval_ms = options_.auto_watermark_interval_ms;
     environment.cancelled = cancelled.get();

@@ -58,6 +58,8 @@ class OperatorContext {
   virtual const Clock& clock() const = 0;
   virtual bool object_reuse() const = 0;
   virtual bool batch_mode() const = 0;
+  /// Checkpoints may be taken, so that what is to be published can wait for one.
+  virtual bool checkpointing() const { return false; }
   /// Interval of periodic watermarks in ms (`pipeline.auto-watermark-interval`).
   virtual std::int64_t auto_watermark_interval_ms() const = 0;
 

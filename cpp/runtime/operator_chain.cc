@@ -76,6 +76,7 @@ class OperatorChain::LinkContext final : public OperatorContext {
   const Clock& clock() const override { return *environment_.clock; }
   bool object_reuse() const override { return environment_.object_reuse; }
   bool batch_mode() const override { return environment_.batch_mode; }
+  bool checkpointing() const override { return environment_.checkpointing; }
   std::int64_t auto_watermark_interval_ms() const override {
     return environment_.auto_watermark_interval_ms;
   }

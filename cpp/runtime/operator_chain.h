@@ -25,6 +25,7 @@ struct TaskEnvironment {
   const Clock* clock = nullptr;
   bool object_reuse = false;
   bool batch_mode = false;
+  bool checkpointing = false;
   std::shared_ptr<const StateBackendOptions> state_backend;  ///< null: the heap
   std::int64_t auto_watermark_interval_ms = 200;
   const std::atomic<bool>* cancelled = nullptr;

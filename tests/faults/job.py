@@ -408,10 +408,11 @@ class Builder:
 
     def write_files(self, results: DataStream, folder: str) -> None:
         from pyflink.common.serialization import Encoder
-        from pyflink.datastream.connectors.file_system import FileSink
+        from pyflink.datastream.connectors.file_system import FileSink, RollingPolicy
 
-        sink = FileSink.for_row_format(folder, Encoder.simple_string_encoder()).build()
-        results.sink_to(sink).uid("sink-files")
+        sink = FileSink.for_row_format(folder, Encoder.simple_string_encoder())
+        sink.with_rolling_policy(RollingPolicy.on_checkpoint_rolling_policy())
+        results.sink_to(sink.build()).uid("sink-files")
 
     def write_search(self, results: DataStream, target: str) -> None:
         from pyflink.datastream.connectors.elasticsearch import (

@@ -6,6 +6,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -55,10 +56,12 @@ void append_file(const fs::path& from, std::FILE* out, const fs::path& to) {
 
 FileCompaction::FileCompaction(FileCompactionOptions options,
                                fs::path directory,
-                               std::string writer_id)
+                               std::string writer_id,
+                               bool checkpointing)
     : options_(std::move(options)),
       directory_(std::move(directory)),
-      writer_id_(std::move(writer_id)) {}
+      writer_id_(std::move(writer_id)),
+      checkpointing_(checkpointing) {}
 
 void FileCompaction::restore(const OperatorSnapshot& snapshot) {
   const auto stored = snapshot.list_state.find(kStateName);
@@ -78,9 +81,9 @@ void FileCompaction::restore(const OperatorSnapshot& snapshot) {
     if (is_published(folder, leader, merged) || is_published(folder, part.name, part.hidden)) {
       leftovers.insert({part.hidden, merged});
     } else if (fs::exists(part.hidden)) {
-      Bucket& files = buckets_[bucket];
-      files.parts.push_back(part);
-      files.bytes += bytes;
+      Group& group = open_group(bucket);
+      group.parts.push_back(part);
+      group.bytes += bytes;
     } else if (!is_published(folder, leader, {}) && !is_published(folder, part.name, {})) {
       throw_error(
           ErrorKind::kExternal,
@@ -97,7 +100,9 @@ void FileCompaction::restore(const OperatorSnapshot& snapshot) {
     }
   }
   if (!is_enabled()) {
-    finish();  // compaction was switched off since: the files get their names
+    // Compaction was switched off since: the files get their names. The checkpoint has them.
+    close_all();
+    commit(std::numeric_limits<CheckpointId>::max());
   }
 }
 
@@ -130,16 +135,26 @@ bool FileCompaction::is_published(const fs::path& folder,
   return false;
 }
 
+FileCompaction::Group& FileCompaction::open_group(const std::string& bucket) {
+  std::vector<Group>& groups = buckets_[bucket];
+  if (groups.empty() || groups.back().closed) {
+    groups.emplace_back();
+  }
+  return groups.back();
+}
+
 void FileCompaction::add(const std::string& bucket,
                          const fs::path& hidden,
                          const std::string& name,
                          std::int64_t bytes) {
-  Bucket& files = buckets_[bucket];
-  files.parts.push_back({hidden, name});
-  files.bytes += bytes;
-  if (options_.size_threshold > 0 && files.bytes >= options_.size_threshold) {
-    compact(bucket, files);
-    buckets_.erase(bucket);
+  Group& group = open_group(bucket);
+  group.parts.push_back({hidden, name});
+  group.bytes += bytes;
+  if (options_.size_threshold > 0 && group.bytes >= options_.size_threshold) {
+    group.closed = true;
+    if (!checkpointing_) {
+      commit(std::numeric_limits<CheckpointId>::max());
+    }
   }
 }
 
@@ -149,20 +164,39 @@ void FileCompaction::on_checkpoint() {
   }
 }
 
-void FileCompaction::finish() {
+void FileCompaction::close_all() {
   checkpoints_ = 0;
-  for (auto& [name, bucket] : buckets_) {
-    compact(name, bucket);
+  for (auto& [name, groups] : buckets_) {
+    groups.back().closed = true;
   }
-  buckets_.clear();
 }
 
-void FileCompaction::compact(const std::string& name, Bucket& bucket) {
+void FileCompaction::finish() {
+  close_all();
+  if (!checkpointing_) {
+    commit(std::numeric_limits<CheckpointId>::max());
+  }
+}
+
+void FileCompaction::commit(CheckpointId id) {
+  for (auto bucket = buckets_.begin(); bucket != buckets_.end();) {
+    std::erase_if(bucket->second, [&](Group& group) {
+      const bool due = group.closed && group.checkpoint <= id;
+      if (due) {
+        compact(bucket->first, group);
+      }
+      return due;
+    });
+    bucket = bucket->second.empty() ? buckets_.erase(bucket) : std::next(bucket);
+  }
+}
+
+void FileCompaction::compact(const std::string& name, Group& group) {
   if (options_.kind == FileCompactionOptions::Kind::kConcat) {
-    merge(name, bucket.parts);
+    merge(name, group.parts);
     return;
   }
-  for (const Part& part : bucket.parts) {
+  for (const Part& part : group.parts) {
     merge(name, {part});
   }
 }
@@ -200,18 +234,23 @@ void FileCompaction::merge(const std::string& bucket, const std::vector<Part>& p
   sync_directory(folder);
 }
 
-void FileCompaction::snapshot(OperatorSnapshot& snapshot) const {
+void FileCompaction::snapshot(CheckpointId id, OperatorSnapshot& snapshot) {
   std::vector<std::string>& entries = snapshot.list_state[kStateName];
-  for (const auto& [name, bucket] : buckets_) {
-    const auto share = bucket.bytes / static_cast<std::int64_t>(bucket.parts.size());
-    for (const Part& part : bucket.parts) {
-      BytesWriter writer(entries.emplace_back());
-      writer.string(name);
-      writer.string(part.hidden.string());
-      writer.string(part.name);
-      writer.i64(share);
-      writer.string(merged_path(name, bucket.parts.front().name).string());
-      writer.string(bucket.parts.front().name);
+  for (auto& [name, groups] : buckets_) {
+    for (Group& group : groups) {
+      if (group.closed) {
+        group.checkpoint = std::min(group.checkpoint, id);
+      }
+      const auto share = group.bytes / static_cast<std::int64_t>(group.parts.size());
+      for (const Part& part : group.parts) {
+        BytesWriter writer(entries.emplace_back());
+        writer.string(name);
+        writer.string(part.hidden.string());
+        writer.string(part.name);
+        writer.i64(share);
+        writer.string(merged_path(name, group.parts.front().name).string());
+        writer.string(group.parts.front().name);
+      }
     }
   }
 }

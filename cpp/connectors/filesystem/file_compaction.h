@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -27,6 +28,9 @@ struct FileCompactionOptions {
 /// The finished files of one writer that wait to be compacted. They stay hidden, and checkpoints
 /// remember them; a compacted file is called `compacted-` and the name of its first part.
 ///
+/// With checkpoints, what is enough for a file is only settled at once: the file is made by
+/// commit(), when a checkpoint that names its parts is durable. Without, it is made at once.
+///
 /// One thing differs from Flink, which gathers the files of all subtasks: here each subtask
 /// compacts its own.
 class FileCompaction {
@@ -34,34 +38,43 @@ class FileCompaction {
   /// `writer_id` is this writer's alone, in all runs.
   FileCompaction(FileCompactionOptions options,
                  std::filesystem::path directory,
-                 std::string writer_id);
+                 std::string writer_id,
+                 bool checkpointing);
 
   bool is_enabled() const { return options_.kind != FileCompactionOptions::Kind::kNone; }
   /// Takes over what a checkpoint remembers. Files that were compacted after it are left out, and
   /// removed when the end of the process kept that from happening; files that are gone and were not
   /// are an error.
   void restore(const OperatorSnapshot& snapshot);
-  /// A complete file of a bucket, synced, which would be called `name`. It may be compacted with
-  /// others of its bucket at once.
+  /// A complete file of a bucket, synced, which would be called `name`.
   void add(const std::string& bucket,
            const std::filesystem::path& hidden,
            const std::string& name,
            std::int64_t bytes);
   void on_checkpoint();
-  /// Compacts everything.
+  /// Nothing is waited for any more.
   void finish();
-  void snapshot(OperatorSnapshot& snapshot) const;
+  void snapshot(CheckpointId id, OperatorSnapshot& snapshot);
+  /// What snapshots up to `id` held as enough becomes files.
+  void commit(CheckpointId id);
+  bool empty() const { return buckets_.empty(); }
 
  private:
   struct Part {
     std::filesystem::path hidden;
     std::string name;
   };
-  struct Bucket {
+  /// Parts of one bucket that become a file together.
+  struct Group {
     std::vector<Part> parts;
     std::int64_t bytes = 0;
+    bool closed = false;  ///< they are enough
+    /// The first checkpoint that knows that it is closed.
+    CheckpointId checkpoint = std::numeric_limits<CheckpointId>::max();
   };
-  void compact(const std::string& name, Bucket& bucket);
+  Group& open_group(const std::string& bucket);
+  void close_all();
+  void compact(const std::string& name, Group& group);
   /// `parts` into the file `compacted-<name of the first>`, or with a number behind it.
   void merge(const std::string& bucket, const std::vector<Part>& parts) const;
   std::filesystem::path folder_of(const std::string& bucket) const;
@@ -78,7 +91,8 @@ class FileCompaction {
   const FileCompactionOptions options_;
   const std::filesystem::path directory_;
   const std::string writer_id_;
-  std::map<std::string, Bucket> buckets_;
+  const bool checkpointing_;
+  std::map<std::string, std::vector<Group>> buckets_;  ///< none is empty
   std::int64_t checkpoints_ = 0;
 };
 

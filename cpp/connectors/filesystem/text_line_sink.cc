@@ -1,24 +1,41 @@
 #include "connectors/filesystem/text_line_sink.h"
 
+#include "base/bytes.h"
+#include "base/fault_point.h"
+#include "base/log.h"
+#include "base/random_id.h"
 #include "connectors/filesystem/finished_file.h"
 #include "connectors/filesystem/local_path.h"
 #include "connectors/print/value_text.h"
+#include "runtime/task.h"
 #include "types/host.h"
 
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
 #include <filesystem>
 #include <map>
 #include <optional>
-#include <random>
+#include <set>
+
+// An entry of the operator state "file-parts", which is union state: the parts of subtask n go to
+// subtask n mod parallelism.
+//
+//   entry := version:u8  kind:u8 (0 pending, 1 in progress)  subtask:varint  bucket:string
+//            hidden path:string  name:string  bytes:i64 (what counts of it)  opened at:i64
 
 namespace flott {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr const char* kStateName = "file-parts";
+constexpr std::uint8_t kVersion = 1;
+constexpr CheckpointId kNotYet = std::numeric_limits<CheckpointId>::max();
+constexpr std::string_view kInProgress = ".inprogress.";
 
 constexpr std::size_t kWriteBytes = 64 * 1024;
 
@@ -30,10 +47,21 @@ struct FileCloser {
 struct PartFile {
   std::unique_ptr<std::FILE, FileCloser> file;
   fs::path hidden;
-  fs::path final_path;
+  std::string name;
   std::int64_t bytes = 0;
   Timestamp opened_at = 0;
   Timestamp written_at = 0;
+  bool known = false;  ///< to a checkpoint
+};
+
+/// A complete file that waits for a checkpoint to get its name.
+struct PendingFile {
+  std::string bucket;
+  fs::path hidden;
+  std::string name;
+  std::int64_t bytes = 0;
+  CheckpointId checkpoint = kNotYet;  ///< the first that knows that it is complete
+  bool known = false;                 ///< to one that it was in progress for
 };
 
 class TextLineWriter final : public SinkWriter {
@@ -44,9 +72,11 @@ class TextLineWriter final : public SinkWriter {
       : options_(options),
         directory_(local_path(options.directory)),
         subtask_(context.subtask),
+        parallelism_(context.parallelism),
+        checkpointing_(context.checkpointing),
         clock_(context.clock),
         restored_(context.restored),
-        compaction_(options.compaction, directory_, writer_id_),
+        compaction_(options.compaction, directory_, writer_id_, checkpointing_),
         type_(type) {
     if (options.format != "string") {
       encoder_ = make_encoder(options.format, options.format_options, type);
@@ -61,6 +91,8 @@ class TextLineWriter final : public SinkWriter {
     make_directory(directory_);
     if (restored_ != nullptr) {
       compaction_.restore(*restored_);
+      restore_parts(*restored_);
+      restored_ = nullptr;
     }
   }
 
@@ -76,7 +108,7 @@ class TextLineWriter final : public SinkWriter {
     for (std::int64_t row = 0; row < batch->num_rows(); ++row) {
       if (part->bytes + static_cast<std::int64_t>(text_.size()) > options_.max_bytes) {
         write_text(*part);
-        complete(bucket, *part);
+        roll(bucket, *part);
         parts_.erase(bucket);
         part = &part_of(bucket, now);
       }
@@ -91,10 +123,20 @@ class TextLineWriter final : public SinkWriter {
   }
 
   void start_flush() override {
-    for (auto& [bucket, part] : parts_) {
-      complete(bucket, part);
+    if (!checkpointing_ || options_.roll_on_checkpoint || input_ended_) {
+      for (auto& [bucket, part] : parts_) {
+        roll(bucket, part);
+      }
+      parts_.clear();
     }
-    parts_.clear();
+    for (auto& [bucket, part] : parts_) {
+      sync(part);
+    }
+    // A checkpoint counts on the files: their names, and those of their buckets, must survive a
+    // power loss.
+    for (const std::string& bucket : std::exchange(new_in_buckets_, {})) {
+      sync_directories(directory_, bucket);
+    }
     if (input_ended_) {
       compaction_.finish();
     } else {
@@ -103,10 +145,34 @@ class TextLineWriter final : public SinkWriter {
   }
   bool flushed() override { return true; }
   void end_input() override { input_ended_ = true; }
-  void snapshot(CheckpointId /*id*/, OperatorSnapshot& snapshot) override {
+
+  void snapshot(CheckpointId id, OperatorSnapshot& snapshot) override {
+    const CheckpointId checkpoint = id == kFinalSnapshot ? kNotYet - 1 : id;
     if (compaction_.is_enabled()) {
-      compaction_.snapshot(snapshot);
+      compaction_.snapshot(checkpoint, snapshot);
     }
+    for (PendingFile& file : pending_) {
+      file.checkpoint = std::min(file.checkpoint, checkpoint);
+      store(snapshot, 0, file.bucket, file.hidden, file.name, file.bytes, 0);
+    }
+    for (auto& [bucket, part] : parts_) {
+      part.known = true;
+      store(snapshot, 1, bucket, part.hidden, part.name, part.bytes, part.opened_at);
+    }
+  }
+
+  void notify_checkpoint_complete(CheckpointId id) override {
+    commit(id);
+    // The checkpoint has our copies instead.
+    for (const fs::path& copied : std::exchange(copied_, {})) {
+      remove_file(copied);
+    }
+  }
+  bool has_uncommitted() const override { return !pending_.empty() || !compaction_.empty(); }
+  void start_final_commit() override {
+    OperatorSnapshot unused;
+    snapshot(kFinalSnapshot, unused);
+    notify_checkpoint_complete(kNotYet - 1);
   }
 
   Timestamp next_time() const override {
@@ -125,12 +191,26 @@ class TextLineWriter final : public SinkWriter {
         ++it;
         continue;
       }
-      complete(it->first, it->second);
+      roll(it->first, it->second);
       it = parts_.erase(it);
     }
   }
 
-  void close() override { parts_.clear(); }
+  void close() override {
+    // Nobody will ask for what no checkpoint knows. Never throws.
+    std::error_code ignored;
+    for (const auto& [bucket, part] : parts_) {
+      if (checkpointing_ && !part.known) {
+        fs::remove(part.hidden, ignored);
+      }
+    }
+    for (const PendingFile& file : pending_) {
+      if (file.checkpoint == kNotYet && !file.known) {
+        fs::remove(file.hidden, ignored);
+      }
+    }
+    parts_.clear();
+  }
 
  private:
   Timestamp now_ms() const { return clock_ == nullptr ? 0 : clock_->now_ms(); }
@@ -178,17 +258,32 @@ class TextLineWriter final : public SinkWriter {
     const fs::path folder = bucket.empty() ? directory_ : directory_ / bucket;
     make_directory(folder);
     // Numbers go on after the files of an earlier run, so that none is replaced.
-    std::string name;
     do {
-      name = next_name(bucket);
-    } while (fs::exists(folder / name) || fs::exists(folder / ("compacted-" + name)));
-    part.final_path = folder / name;
-    // Other sinks may write into the folder too: the name is this writer's alone, and exclusive.
-    part.hidden = folder / fmt::format(".{}.{}.part", name, writer_id_);
+      part.name = next_name(bucket);
+    } while (is_taken(folder, part.name));
+    create(part, folder);
+    part.opened_at = part.written_at = now;
+    new_in_buckets_.insert(bucket);
+    return part;
+  }
+
+  bool is_taken(const fs::path& folder, const std::string& name) const {
+    return fs::exists(folder / name) || fs::exists(folder / ("compacted-" + name)) ||
+           std::any_of(pending_.begin(), pending_.end(), [&](const PendingFile& file) {
+             return file.name == name && folder_of(file.bucket) == folder;
+           });
+  }
+
+  /// Other sinks may write into the folder too: the hidden name is this writer's alone, and
+  /// exclusive.
+  void create(PartFile& part, const fs::path& folder) const {
+    part.hidden = folder / fmt::format(".{}{}{}", part.name, kInProgress, writer_id_);
     part.file.reset(std::fopen(part.hidden.c_str(), "wbxe"));
     check_file(part.file != nullptr, part.hidden);
-    part.opened_at = part.written_at = now;
-    return part;
+  }
+
+  fs::path folder_of(const std::string& bucket) const {
+    return bucket.empty() ? directory_ : directory_ / bucket;
   }
 
   void append(const Batch& batch, std::int64_t row) {
@@ -214,21 +309,193 @@ class TextLineWriter final : public SinkWriter {
     text_.clear();
   }
 
-  void complete(const std::string& bucket, PartFile& part) {
+  static void sync(const PartFile& part) {
     check_file(std::fflush(part.file.get()) == 0 && ::fsync(fileno(part.file.get())) == 0,
                part.hidden);
+  }
+
+  /// The file is complete.
+  void roll(const std::string& bucket, PartFile& part) {
+    sync(part);
     part.file.reset();
     if (compaction_.is_enabled()) {
       // It stays hidden, but a checkpoint counts on it.
       sync_directories(directory_, bucket);
-      compaction_.add(bucket, part.hidden, part.final_path.filename().string(), part.bytes);
+      compaction_.add(bucket, part.hidden, part.name, part.bytes);
       return;
     }
-    while (!give_name(part.hidden, part.final_path)) {
-      part.final_path = part.final_path.parent_path() / next_name(bucket);
+    PendingFile file{bucket, part.hidden, part.name, part.bytes, kNotYet, part.known};
+    if (checkpointing_) {
+      pending_.push_back(std::move(file));
+    } else {
+      finish(file);
     }
-    // A checkpoint counts on the file: its name, and that of its bucket, must survive a power loss.
-    sync_directories(directory_, bucket);
+  }
+
+  /// Gives a complete file its name; a repetition changes nothing.
+  void finish(const PendingFile& file) {
+    const fs::path folder = folder_of(file.bucket);
+    std::string name = file.name;
+    while (!add_name(file.hidden, folder / name)) {
+      std::error_code error;
+      if (fs::equivalent(file.hidden, folder / name, error)) {
+        break;  // the process ended before the hidden name was removed
+      }
+      name = next_name(file.bucket);
+    }
+    remove_file(file.hidden);
+    sync_directories(directory_, file.bucket);
+  }
+
+  void commit(CheckpointId id) {
+    fault_point(FaultPoint::kDuringCommit);
+    std::erase_if(pending_, [&](const PendingFile& file) {
+      const bool due = file.checkpoint <= id;
+      if (due) {
+        finish(file);
+      }
+      return due;
+    });
+    compaction_.commit(id);
+    fault_point(FaultPoint::kBetweenCommitAndNotify);
+  }
+
+  void store(OperatorSnapshot& snapshot,
+             std::uint8_t kind,
+             const std::string& bucket,
+             const fs::path& hidden,
+             const std::string& name,
+             std::int64_t bytes,
+             Timestamp opened_at) const {
+    BytesWriter out(snapshot.union_state[kStateName].emplace_back());
+    out.u8(kVersion);
+    out.u8(kind);
+    out.varint(static_cast<std::uint64_t>(subtask_));
+    out.string(bucket);
+    out.string(hidden.string());
+    out.string(name);
+    out.i64(bytes);
+    out.i64(opened_at);
+  }
+
+  void restore_parts(const OperatorSnapshot& snapshot) {
+    const auto stored = snapshot.union_state.find(kStateName);
+    if (stored == snapshot.union_state.end()) {
+      return;
+    }
+    fault_point(FaultPoint::kDuringRecovery);
+    std::map<fs::path, std::set<std::string>> former;  ///< writers' ids, by folder
+    std::set<fs::path> known;
+    for (const std::string& entry : stored->second) {
+      BytesReader in(entry);
+      if (const int version = in.u8(); version != kVersion) {
+        throw_error(ErrorKind::kExternal,
+                    "the checkpoint's files of the sink have the format {}, which a newer Flott "
+                    "wrote; restore with that version",
+                    version);
+      }
+      const bool in_progress = in.u8() == 1;
+      const auto subtask = static_cast<int>(in.varint());
+      if (subtask % parallelism_ != subtask_) {
+        continue;
+      }
+      PendingFile file;
+      file.bucket = in.string();
+      file.hidden = fs::path(in.string());
+      file.name = in.string();
+      file.bytes = in.i64();
+      const Timestamp opened_at = in.i64();
+      known.insert(file.hidden);
+      // Numbers go on, even where the files have been taken away since.
+      const std::string own = fmt::format("{}-{}-", options_.prefix, subtask_);
+      if (file.name.starts_with(own)) {
+        std::int64_t& next = numbers_[file.bucket];
+        next = std::max<std::int64_t>(next, std::atoll(file.name.c_str() + own.size()) + 1);
+      }
+      const std::string hidden_name = file.hidden.filename().string();
+      const std::size_t id = hidden_name.rfind(kInProgress);
+      if (id != std::string::npos) {
+        former[file.hidden.parent_path()].insert(hidden_name.substr(id + kInProgress.size()));
+      }
+      if (in_progress) {
+        take_over(file, opened_at);
+      } else if (fs::exists(file.hidden)) {
+        finish(file);
+      } else if (!fs::exists(folder_of(file.bucket) / file.name)) {
+        log(LogLevel::kInfo,
+            "flott.filesystem",
+            "'{}' was finished before, and taken away from '{}' since",
+            file.name,
+            folder_of(file.bucket).string());
+      }
+    }
+    if (!compaction_.is_enabled()) {
+      remove_leftovers(former, known);
+    }
+  }
+
+  /// Goes on with a file in progress, in a copy of what the checkpoint knows: whoever else may
+  /// still write to it, or restore from the same checkpoint again, has the old one to himself.
+  void take_over(const PendingFile& file, Timestamp opened_at) {
+    std::error_code error;
+    const auto size = static_cast<std::int64_t>(fs::file_size(file.hidden, error));
+    if (error || size < file.bytes) {
+      throw_error(
+          ErrorKind::kExternal,
+          "the file '{}', of which the checkpoint knows {} bytes, {}. It was removed, cut off, or "
+          "finished after this checkpoint; put it back, or restore the newest checkpoint (from "
+          "this one, what was finished since is written again)",
+          file.hidden.string(),
+          file.bytes,
+          error ? "is gone" : fmt::format("has only {}", size));
+    }
+    if (file.bytes == 0) {
+      copied_.push_back(file.hidden);
+      return;
+    }
+    const fs::path folder = folder_of(file.bucket);
+    PartFile part;
+    part.name = file.name;
+    while (parts_.contains(file.bucket) && parts_[file.bucket].name == part.name) {
+      part.name = next_name(file.bucket);
+    }
+    create(part, folder);
+    const std::unique_ptr<std::FILE, FileCloser> in(std::fopen(file.hidden.c_str(), "rbe"));
+    check_file(in != nullptr, file.hidden);
+    std::string buffer(kWriteBytes, '\0');
+    for (std::int64_t left = file.bytes; left > 0;) {
+      const auto wanted = std::min<std::size_t>(buffer.size(), static_cast<std::size_t>(left));
+      check_file(std::fread(buffer.data(), 1, wanted, in.get()) == wanted, file.hidden);
+      check_file(std::fwrite(buffer.data(), 1, wanted, part.file.get()) == wanted, part.hidden);
+      left -= static_cast<std::int64_t>(wanted);
+    }
+    part.bytes = file.bytes;
+    part.opened_at = opened_at;
+    part.written_at = now_ms();
+    new_in_buckets_.insert(file.bucket);
+    copied_.push_back(file.hidden);
+    if (parts_.contains(file.bucket)) {
+      roll(file.bucket, part);  // of two former subtasks: one is gone on with
+    } else {
+      parts_[file.bucket] = std::move(part);
+    }
+  }
+
+  /// What former writers began after the checkpoint: it is written again.
+  static void remove_leftovers(const std::map<fs::path, std::set<std::string>>& former,
+                               const std::set<fs::path>& known) {
+    for (const auto& [folder, ids] : former) {
+      std::error_code error;
+      for (fs::directory_iterator it(folder, error); !error && it != fs::directory_iterator();
+           it.increment(error)) {
+        const std::string name = it->path().filename().string();
+        const std::size_t id = name.rfind(kInProgress);
+        if (id != std::string::npos && ids.contains(name.substr(id + kInProgress.size())) &&
+            !known.contains(it->path())) {
+          fs::remove(it->path(), error);
+        }
+      }
+    }
   }
 
   std::string next_name(const std::string& bucket) {
@@ -239,14 +506,19 @@ class TextLineWriter final : public SinkWriter {
   const TextLineSinkOptions options_;
   const fs::path directory_;
   const int subtask_;
+  const int parallelism_;
+  const bool checkpointing_;
   const Clock* const clock_;
-  const OperatorSnapshot* const restored_;
-  const std::string writer_id_ = fmt::format("{:08x}", std::random_device()());
+  const OperatorSnapshot* restored_;
+  const std::string writer_id_ = random_id();
   FileCompaction compaction_;
   bool input_ended_ = false;
   const LogicalTypePtr type_;
-  std::unique_ptr<Encoder> encoder_;             ///< null: the values' text
-  std::map<std::string, PartFile> parts_;        ///< by bucket
+  std::unique_ptr<Encoder> encoder_;       ///< null: the values' text
+  std::map<std::string, PartFile> parts_;  ///< by bucket
+  std::vector<PendingFile> pending_;
+  std::set<std::string> new_in_buckets_;         ///< names that are not synced
+  std::vector<fs::path> copied_;                 ///< of the checkpoint restored from, to be removed
   std::map<std::string, std::int64_t> numbers_;  ///< of the next file, by bucket
   Timestamp checked_at_ = 0;
   std::string text_;
@@ -311,6 +583,7 @@ std::unique_ptr<Sink> TextLineSink::from_options(const Options& options,
     out.utc_offsets.emplace_back(std::stoll(item.substr(0, colon)),
                                  std::stoll(item.substr(colon + 1)));
   }
+  out.roll_on_checkpoint = options.get_bool("rolling.on-checkpoint", out.roll_on_checkpoint);
   out.max_bytes = options.get_int("rolling.max-bytes", out.max_bytes);
   out.rollover_interval_ms = options.get_int("rolling.interval.ms", out.rollover_interval_ms);
   out.inactivity_interval_ms = options.get_int("rolling.inactivity.ms", out.inactivity_interval_ms);

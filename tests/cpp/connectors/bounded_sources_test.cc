@@ -412,10 +412,10 @@ TEST_F(CompactionTest, AProcessThatEndsBeforeThePartsAreRemovedPublishesOnce) {
     ASSERT_TRUE(driver.flush());
     driver.writer().snapshot(1, snapshot);
     for (const auto& entry : fs::directory_iterator(out)) {
-      parts.push_back(entry.path());  // .part-0-0.<id>.part
+      parts.push_back(entry.path());  // .part-0-0.inprogress.<id>
       fs::create_hard_link(entry.path(), folder.path() + "/" + entry.path().filename().string());
     }
-    writer_id = parts.front().stem().extension().string();
+    writer_id = parts.front().extension().string();
     end(driver);
   }
   ASSERT_EQ(parts.size(), 2U);
@@ -490,6 +490,194 @@ TEST_F(CompactionTest, WhatWaitedGetsItsNameWhenCompactionIsSwitchedOff) {
   TextLineSink sink(options, LogicalType::of(TypeKind::kString));
   const WriterDriver restored(sink, 0, 1, nullptr, &snapshot);
   EXPECT_EQ(files(), "0 hidden | part-0-0: a; | part-0-1: b;");
+}
+
+/// The sink with checkpoints: in progress, pending, finished.
+class TwoPhaseFileTest : public CompactionTest {
+ protected:
+  TwoPhaseFileTest() {
+    options.max_bytes = std::numeric_limits<std::int64_t>::max();
+    options.compaction.kind = FileCompactionOptions::Kind::kNone;
+  }
+  TextLineSink sink() const { return {options, LogicalType::of(TypeKind::kString)}; }
+  static OperatorSnapshot checkpoint(WriterDriver& driver, CheckpointId id) {
+    OperatorSnapshot snapshot;
+    EXPECT_TRUE(driver.flush());
+    driver.writer().snapshot(id, snapshot);
+    return snapshot;
+  }
+  static void end_and_commit(WriterDriver& driver) {
+    driver.writer().end_input();
+    checkpoint(driver, -1);
+    driver.writer().start_final_commit();
+    EXPECT_FALSE(driver.writer().has_uncommitted());
+  }
+  /// A job's share of a checkpoint of `subtasks`.
+  static OperatorSnapshot share(std::vector<OperatorSnapshot> subtasks,
+                                int subtask,
+                                int parallelism) {
+    OperatorCheckpoint from;
+    from.parallelism = static_cast<int>(subtasks.size());
+    from.subtasks = std::move(subtasks);
+    return redistribute(from, subtask, parallelism, from.max_parallelism);
+  }
+};
+
+TEST_F(TwoPhaseFileTest, AFileIsVisibleWhenACheckpointThatKnowsOfItIsComplete) {
+  options.roll_on_checkpoint = true;
+  TextLineSink sink = this->sink();
+  WriterDriver driver(sink, 0, 1, nullptr, nullptr, true);
+  write(driver, {"a", "b"});
+  checkpoint(driver, 1);
+  write(driver, {"c"});
+  EXPECT_EQ(files(), "2 hidden");
+  driver.writer().notify_checkpoint_complete(1);
+  EXPECT_EQ(files(), "1 hidden | part-0-0: a;b;");
+  checkpoint(driver, 2);  // is given up
+  write(driver, {"d"});
+  checkpoint(driver, 3);
+  driver.writer().notify_checkpoint_complete(3);
+  EXPECT_EQ(files(), "0 hidden | part-0-0: a;b; | part-0-1: c; | part-0-2: d;");
+  write(driver, {"e"});
+  EXPECT_FALSE(driver.writer().has_uncommitted());
+  end_and_commit(driver);
+  EXPECT_EQ(files(), "0 hidden | part-0-0: a;b; | part-0-1: c; | part-0-2: d; | part-0-3: e;");
+}
+
+TEST_F(TwoPhaseFileTest, ARestoreGoesOnInACopyOfWhatTheCheckpointKnows) {
+  TextLineSink sink = this->sink();
+  OperatorSnapshot snapshot;
+  WriterDriver zombie(sink, 0, 1, nullptr, nullptr, true);
+  write(zombie, {"a", "b"});
+  snapshot = checkpoint(zombie, 1);
+  zombie.writer().notify_checkpoint_complete(1);
+  EXPECT_EQ(files(), "1 hidden") << "not rolled";
+  write(zombie, {"behind the checkpoint"});
+  ASSERT_TRUE(zombie.flush());
+  for (int times = 0; times < 2; ++times) {  // a restore may itself be killed
+    const WriterDriver killed(sink, 0, 1, nullptr, &snapshot, true);
+  }
+  WriterDriver driver(sink, 0, 1, nullptr, &snapshot, true);
+  write(driver, {"c"});
+  checkpoint(driver, 2);
+  driver.writer().notify_checkpoint_complete(2);
+  write(zombie, {"still there"});
+  end_and_commit(driver);
+  EXPECT_EQ(files().substr(files().find(" |")), " | part-0-0: a;b;c;");
+  zombie.writer().end_input();
+  checkpoint(zombie, 2);
+  EXPECT_THROW(zombie.writer().start_final_commit(), Error) << "its file is not its own any more";
+  EXPECT_EQ(files().substr(files().find(" |")), " | part-0-0: a;b;c;");
+}
+
+TEST_F(TwoPhaseFileTest, PendingFilesAreFinishedOnceAndWhatCameLaterIsRemoved) {
+  options.max_bytes = 1;
+  TextLineSink sink = this->sink();
+  OperatorSnapshot snapshot;
+  {
+    WriterDriver driver(sink, 0, 1, nullptr, nullptr, true);
+    write(driver, {"a", "b", "c"});
+    snapshot = checkpoint(driver, 1);
+    write(driver, {"d", "e"});  // of no checkpoint
+    EXPECT_EQ(files(), "5 hidden");
+  }
+  EXPECT_EQ(files(), "3 hidden");
+  {
+    const WriterDriver killed(sink, 0, 1, nullptr, &snapshot, true);
+    EXPECT_EQ(files(), "2 hidden | part-0-0: a; | part-0-1: b;") << "c was in progress";
+  }
+  std::filesystem::remove(options.directory + "/part-0-0");  // its reader took it away
+  WriterDriver driver(sink, 0, 1, nullptr, &snapshot, true);
+  write(driver, {"d"});
+  end_and_commit(driver);
+  EXPECT_EQ(files(), "0 hidden | part-0-1: b; | part-0-2: c; | part-0-3: d;");
+}
+
+TEST_F(TwoPhaseFileTest, ANameThatWasTakenMeanwhileIsNotReplaced) {
+  options.roll_on_checkpoint = true;
+  TextLineSink sink = this->sink();
+  OperatorSnapshot snapshot;
+  {
+    WriterDriver driver(sink, 0, 1, nullptr, nullptr, true);
+    write(driver, {"a"});
+    snapshot = checkpoint(driver, 1);
+    folder.write("out/part-0-0", "another's");
+    driver.writer().notify_checkpoint_complete(1);
+  }
+  EXPECT_EQ(files(), "0 hidden | part-0-0: another's | part-0-1: a;");
+  const WriterDriver again(sink, 0, 1, nullptr, &snapshot, true);
+  EXPECT_EQ(files(), "0 hidden | part-0-0: another's | part-0-1: a;");
+}
+
+TEST_F(TwoPhaseFileTest, FormerSubtasksFilesAreTakenOverAtAnyParallelism) {
+  TextLineSink sink = this->sink();
+  std::vector<OperatorSnapshot> former;
+  for (int subtask = 0; subtask < 3; ++subtask) {
+    WriterDriver driver(sink, subtask, 3, nullptr, nullptr, true);
+    write(driver, {subtask == 0 ? "a" : (subtask == 1 ? "b" : "c")});
+    former.push_back(checkpoint(driver, 1));
+  }
+  for (int subtask = 0; subtask < 2; ++subtask) {
+    const OperatorSnapshot restored = share(former, subtask, 2);
+    WriterDriver driver(sink, subtask, 2, nullptr, &restored, true);
+    end_and_commit(driver);
+  }
+  EXPECT_EQ(files(), "0 hidden | part-0-0: a; | part-1-0: b; | part-2-0: c;");
+}
+
+TEST_F(TwoPhaseFileTest, AFileInProgressThatIsGoneIsAnErrorThatNamesIt) {
+  TextLineSink sink = this->sink();
+  OperatorSnapshot snapshot;
+  {
+    WriterDriver driver(sink, 0, 1, nullptr, nullptr, true);
+    write(driver, {"a"});
+    snapshot = checkpoint(driver, 1);
+  }
+  const auto hidden = std::filesystem::directory_iterator(options.directory)->path();
+  std::filesystem::resize_file(hidden, 1);
+  for (const char* what : {"has only 1", "is gone"}) {
+    try {
+      const WriterDriver restored(sink, 0, 1, nullptr, &snapshot, true);
+      FAIL();
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), ::testing::HasSubstr(hidden.string()));
+      EXPECT_THAT(error.what(), ::testing::HasSubstr(what));
+    }
+    std::filesystem::remove(hidden);
+  }
+}
+
+TEST_F(TwoPhaseFileTest, ACompactedFileAppearsWhenACheckpointKnowsItsParts) {
+  options.max_bytes = 1;
+  options.compaction.kind = FileCompactionOptions::Kind::kConcat;
+  options.compaction.size_threshold = 4;
+  TextLineSink sink = this->sink();
+  OperatorSnapshot snapshot;
+  {
+    WriterDriver driver(sink, 0, 1, nullptr, nullptr, true);
+    write(driver, {"a", "b", "c", "d"});
+    snapshot = checkpoint(driver, 1);
+    write(driver, {"e"});
+    EXPECT_EQ(files(), "5 hidden");
+    driver.writer().notify_checkpoint_complete(1);
+    EXPECT_EQ(files(), "3 hidden | compacted-part-0-0: a;b;");
+  }
+  {
+    WriterDriver driver(sink, 0, 1, nullptr, &snapshot, true);
+    write(driver, {"e"});
+    checkpoint(driver, 2);
+    driver.writer().notify_checkpoint_complete(2);
+    end_and_commit(driver);
+  }
+  std::string all;
+  for (const auto& entry : std::filesystem::directory_iterator(options.directory)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(".")) {
+      all += folder.read("out/" + name);
+    }
+  }
+  std::sort(all.begin(), all.end());
+  EXPECT_EQ(all, "\n\n\n\n\nabcde");
 }
 
 LogicalTypePtr generated_type() {

@@ -111,8 +111,10 @@ class WriterDriver {
                         int subtask = 0,
                         int parallelism = 1,
                         const Clock* clock = nullptr,
-                        const OperatorSnapshot* restored = nullptr) {
+                        const OperatorSnapshot* restored = nullptr,
+                        bool checkpointing = false) {
     SinkWriterContext context;
+    context.checkpointing = checkpointing;
     context.restored = restored;
     context.subtask = subtask;
     context.parallelism = parallelism;

@@ -261,7 +261,7 @@ def _utc_offsets(timezone_id: str) -> str:
 
 
 class RollingPolicy:
-    """When a file is closed and the next begun: in any case with a checkpoint or the job's end."""
+    """When a file is closed and the next begun: in any case at the end of the input."""
 
     def __init__(self, options: dict[str, str]) -> None:
         self._options = options
@@ -297,7 +297,7 @@ class RollingPolicy:
     @staticmethod
     def on_checkpoint_rolling_policy() -> OnCheckpointRollingPolicy:
         """At every checkpoint."""
-        return OnCheckpointRollingPolicy({})
+        return OnCheckpointRollingPolicy({"rolling.on-checkpoint": "true"})
 
 
 class DefaultRollingPolicy(RollingPolicy):
@@ -434,11 +434,12 @@ class FileCompactor:
 
 
 class FileSink(Sink, SupportsPreprocessing):
-    """Writes files of lines: one file a subtask, bucket and checkpoint, or more by the policy.
+    """Writes files of lines, each subtask its own; the rolling policy says when one is closed.
 
     Files are called ``<prefix>-<subtask>-<number><suffix>`` and lie in a folder for each hour, as
-    upstream, unless another bucket assigner is set. A file that is not complete is hidden. At least
-    once: after a failure, lines since the last checkpoint are written again.
+    upstream, unless another bucket assigner is set. Exactly once: a file is hidden while it is in
+    progress (``.<name>.inprogress.<id>``) and pending, and gets its name when a checkpoint that
+    knows of it is complete. Without checkpoints it does when it is closed.
     """
 
     @staticmethod
