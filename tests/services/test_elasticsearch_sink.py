@@ -223,3 +223,39 @@ def test_a_mapping_conflict_goes_to_the_dead_letters(
     assert (letter["index"], letter["id"], letter["status"]) == (typed, "b", 400)
     assert "many" in str(letter["source"])
     assert metric(metrics, "deadLettered") == 1
+
+
+def test_a_checkpoint_is_complete_when_the_documents_are_there(
+    server: SearchServer, index: str, tmp_path: Path
+) -> None:
+    """Nothing else would send them: the buffer is far from full and has no interval. Sent again
+    after a restore, they replace themselves."""
+    release = threading.Event()
+
+    class Waiting(SourceFunction):
+        def run(self, ctx: Any) -> None:
+            for number in range(10):
+                ctx.collect({"id": f"d{number}", "n": number})
+            release.wait(30)
+
+        def __deepcopy__(self, memo: Any) -> Any:
+            return self
+
+    server.request("PUT", f"/{index}")
+    seen: list[Any] = []
+    for _ in range(2):
+        release.clear()
+        env = StreamExecutionEnvironment.get_execution_environment().set_parallelism(1)
+        env.enable_checkpointing(3_600_000)
+        env.get_checkpoint_config().set_checkpoint_storage_dir(f"file://{tmp_path}")
+        seen.clear()
+        stream = env.add_source(Waiting()).map(lambda value: seen.append(value) or value)
+        sink = builder(server, ElasticsearchEmitter.static_index(index, "id"))
+        stream.sink_to(sink.set_bulk_flush_max_actions(100_000).build())
+        job = env.execute_async("documents")
+        await_true(lambda: len(seen) == 10, "the records")
+        job._job.trigger_checkpoint()
+        assert len(server.documents(index)) == 10
+        release.set()
+        job.get_job_execution_result().result()
+    assert server.documents(index) == {f"d{n}": {"id": f"d{n}", "n": n} for n in range(10)}
