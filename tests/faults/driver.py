@@ -264,11 +264,14 @@ class Run:
                 process.send(signal.SIGSTOP)
                 time.sleep(FREEZE_S)  # how long transactions last is up to the broker's clock
                 process.send(signal.SIGCONT)
+            # A zombie that has not begun to publish would take over from its successor.
+            self.await_checkpoints(process, 1)
             if kill.kind in ("freeze", "raise"):
-                self.await_checkpoints(process, 1)
                 process.kill()
             elif process.exit_code is None:
-                self.zombies.append(process)
+                for earlier in self.zombies:
+                    self.end(earlier)
+                self.zombies = [process]
                 self.leave(process)
         if process not in self.zombies:
             self.note(process)
@@ -294,13 +297,12 @@ class Run:
             process = self.start(parallelism, meter, fault)
             if not self.zombies:
                 return process
-            zombie = self.zombies[-1]
+            (zombie,) = self.zombies
             if zombie.kill_kind == "pause":
                 self.await_checkpoints(process, 1)
             else:
                 self.await_output(process, "job ")  # it has read its checkpoint
-            for each in self.zombies:
-                each.send(signal.SIGCONT)
+            zombie.send(signal.SIGCONT)
             if "kafka-once" not in self.plan.sinks:
                 return process
             self.await_true(
@@ -344,11 +346,15 @@ class Run:
             process.kill()
         self.note(process)
         for zombie in self.zombies:
-            if "kafka-once" in self.plan.sinks:
-                code = zombie.wait("to be stopped by its successors")
-                if FENCED not in zombie.output:
-                    raise Failure(f"a zombie ended with exit code {code}:\n{tail(zombie.output)}")
-            zombie.kill()
+            self.end(zombie)
+
+    def end(self, zombie: Process) -> None:
+        """Its successors have stopped it by now if it could harm them."""
+        if "kafka-once" in self.plan.sinks:
+            code = zombie.wait("to be stopped by its successors")
+            if FENCED not in zombie.output:
+                raise Failure(f"a zombie ended with exit code {code}:\n{tail(zombie.output)}")
+        zombie.kill()
 
     def note(self, process: Process) -> None:
         """The next attempt starts from the newest checkpoint of this one, if it has any."""
