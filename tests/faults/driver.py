@@ -197,15 +197,10 @@ class Run:
             for chunk in [*self.input.chunks, self.input.closing]:
                 self.feed(chunk)
         for number, attempt in enumerate(self.plan.attempts):
-            if not self.plan.bounded:
-                self.feed(self.input.chunks[number])
-            if self.attempt(attempt):
+            if self.attempt(attempt, self.input.chunks[number]):
                 break  # a bounded job was done sooner than the plan thought
         else:
-            if not self.plan.bounded:
-                self.feed(self.input.chunks[-1])
-                self.feed(self.input.closing)
-            self.last_attempt()
+            self.last_attempt([*self.input.chunks[-1], *self.input.closing])
         return self.compare()
 
     # --- Attempts ---------------------------------------------------------------------------------
@@ -244,7 +239,7 @@ class Run:
         self.processes.append(process)
         return process
 
-    def attempt(self, attempt: Attempt) -> bool:
+    def attempt(self, attempt: Attempt, chunk: Chunk) -> bool:
         """One that is killed. True: it had ended well before."""
         kill = attempt.kill
         meter = {
@@ -256,6 +251,7 @@ class Run:
         fault = f"{kill.point}:{kill.n},{FALLBACK}" if kill.kind == "point" else ""
         process = self.start_accepted(attempt.parallelism, meter, fault)
         process.kill_kind = kill.kind
+        self.feed_unbounded(chunk)
         if kill.kind in KILLS_ITSELF:
             self.await_true(lambda: process.exit_code is not None, str(kill))
         else:
@@ -309,6 +305,7 @@ class Run:
                 lambda p=process, z=zombie: p.exit_code is not None or z.exit_code is not None,
                 f"the end of attempt {zombie.number} or of its successor {process.number}",
             )
+            self.await_checkpoints(process, 1)  # none before its sinks have taken over
             if process.exit_code is None or REFUSED not in process.output:
                 return process
             self.leave(zombie)
@@ -324,9 +321,10 @@ class Run:
             shutil.copytree(self.restore.parent, kept, copy_function=os.link)
             self.restore = kept / self.restore.name
 
-    def last_attempt(self) -> None:
+    def last_attempt(self, chunk: Chunk) -> None:
         """One that ends well: a bounded job by itself, another when all its results are there."""
-        process = self.start_accepted(self.plan.last_parallelism, {"act": ""})
+        process = self.start_accepted(self.plan.last_parallelism, {})
+        self.feed_unbounded(chunk)
         if self.while_last:
             self.await_checkpoints(process, 1)
             self.while_last()
@@ -397,6 +395,11 @@ class Run:
         for future in admin.delete_topics(topics).values():
             with contextlib.suppress(Exception):  # tidying only; the broker may be gone
                 future.result(5)
+
+    def feed_unbounded(self, chunk: Chunk) -> None:
+        """What comes while an attempt runs: a zombie must not have read it before."""
+        if not self.plan.bounded:
+            self.feed(chunk)
 
     def feed(self, chunk: Chunk) -> None:
         refused: list[object] = []

@@ -104,6 +104,10 @@ def make_plan(seed: int, choices: Choices) -> Plan:
     shape = choose.choice(choices.shapes)
     sinks = choose.choice(choices.sinks)
     bounded = not SHAPES[shape].clock_timers and choose.random() < choices.bounded
+    if bounded:
+        # One that is still alive would come to the end of the input.
+        choices = choices._replace(kinds=tuple(k for k in choices.kinds if k not in WITHIN_RUN))
+        choices = choices if choices.kinds else choices._replace(kinds=("record",))
     rescale = choose.random() < 0.5
     parallelism = choose.randrange(1, 4)
     attempts = []

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
 from tests.faults.available import available  # noqa: E402
-from tests.faults.driver import Failure, Run, Servers  # noqa: E402
+from tests.faults.driver import BROKER, Failure, Run, Servers  # noqa: E402
 from tests.faults.plan import Choices, make_plan  # noqa: E402
 from tests.faults.shapes import SHAPES  # noqa: E402
 from tests.services.servers import KafkaServer  # noqa: E402
@@ -55,7 +55,7 @@ def soak(first: int, kills: int, runs: int | None, choices: Choices, folder: Pat
     done: Counter[str] = Counter()
     by_shape: Counter[str] = Counter()
     failed: list[int] = []
-    with KafkaServer() as kafka:
+    with KafkaServer(properties=BROKER) as kafka:
         servers = Servers(kafka.bootstrap_servers)
         seed = first
         while done["kills"] < kills and (runs is None or seed < first + runs):

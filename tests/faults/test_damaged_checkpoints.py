@@ -99,8 +99,7 @@ def test_damaged_files_are_refused_by_name(
                     check(run, started)
         check(run, started)
         run.restore = whole
-        run.feed(run.input.closing)
-        run.last_attempt()
+        run.last_attempt(run.input.closing)
         run.compare()
 
 

@@ -72,8 +72,7 @@ def test_a_disk_that_is_full_for_a_while(kafka: KafkaServer, disk: Path, backend
         assert process.exit_code is None, tail(process.output)
         process.kill()
         run.note(process)
-        run.feed(run.input.closing)
-        run.last_attempt()
+        run.last_attempt(run.input.closing)
         run.compare()
 
 
@@ -94,6 +93,5 @@ def test_a_full_disk_that_fails_the_job(kafka: KafkaServer, disk: Path, backend:
         assert not half_written(disk)
         run.note(process)
         filler.unlink()
-        run.feed(run.input.closing)
-        run.last_attempt()
+        run.last_attempt(run.input.closing)
         run.compare()
