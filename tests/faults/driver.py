@@ -157,6 +157,7 @@ class Run:
         self.kills = 0
         self.processes: list[Process] = []
         self.zombies: list[Process] = []
+        self.fallback = f",{FALLBACK}"
         self.configuration: dict[str, str] = {}
         self.checkpoints = folder / "checkpoints"
         self.readers: dict[str, Reader] = {}
@@ -248,7 +249,7 @@ class Run:
             "act": ACTS.get(kill.kind, "tell"),
             "delay_us": kill.delay_us,
         }
-        fault = f"{kill.point}:{kill.n},{FALLBACK}" if kill.kind == "point" else ""
+        fault = f"{kill.point}:{kill.n}{self.fallback}" if kill.kind == "point" else ""
         process = self.start_accepted(attempt.parallelism, meter, fault)
         process.kill_kind = kill.kind
         self.feed_unbounded(chunk)
@@ -377,13 +378,13 @@ class Run:
     # --- Input and results ------------------------------------------------------------------------
 
     def make_topics(self) -> None:
-        topics = [
-            NewTopic(self.topics[topic], count, 1, config={"retention.ms": "-1"})
-            for topic, count in self.shape.topics.items()
-        ]
+        sizes = {self.topics[topic]: count for topic, count in self.shape.topics.items()}
         for sink in self.plan.sinks:
             if sink.startswith("kafka"):
-                topics.append(NewTopic(self.target(sink), OUTPUT_PARTITIONS, 1))
+                sizes[self.target(sink)] = OUTPUT_PARTITIONS
+        # Times of the records are long past: the broker would remove them.
+        forever = {"retention.ms": "-1"}
+        topics = [NewTopic(topic, count, 1, config=forever) for topic, count in sizes.items()]
         admin = AdminClient({"bootstrap.servers": self.servers.kafka, **QUIET})
         for future in admin.create_topics(topics).values():
             future.result(PATIENCE_S)

@@ -24,7 +24,8 @@ BEFORE_PROGRESS = ("during-restore", "during-recovery")
 """Points that an attempt passes once, while it starts."""
 FALLBACK = "before-barrier:60"
 """An attempt that never comes to its own point (nothing to restore, say) ends here."""
-WITHIN_RUN = ("freeze", "pause", "zombie", "raise")
+KINDS = ("record", "later", "point", "point", "point")
+WITHIN_RUN = ("freeze", "pause", "zombie")
 ONCE = ("kafka-once", "files")
 """Sinks whose readers see each result once; the others may write one again."""
 
@@ -86,13 +87,17 @@ class Plan(NamedTuple):
         return "\n".join(lines)
 
 
+BACKENDS = ("hashmap", "rocksdb")
+SINKS = (("kafka-once",), ("kafka",), ("kafka-once", "kafka"))
+
+
 class Choices(NamedTuple):
     """What plans are drawn from."""
 
     shapes: tuple[str, ...] = tuple(SHAPES)
-    backends: tuple[str, ...] = ("hashmap",)
-    sinks: tuple[tuple[str, ...], ...] = (("kafka",),)
-    kinds: tuple[str, ...] = ("record", "later", "point", "point")
+    backends: tuple[str, ...] = BACKENDS
+    sinks: tuple[tuple[str, ...], ...] = SINKS
+    kinds: tuple[str, ...] = KINDS
     kills: int = 4
     chunk: int = 400
     bounded: float = 0.25  # how often the input ends by itself

@@ -18,9 +18,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.faults.available import available  # noqa: E402
 from tests.faults.driver import BROKER, Failure, Run, Servers  # noqa: E402
-from tests.faults.plan import Choices, make_plan  # noqa: E402
+from tests.faults.plan import BACKENDS, KINDS, SINKS, WITHIN_RUN, Choices, make_plan  # noqa: E402
 from tests.faults.shapes import SHAPES  # noqa: E402
 from tests.services.servers import KafkaServer  # noqa: E402
 
@@ -35,15 +34,15 @@ def main() -> int:
     parser.add_argument("--shape", action="append", choices=list(SHAPES), help="only these")
     parser.add_argument("--sink", action="append", help="only these, such as kafka-once")
     parser.add_argument("--backend", action="append", help="only these, such as rocksdb")
+    parser.add_argument("--kind", action="append", help="only these, such as zombie")
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "soak")
     options = parser.parse_args()
     first = options.seed if options.seed is not None else random.SystemRandom().randrange(10**9)
-    found = available()
     choices = Choices(
         shapes=tuple(options.shape or SHAPES),
-        backends=tuple(options.backend or found.backends),
-        sinks=tuple((sink,) for sink in options.sink) if options.sink else found.sinks,
-        kinds=found.kinds,
+        backends=tuple(options.backend or BACKENDS),
+        sinks=tuple((sink,) for sink in options.sink) if options.sink else SINKS,
+        kinds=tuple(options.kind) if options.kind else KINDS * 4 + WITHIN_RUN,
         kills=KILLS_A_RUN,
     )
     print(f"soak: seed {first}, {choices}", flush=True)

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.available import available
 from tests.faults.driver import Failure, Process, Run, Servers, tail
-from tests.faults.plan import Plan
+from tests.faults.plan import BACKENDS, Plan
 from tests.services.servers import KafkaServer
 
 SEED = 20_261_121
@@ -70,7 +69,7 @@ def files_of(checkpoint: Path) -> list[Path]:
     return [manifest, *sorted(of_it)]
 
 
-@pytest.mark.parametrize("backend", available().backends)
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_damaged_files_are_refused_by_name(
     kafka: KafkaServer, tmp_path: Path, backend: str
 ) -> None:

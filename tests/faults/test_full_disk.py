@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.available import available
 from tests.faults.driver import Run, Servers, tail
-from tests.faults.plan import Plan
+from tests.faults.plan import BACKENDS, Plan
 from tests.services.servers import KafkaServer
 
 SEED = 20_261_121
@@ -52,7 +51,7 @@ def half_written(disk: Path) -> list[Path]:
     return [path for path in disk.glob("*/chk-*") if not (path / "_metadata").exists()]
 
 
-@pytest.mark.parametrize("backend", available().backends)
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_a_disk_that_is_full_for_a_while(kafka: KafkaServer, disk: Path, backend: str) -> None:
     plan = Plan(SEED, "state", backend, ("kafka",), False, 20, CHUNK, (), 2)
     run = Run(plan, Servers(kafka.bootstrap_servers), disk.parent / "run")
@@ -76,7 +75,7 @@ def test_a_disk_that_is_full_for_a_while(kafka: KafkaServer, disk: Path, backend
         run.compare()
 
 
-@pytest.mark.parametrize("backend", available().backends)
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_a_full_disk_that_fails_the_job(kafka: KafkaServer, disk: Path, backend: str) -> None:
     plan = Plan(SEED + 1, "sessions", backend, ("kafka",), False, 20, CHUNK, (), 1)
     run = Run(plan, Servers(kafka.bootstrap_servers), disk.parent / "run")

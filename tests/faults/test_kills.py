@@ -1,51 +1,107 @@
-"""Each job shape is killed a few times and started again from its checkpoints; nothing is lost.
+"""Each job shape is killed a few times and started again from its checkpoints: nothing is lost, and
+what Kafka's readers of committed records see is not doubled.
 
 The long version is `make soak`; tests/faults/README.md says how to run one seed again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.faults.driver import Run, Servers
-from tests.faults.plan import Choices, Plan, make_plan
+from tests.faults.driver import BROKER, Failure, Run, Servers
+from tests.faults.plan import (
+    BACKENDS,
+    POINTS,
+    POINTS_OF_TRANSACTIONS,
+    Attempt,
+    Choices,
+    Kill,
+    Plan,
+    make_plan,
+)
 from tests.faults.shapes import SHAPES
 from tests.services.servers import KafkaServer
 
-KILLS = 3
 SEED = 20_261_121
 
-
-def carry_out(plan: Plan, kafka: KafkaServer, folder: Path, record: Callable[..., None]) -> int:
-    outcome = Run(plan, Servers(kafka.bootstrap_servers), folder).carry_out()
-    record("plan", str(plan))
-    record("kills", outcome.kills)
-    record("repeated", outcome.repeated)
-    return outcome.kills
+CarryOut = Callable[[Plan], int]
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-def test_killed_and_restarted(
-    kafka: KafkaServer, tmp_path: Path, record_property: Callable[..., None], shape: str
-) -> None:
-    plan = make_plan(SEED, Choices(shapes=(shape,), kills=KILLS, bounded=0.0))
-    assert carry_out(plan, kafka, tmp_path / "run", record_property) == KILLS
+@pytest.fixture(scope="module")
+def broker() -> Iterator[KafkaServer]:
+    with KafkaServer(properties=BROKER) as server:
+        yield server
 
 
-@pytest.mark.parametrize("kind", ["pause", "zombie"])
-def test_predecessors_that_are_still_alive(
-    kafka: KafkaServer, tmp_path: Path, record_property: Callable[..., None], kind: str
-) -> None:
-    plan = make_plan(SEED, Choices(shapes=("connected",), kinds=(kind,), kills=2, bounded=0.0))
-    carry_out(plan, kafka, tmp_path / "run", record_property)
+@pytest.fixture
+def carry_out(
+    broker: KafkaServer, tmp_path: Path, record_property: Callable[..., None]
+) -> CarryOut:
+    """Carries a plan out and returns the number of kills."""
+
+    def carry_out(plan: Plan) -> int:
+        outcome = Run(plan, Servers(broker.bootstrap_servers), tmp_path / "run").carry_out()
+        record_property("plan", str(plan))
+        record_property("kills", outcome.kills)
+        record_property("repeated", outcome.repeated)
+        return outcome.kills
+
+    return carry_out
+
+
+@pytest.mark.parametrize("number", range(len(SHAPES)), ids=list(SHAPES))
+def test_killed_and_restarted(carry_out: CarryOut, number: int) -> None:
+    choices = Choices(
+        shapes=(list(SHAPES)[number],),
+        backends=(BACKENDS[number % len(BACKENDS)],),
+        sinks=(("kafka-once",),),
+        kills=3,
+        bounded=0.0,
+    )
+    assert carry_out(make_plan(SEED + number, choices)) == 3
+
+
+@pytest.mark.parametrize("point", POINTS + POINTS_OF_TRANSACTIONS)
+def test_killed_at_named_points(broker: KafkaServer, tmp_path: Path, point: str) -> None:
+    attempts = (
+        Attempt(2, 300, Kill("point", 3, "between-manifest-and-commit")),  # leaves a checkpoint
+        Attempt(2, 300, Kill("point", 1, point)),
+        Attempt(3, 300, Kill("point", 1, point)),
+    )
+    plan = Plan(SEED, "state", "hashmap", ("kafka-once",), False, 25, 300, attempts, 1)
+    run = Run(plan, Servers(broker.bootstrap_servers), tmp_path / "run")
+    run.fallback = ""
+    assert run.carry_out().kills == 3
+
+
+@pytest.mark.parametrize("kind", ["freeze", "pause", "zombie"])
+def test_predecessors_that_are_still_alive(carry_out: CarryOut, kind: str) -> None:
+    choices = Choices(
+        shapes=("connected",), sinks=(("kafka-once",),), kinds=(kind,), kills=2, bounded=0.0
+    )
+    carry_out(make_plan(SEED, choices))
+
+
+@pytest.mark.parametrize("shape", ["state", "timers", "clock"])
+def test_killed_with_a_sink_that_repeats(carry_out: CarryOut, shape: str) -> None:
+    carry_out(make_plan(SEED, Choices(shapes=(shape,), sinks=(("kafka",),), kills=2, bounded=0.0)))
 
 
 @pytest.mark.parametrize("shape", ["state", "sessions"])
-def test_killed_with_an_input_that_ends(
-    kafka: KafkaServer, tmp_path: Path, record_property: Callable[..., None], shape: str
+def test_killed_with_an_input_that_ends(carry_out: CarryOut, shape: str) -> None:
+    sinks = (("kafka-once",),)
+    carry_out(make_plan(SEED, Choices(shapes=(shape,), sinks=sinks, kills=3, bounded=1.0)))
+
+
+def test_a_job_that_forgets_its_checkpoints_is_found_out(
+    broker: KafkaServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan = make_plan(SEED, Choices(shapes=(shape,), kills=KILLS, bounded=1.0))
-    carry_out(plan, kafka, tmp_path / "run", record_property)
+    attempts = (Attempt(2, 300, Kill("point", 6, "between-commit-and-notify")),)
+    plan = Plan(SEED, "state", "hashmap", ("kafka-once",), False, 25, 300, attempts, 1)
+    run = Run(plan, Servers(broker.bootstrap_servers), tmp_path / "run")
+    monkeypatch.setattr(run, "note", lambda process: None)
+    with pytest.raises(Failure, match="results doubled"):
+        run.carry_out()
