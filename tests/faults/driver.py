@@ -128,6 +128,20 @@ class Process:
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(number)
 
+    def stop(self) -> None:
+        """Stops it in its tracks; returns when every thread stands still, or it has ended."""
+        self.send(signal.SIGSTOP)
+        deadline = time.monotonic() + PATIENCE_S
+        while self.exit_code is None and set(self.thread_states()) - {"T", "Z", "X"}:
+            if time.monotonic() > deadline:
+                raise Failure(f"attempt {self.number} does not stop")
+            time.sleep(0.001)
+
+    def thread_states(self) -> Iterator[str]:
+        for path in Path(f"/proc/{self.process.pid}/task").glob("*/stat"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                yield path.read_text(encoding="utf-8").rpartition(") ")[2][0]
+
     def kill(self) -> None:
         self.send(signal.SIGKILL)
         self.process.wait()
@@ -157,6 +171,7 @@ class Run:
         self.kills = 0
         self.processes: list[Process] = []
         self.zombies: list[Process] = []
+        self.transaction_ms = TRANSACTION_MS
         self.fallback = f",{FALLBACK}"
         self.configuration: dict[str, str] = {}
         self.checkpoints = folder / "checkpoints"
@@ -233,7 +248,7 @@ class Run:
             "parallelism": parallelism,
             "configuration": configuration,
             "checkpoints": str(self.checkpoints),
-            "transaction_ms": TRANSACTION_MS,
+            "transaction_ms": self.transaction_ms,
             "meter": {"pace_us": 0, "at_record": 0, "act": "", "delay_us": 0} | meter,
         }
         process = Process(self.folder, len(self.processes), settings, fault)
@@ -258,7 +273,7 @@ class Run:
         else:
             self.await_output(process, "reached")
             if kill.kind == "freeze":
-                process.send(signal.SIGSTOP)
+                process.stop()
                 time.sleep(FREEZE_S)  # how long transactions last is up to the broker's clock
                 process.send(signal.SIGCONT)
             # A zombie that has not begun to publish would take over from its successor.
@@ -315,7 +330,7 @@ class Run:
     def leave(self, zombie: Process) -> None:
         """Stops it in its tracks. It may remove its checkpoints when it goes on: the next attempt
         gets a copy."""
-        zombie.send(signal.SIGSTOP)
+        zombie.stop()
         self.note(zombie)
         if self.restore is not None and self.restore in zombie.checkpoints:
             kept = self.folder / f"kept-{len(self.processes)}" / self.restore.parent.name

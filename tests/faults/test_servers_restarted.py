@@ -29,6 +29,7 @@ def test_broker_restarted(tmp_path: Path, sink: str) -> None:
             kafka.start()
 
         run.while_last = restart
+        run.transaction_ms = 120_000  # the broker may be away for that long
         run.configuration["execution.checkpointing.tolerable-failed-checkpoints"] = "100000"
         run.carry_out()
 
