@@ -50,7 +50,7 @@ def test_stored_checkpoints_of_every_version_are_restored(tmp_path, stored, para
 
 
 class Visits(KeyedProcessFunction):
-    """Counts per key in a row of a type that changes from one version of the program to the next."""
+    """Counts per key in a row whose type changes from one version of the program to the next."""
 
     def __init__(self, names, types):
         self._names = names
