@@ -400,6 +400,8 @@ class Run:
         # Times of the records are long past: the broker would remove them.
         forever = {"retention.ms": "-1"}
         topics = [NewTopic(topic, count, 1, config=forever) for topic, count in sizes.items()]
+        if "search" in self.plan.sinks and self.servers.search:
+            self.servers.search.request("PUT", f"/{self.name}")
         admin = AdminClient({"bootstrap.servers": self.servers.kafka, **QUIET})
         for future in admin.create_topics(topics).values():
             future.result(PATIENCE_S)

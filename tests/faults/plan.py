@@ -88,7 +88,14 @@ class Plan(NamedTuple):
 
 
 BACKENDS = ("hashmap", "rocksdb")
-SINKS = (("kafka-once",), ("kafka",), ("kafka-once", "kafka"))
+SINKS = (
+    ("kafka-once",),
+    ("kafka-once",),
+    ("kafka",),
+    ("files",),
+    ("kafka-once", "kafka"),
+    ("kafka-once", "files"),
+)
 
 
 class Choices(NamedTuple):
@@ -109,10 +116,11 @@ def make_plan(seed: int, choices: Choices) -> Plan:
     shape = choose.choice(choices.shapes)
     sinks = choose.choice(choices.sinks)
     bounded = not SHAPES[shape].clock_timers and choose.random() < choices.bounded
-    if bounded:
-        # One that is still alive would come to the end of the input.
-        choices = choices._replace(kinds=tuple(k for k in choices.kinds if k not in WITHIN_RUN))
-        choices = choices if choices.kinds else choices._replace(kinds=("record",))
+    if bounded or "files" in sinks:
+        # One that is still alive would come to the end of the input, or go on to finish files:
+        # nobody fences those.
+        kinds = tuple(kind for kind in choices.kinds if kind not in WITHIN_RUN) or ("record",)
+        choices = choices._replace(kinds=kinds)
     rescale = choose.random() < 0.5
     parallelism = choose.randrange(1, 4)
     attempts = []

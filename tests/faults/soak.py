@@ -9,6 +9,7 @@ its plan and keeps its folder; the others go on. Exit code 1 if any failed.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import random
 import sys
 import time
@@ -21,7 +22,7 @@ sys.path.insert(0, str(ROOT))
 from tests.faults.driver import BROKER, Failure, Run, Servers  # noqa: E402
 from tests.faults.plan import BACKENDS, KINDS, SINKS, WITHIN_RUN, Choices, make_plan  # noqa: E402
 from tests.faults.shapes import SHAPES  # noqa: E402
-from tests.services.servers import KafkaServer  # noqa: E402
+from tests.services.servers import ElasticsearchServer, KafkaServer  # noqa: E402
 
 KILLS_A_RUN = 6
 
@@ -41,7 +42,7 @@ def main() -> int:
     choices = Choices(
         shapes=tuple(options.shape or SHAPES),
         backends=tuple(options.backend or BACKENDS),
-        sinks=tuple((sink,) for sink in options.sink) if options.sink else SINKS,
+        sinks=tuple((sink,) for sink in options.sink) if options.sink else (*SINKS, ("search",)),
         kinds=tuple(options.kind) if options.kind else KINDS * 4 + WITHIN_RUN,
         kills=KILLS_A_RUN,
     )
@@ -54,8 +55,14 @@ def soak(first: int, kills: int, runs: int | None, choices: Choices, folder: Pat
     done: Counter[str] = Counter()
     by_shape: Counter[str] = Counter()
     failed: list[int] = []
-    with KafkaServer(properties=BROKER) as kafka:
-        servers = Servers(kafka.bootstrap_servers)
+    with contextlib.ExitStack() as stack:
+        kafka = KafkaServer(properties=BROKER)
+        stack.enter_context(kafka)
+        search = None
+        if any("search" in sinks for sinks in choices.sinks):
+            search = ElasticsearchServer()
+            stack.enter_context(search)
+        servers = Servers(kafka.bootstrap_servers, search)
         seed = first
         while done["kills"] < kills and (runs is None or seed < first + runs):
             plan = make_plan(seed, choices)

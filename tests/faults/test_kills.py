@@ -90,6 +90,12 @@ def test_killed_with_a_sink_that_repeats(carry_out: CarryOut, shape: str) -> Non
     carry_out(make_plan(SEED, Choices(shapes=(shape,), sinks=(("kafka",),), kills=2, bounded=0.0)))
 
 
+@pytest.mark.parametrize("shape", ["map", "sliding"])
+def test_killed_with_files_and_kafka_at_once(carry_out: CarryOut, shape: str) -> None:
+    sinks = (("kafka-once", "files"),)
+    carry_out(make_plan(SEED, Choices(shapes=(shape,), sinks=sinks, kills=3, bounded=0.0)))
+
+
 @pytest.mark.parametrize("shape", ["state", "sessions"])
 def test_killed_with_an_input_that_ends(carry_out: CarryOut, shape: str) -> None:
     sinks = (("kafka-once",),)

@@ -45,7 +45,6 @@ def test_search_server_restarted(
         elasticsearch.kill()
         elasticsearch.start()
 
-    elasticsearch.request("PUT", f"/{run.name}")
     run.while_last = restart
     run.configuration["execution.checkpointing.tolerable-failed-checkpoints"] = "100000"
     run.carry_out()
