@@ -833,6 +833,10 @@ int GraphBuilder::add(const std::string& kind_name, NodeRequest request) {
     node.inputs.push_back(stream_edge(edge));
   }
   kind.add(draft);
+  if (auto queue =
+          kind_name == "collect" ? collect_state_or_null(draft.params.get("queue")) : nullptr) {
+    collected_.push_back(std::move(queue));
+  }
   attach_probe(draft);
   if (takes_results_out(kind_name)) {
     for (const EdgeSpecPtr& edge : request.inputs) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "bindings/functions/function_object.h"
+#include "bindings/io/collect_sink.h"
 #include "bindings/python_ref.h"
 #include "graph/stream_graph.h"
 #include "job/job.h"
@@ -54,6 +55,8 @@ class GraphBuilder {
  public:
   int add(const std::string& kind, NodeRequest request);
   const StreamGraph& graph() const { return graph_; }
+  /// The queues of its collect sinks.
+  const std::vector<std::shared_ptr<CollectState>>& collected() const { return collected_; }
   /// The job's parameters, which its functions read; set by start().
   const std::shared_ptr<JobParameters>& job_parameters() const { return job_parameters_; }
 
@@ -61,6 +64,7 @@ class GraphBuilder {
   StreamGraph graph_;
   /// By node and side output (kMainOutput): whether its results leave Python's functions.
   std::map<std::pair<int, SideOutputId>, std::shared_ptr<bool>> leaves_python_;
+  std::vector<std::shared_ptr<CollectState>> collected_;
   std::shared_ptr<JobParameters> job_parameters_ = std::make_shared<JobParameters>();
 };
 

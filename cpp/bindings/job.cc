@@ -85,6 +85,43 @@ std::string joined(const std::vector<std::string>& items) {
   return out;
 }
 
+CheckpointRetention retention_of(const std::string& name) {
+  if (name == "never") {
+    return CheckpointRetention::kNever;
+  }
+  return name == "on_failure" ? CheckpointRetention::kOnFailure
+                              : CheckpointRetention::kOnCancellation;
+}
+
+/// What pyflink.common.restart_strategy names; a strategy that is missing is none.
+RestartOptions parse_restart(const Options& params) {
+  RestartOptions out;
+  const std::string kind = params.get("kind", "none");
+  if (kind == "none") {
+    return out;
+  }
+  out.attempts = static_cast<int>(std::min<std::int64_t>(
+      params.get_int("attempts", RestartOptions::kUnlimited), RestartOptions::kUnlimited));
+  out.delay_ms = params.get_int("delay_ms", out.delay_ms);
+  if (kind == "fixed_delay") {
+    out.kind = RestartOptions::Kind::kFixedDelay;
+  } else if (kind == "failure_rate") {
+    out.kind = RestartOptions::Kind::kFailureRate;
+    out.max_failures_per_interval =
+        static_cast<int>(params.get_int("max_failures_per_interval", 1));
+    out.failure_interval_ms = params.get_int("failure_interval_ms", out.failure_interval_ms);
+  } else if (kind == "exponential_delay") {
+    out.kind = RestartOptions::Kind::kExponentialDelay;
+    out.max_delay_ms = params.get_int("max_delay_ms", out.max_delay_ms);
+    out.multiplier = std::stod(params.get("multiplier", "1.5"));
+    out.jitter = std::stod(params.get("jitter", "0.1"));
+    out.reset_threshold_ms = params.get_int("reset_threshold_ms", out.reset_threshold_ms);
+  } else {
+    throw_error(ErrorKind::kInvalidArgument, "unknown restart strategy '{}'", kind);
+  }
+  return out;
+}
+
 JobOptions parse_options(const NodeParams& params, const std::string& job_name) {
   JobOptions out;
   out.name = job_name;
@@ -106,7 +143,16 @@ JobOptions parse_options(const NodeParams& params, const std::string& job_name) 
   out.checkpoint_directory = params.text("checkpoint_directory", "");
   out.retained_checkpoints =
       static_cast<int>(params.integer("retained_checkpoints", out.retained_checkpoints));
-  out.retain_on_cancellation = params.boolean("retain_on_cancellation", out.retain_on_cancellation);
+  out.checkpoint_retention = retention_of(params.text("checkpoint_retention", "on_cancellation"));
+  out.checkpoint_mode = params.text("checkpoint_mode", "exactly_once") == "at_least_once"
+                            ? CheckpointMode::kAtLeastOnce
+                            : CheckpointMode::kExactlyOnce;
+  out.min_pause_between_checkpoints_ms = params.integer("min_pause_between_checkpoints_ms", 0);
+  out.max_concurrent_checkpoints =
+      static_cast<int>(params.integer("max_concurrent_checkpoints", 1));
+  out.unaligned_checkpoints = params.boolean("unaligned_checkpoints", false);
+  out.checkpoints_after_tasks_finish = params.boolean("checkpoints_after_tasks_finish", true);
+  out.restart = parse_restart(params.options("restart"));
   out.restore_path = params.text("restore_path", "");
   if (params.find("state_backend") != nullptr) {
     auto backend = std::make_shared<StateBackendOptions>();
@@ -151,7 +197,13 @@ void check_option_names(PyObject* options) {
                                     "tolerable_checkpoint_failures",
                                     "checkpoint_directory",
                                     "retained_checkpoints",
-                                    "retain_on_cancellation",
+                                    "checkpoint_retention",
+                                    "checkpoint_mode",
+                                    "min_pause_between_checkpoints_ms",
+                                    "max_concurrent_checkpoints",
+                                    "unaligned_checkpoints",
+                                    "checkpoints_after_tasks_finish",
+                                    "restart",
                                     "restore_path",
                                     "state_backend",
                                     "state_backend_settings",
@@ -213,6 +265,13 @@ std::shared_ptr<PythonJob> start_python_job(const GraphBuilder& builder,
     threads->interrupt();
   };
 
+  const bool restarts = job_options.restart.kind != RestartOptions::Kind::kNone;
+  const bool checkpoints = job_options.checkpoint_interval_ms > 0 && !job_options.batch_mode;
+  for (const auto& queue : builder.collected()) {
+    queue->delivery = !restarts     ? CollectDelivery::kAtOnce
+                      : checkpoints ? CollectDelivery::kWithTheCheckpoints
+                                    : CollectDelivery::kAtOnceAndNotAgain;
+  }
   if (!g_started.exchange(true)) {
     pthread_atfork(nullptr, nullptr, after_fork_in_child);
   }
@@ -373,14 +432,20 @@ Ref PythonJob::next_collected(CollectState& queue) {
     if (!queue.taken.empty()) {
       break;
     }
-    if (ended || closed) {
+    if (ended) {
       wait(-1);
+      if (job_->status() == JobStatus::kFinished) {
+        queue.release_all();
+      }
       // The job's last records came in between the look at its status and at the queue.
       queue.take(0);
       if (queue.taken.empty()) {
         return {};
       }
       break;
+    }
+    if (closed) {
+      wait_step(kSignalIntervalMs);  // the job ends, or the next attempt begins
     }
     handle_signals();
     report_blocked();

@@ -593,6 +593,7 @@ void define_job(py::module_& module) {
       .def_property_readonly("name", [](const PythonJob& self) { return self.job().name(); })
       .def("status",
            [](const PythonJob& self) { return std::string(job_status_name(self.job().status())); })
+      .def("attempt", [](const PythonJob& self) { return self.job().attempt(); })
       .def("cancel", [](const PythonJob& self) { self.job().cancel(); })
       .def(
           "wait",
@@ -611,6 +612,11 @@ void define_job(py::module_& module) {
                entry["path"] = each.path;
                entry["duration_ms"] = each.duration_ms;
                entry["size_bytes"] = each.size_bytes;
+               entry["full_size_bytes"] = each.full_size_bytes;
+               entry["sync_duration_ms"] = each.sync_duration_ms;
+               entry["alignment_ms"] = each.alignment_ms;
+               entry["start_delay_ms"] = each.start_delay_ms;
+               entry["write_duration_ms"] = each.write_duration_ms;
                out.append(entry);
              }
              return out;

@@ -80,6 +80,9 @@ class Sink {
   /// differs.
   virtual LogicalTypePtr input_type() const = 0;
   virtual std::unique_ptr<SinkWriter> create_writer(const SinkWriterContext& context) = 0;
+  /// Its writers have two phases: a job never goes back behind a complete checkpoint by itself, as
+  /// results up to there were published.
+  virtual bool has_two_phases() const { return false; }
 };
 
 }  // namespace flott

@@ -29,6 +29,7 @@ class SinkOperator final : public Operator {
   bool prepare_snapshot(CheckpointId id, Output& out) override;
   void snapshot(CheckpointId id, OperatorSnapshot& snapshot) override;
   void notify_checkpoint_complete(CheckpointId id) override;
+  bool commits_on_checkpoint() const override { return sink_->has_two_phases(); }
   bool has_uncommitted() const override;
   bool commit_final() override;
   void close() override;

@@ -96,7 +96,7 @@ class Source {
   /// before, so it is read from its beginning. `split` comes from discover_splits() and goes to
   /// resolve_positions().
   virtual SourceSplit as_new_split(SourceSplit split) const { return split; }
-  /// Before the first discovery of a restored job: the splits of the checkpoint.
+  /// Before the first discovery of each attempt: the splits it is restored from, or none.
   virtual void restore(const std::vector<SourceSplit>& /*splits*/) {}
   virtual std::unique_ptr<SourceReader> create_reader(const SourceReaderContext& context) = 0;
   /// Reads host-language objects (collections, Python sources): its task holds the host's lock

@@ -20,23 +20,27 @@ CheckpointCoordinator::CheckpointCoordinator(std::vector<OperatorInfo> operators
 
 CheckpointCoordinator::Trigger CheckpointCoordinator::begin(std::int64_t timestamp_ms) {
   STREAM_CHECK(!pending_, "one checkpoint at a time");
-  pending_ = Pending{{next_id_++, timestamp_ms}, monotonic_ns(), {}};
+  pending_.emplace();
+  pending_->barrier.id = next_id_++;
+  pending_->barrier.timestamp_ms = timestamp_ms;
+  pending_->since_ns = monotonic_ns();
+  return trigger_more();
+}
+
+CheckpointCoordinator::Trigger CheckpointCoordinator::trigger_more() {
   Trigger trigger{pending_->barrier, {}};
   for (std::size_t i = 0; i < tasks_.size(); ++i) {
-    if (tasks_[i].is_source && !finished_.contains(static_cast<int>(i))) {
-      trigger.source_tasks.push_back(static_cast<int>(i));
+    const int task = static_cast<int>(i);
+    const std::vector<int>& upstream = tasks_[i].upstream;
+    if (!finished_.contains(task) && !pending_->parts.contains(task) &&
+        !pending_->told.contains(task) &&
+        std::all_of(
+            upstream.begin(), upstream.end(), [&](int up) { return finished_.contains(up); })) {
+      trigger.tasks.push_back(task);
+      pending_->told.insert(task);
     }
   }
   return trigger;
-}
-
-bool CheckpointCoordinator::sources_finished() const {
-  for (std::size_t i = 0; i < tasks_.size(); ++i) {
-    if (tasks_[i].is_source && !finished_.contains(static_cast<int>(i))) {
-      return false;
-    }
-  }
-  return true;
 }
 
 bool CheckpointCoordinator::complete() const {

@@ -49,6 +49,7 @@ class Builder {
           const JobOptions& options,
           const std::string& job_id,
           const Clock& clock,
+          int attempt,
           const CheckpointData* restore,
           const DeploymentCallbacks& callbacks)
       : graph_(graph),
@@ -56,6 +57,7 @@ class Builder {
         options_(options),
         job_id_(job_id),
         clock_(clock),
+        attempt_(attempt),
         restore_(restore),
         callbacks_(callbacks) {}
 
@@ -76,6 +78,10 @@ class Builder {
     }
     for (const JobVertex& vertex : job_graph_.vertices) {
       deploy_vertex(vertex);
+    }
+    std::vector<std::vector<int>> upstream = upstream_tasks();
+    for (std::size_t i = 0; i < upstream.size(); ++i) {
+      out_.task_infos[i].upstream = std::move(upstream[i]);
     }
     return std::move(out_);
   }
@@ -213,7 +219,11 @@ class Builder {
         }
       }
     }
-    return std::make_unique<InputGate>(std::move(connections), inputs);
+    return std::make_unique<InputGate>(std::move(connections),
+                                       inputs,
+                                       options_.checkpoint_mode == CheckpointMode::kAtLeastOnce
+                                           ? BarrierHandling::kCount
+                                           : BarrierHandling::kAlign);
   }
 
   /// BATCH: the gate behind what gives its elements the order that the operator wants, if any.
@@ -252,7 +262,7 @@ class Builder {
   }
 
   int add_operator(const StreamNode& n) {
-    out_.operators.push_back({uid_of(n), n.name, n.max_parallelism});
+    out_.operators.push_back({uid_of(n), n.name, n.max_parallelism, false});
     return static_cast<int>(out_.operators.size()) - 1;
   }
 
@@ -288,6 +298,8 @@ class Builder {
     TaskEnvironment environment;
     environment.job_id = job_id_;
     environment.job_name = options_.name;
+    environment.attempt = attempt_;
+    environment.restored_checkpoint = restore_ != nullptr ? restore_->id : -1;
     environment.subtask = subtask;
     environment.parallelism = vertex.parallelism;
     environment.clock = &clock_;
@@ -363,6 +375,9 @@ class Builder {
                             : (n.inputs[0].side < 0 ? node(n.inputs[0].source_node).output_type
                                                     : LogicalType::object());
       link.op = n.make_operator(subtask);
+      if (link.op->commits_on_checkpoint()) {
+        out_.operators[static_cast<std::size_t>(operator_ids[i])].commits = true;
+      }
       link.parent = chained.parent - static_cast<int>(first_link);
       link.parent = std::max(link.parent, -1);
       link.side = chained.side;
@@ -412,6 +427,7 @@ class Builder {
   const JobOptions& options_;
   const std::string& job_id_;
   const Clock& clock_;
+  const int attempt_;
   const CheckpointData* restore_;
   const DeploymentCallbacks& callbacks_;
   Deployment out_;
@@ -433,11 +449,12 @@ Deployment deploy(const StreamGraph& graph,
                   const JobOptions& options,
                   const std::string& job_id,
                   const Clock& clock,
+                  int attempt,
                   const CheckpointData* restore,
                   const DeploymentCallbacks& callbacks) {
   // Factories copy host functions.
   const HostScope scope;
-  return Builder(graph, job_graph, options, job_id, clock, restore, callbacks).build();
+  return Builder(graph, job_graph, options, job_id, clock, attempt, restore, callbacks).build();
 }
 
 const OperatorCheckpoint* stored_source(const std::optional<CheckpointData>& checkpoint,

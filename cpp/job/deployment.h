@@ -52,12 +52,15 @@ struct DeploymentCallbacks {
 std::string uid_of(const StreamNode& node);
 
 /// Builds channels, chains and tasks; operators get their share of `restore`. Throws
-/// kInvalidArgument when the checkpoint holds state of an operator that is not in the graph.
+/// kInvalidArgument when the checkpoint holds state of an operator that is not in the graph. Can be
+/// called again for the next attempt (counted from 0): nothing is shared with an earlier deployment
+/// but the graph's sources.
 Deployment deploy(const StreamGraph& graph,
                   const JobGraph& job_graph,
                   const JobOptions& options,
                   const std::string& job_id,
                   const Clock& clock,
+                  int attempt,
                   const CheckpointData* restore,
                   const DeploymentCallbacks& callbacks);
 

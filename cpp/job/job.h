@@ -1,12 +1,10 @@
 #pragma once
 
-#include "base/clock.h"
 #include "graph/stream_graph.h"
-#include "state/keyed_state_backend.h"
+#include "job/job_options.h"
 
 #include <chrono>
 #include <exception>
-#include <functional>
 #include <future>
 #include <map>
 #include <memory>
@@ -16,48 +14,19 @@
 
 namespace flott {
 
-enum class JobStatus { kCreated, kRunning, kFailing, kFailed, kCancelling, kCanceled, kFinished };
+enum class JobStatus {
+  kCreated,
+  kRunning,
+  kRestarting,
+  kFailing,
+  kFailed,
+  kCancelling,
+  kCanceled,
+  kFinished
+};
 /// Upstream's names: "RUNNING", "CANCELED", ...
 std::string_view job_status_name(JobStatus status);
 bool is_terminal(JobStatus status);
-
-struct JobOptions {
-  std::string name = "Flink Streaming Job";
-  bool batch_mode = false;
-  /// BATCH: keyed operators get their input sorted by key and time, one key after the other.
-  bool sort_inputs = true;
-  std::size_t sort_memory_bytes = 128 << 20;  ///< a sorted input's; what is more goes to files
-  bool chaining = true;
-  bool object_reuse = false;
-  std::shared_ptr<const StateBackendOptions> state_backend;  ///< null: the heap
-  std::int64_t auto_watermark_interval_ms = 200;
-  std::int64_t buffer_timeout_ms = 100;  ///< accepted; batches close when the source has no more
-  std::size_t channel_capacity_bytes = 4 << 20;
-  /// A call of an operator that emits several times a channel's capacity waits for the reader, as
-  /// in Flink; off where all tasks share one thread.
-  bool emit_waits_for_room = true;
-  std::int64_t checkpoint_interval_ms = 0;  ///< 0: no periodic checkpoints
-  /// Snapshots may be asked for; an interval or a directory implies it. Off: trigger_checkpoint()
-  /// is refused, and ended tasks do not keep their state.
-  bool checkpointing = false;
-  std::int64_t checkpoint_timeout_ms = 600'000;
-  int tolerable_checkpoint_failures = 0;
-  std::string checkpoint_directory;  ///< empty: kept in memory
-  int retained_checkpoints = 1;
-  bool retain_on_cancellation = true;
-  std::string restore_path;  ///< a checkpoint to start from, or empty
-  bool detached = false;     ///< nobody waits for its end: a failure is logged as an error
-  /// Not owned; null: the system clock.
-  const Clock* clock = nullptr;
-  /// Copies the caller's context (contextvars) onto each task thread; may be empty. Called with
-  /// host's lock held.
-  std::function<void()> on_thread_start;
-  /// The end of what on_thread_start began, before functions are closed; also with the lock held.
-  std::function<void()> on_thread_end;
-  /// Ends calls of functions that run for long in the host language. Called by the coordinator,
-  /// again and again from a moment after the tasks were told to stop until they have ended.
-  std::function<void()> interrupt_calls;
-};
 
 struct JobResult {
   JobStatus status = JobStatus::kFinished;
@@ -69,11 +38,18 @@ struct JobResult {
   std::string error_location;
 };
 
+/// A completed checkpoint.
 struct CheckpointStats {
   CheckpointId id = 0;
   std::string path;
-  std::int64_t duration_ms = 0;
-  std::int64_t size_bytes = 0;
+  std::int64_t duration_ms = 0;      ///< from its trigger until it was durable
+  std::int64_t size_bytes = 0;       ///< what was written for it
+  std::int64_t full_size_bytes = 0;  ///< with the files that it shares with earlier ones
+  // The longest of all tasks:
+  std::int64_t sync_duration_ms = 0;   ///< how long it stood still to take its snapshot
+  std::int64_t alignment_ms = 0;       ///< from the first barrier to the last
+  std::int64_t start_delay_ms = 0;     ///< until the first barrier came
+  std::int64_t write_duration_ms = 0;  ///< the part that no task waits for
 };
 
 /// A running (or ended) job: its tasks' threads and the coordinator's. Every method is thread-safe.
@@ -97,7 +73,11 @@ class Job {
   /// Asks for a checkpoint; the future gives what trigger_checkpoint() gives or throws.
   virtual std::future<std::string> trigger_checkpoint_async() = 0;
   virtual std::vector<CheckpointStats> checkpoints() const = 0;
-  /// "vertex name[subtask] operator metric" -> value; sums are up to the reader.
+  /// How often it was started: 1 until it fails for the first time.
+  virtual int attempt() const = 0;
+  /// "<task>.<subtask>.<operator>.<metric>", "<task>.<subtask>.<metric>" of a task and
+  /// "jobmanager.<job>.<metric>" of the job -> value; sums are up to the reader. A restart begins
+  /// the tasks' anew.
   virtual std::map<std::string, double> metrics() const = 0;
   /// Operators of tasks whose current step - a few records, mostly one call - has been running for
   /// longer than a second (DESIGN: "blocked in C").

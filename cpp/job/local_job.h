@@ -1,19 +1,24 @@
 #pragma once
 
-#include "job/deployment.h"
+#include "job/attempt.h"
 #include "job/job.h"
-#include "job/split_assigner.h"
+#include "job/job_checkpoints.h"
+#include "job/restart_strategy.h"
 
 #include <condition_variable>
 #include <deque>
 #include <future>
 #include <mutex>
 #include <thread>
+#include <variant>
 
 namespace flott {
 
 /// The Job on this machine: a thread per task and one that coordinates (splits, checkpoints,
 /// failures). Task threads only post events; everything else happens on the coordinator's thread.
+///
+/// A failure ends the attempt; when the restart strategy says so, the next one begins after its
+/// delay, from the newest checkpoint that can be read.
 class LocalJob final : public Job {
  public:
   LocalJob(const StreamGraph& graph, const JobOptions& options);
@@ -28,67 +33,62 @@ class LocalJob final : public Job {
   bool wait_for(std::chrono::milliseconds timeout) override;
   const JobResult& result() const override { return result_; }
   std::future<std::string> trigger_checkpoint_async() override;
-  std::vector<CheckpointStats> checkpoints() const override;
+  std::vector<CheckpointStats> checkpoints() const override { return checkpoints_->stats(); }
+  int attempt() const override { return attempt_number_.load() + 1; }
   std::map<std::string, double> metrics() const override;
   std::vector<std::string> blocked_operators() const override;
 
  private:
   struct Acknowledged {
+    int attempt;
     int task;
     CheckpointId id;
     TaskSnapshot snapshot;
   };
   struct AwaitsCommit {
+    int attempt;
     int task;
     TaskSnapshot snapshot;
   };
   struct Ended {
+    int attempt;
     int task;
     TaskResult result;
   };
   struct TriggerRequest {
-    std::shared_ptr<std::promise<std::string>> reply;
+    JobCheckpoints::Reply reply;
   };
-  using Event = std::variant<Acknowledged, AwaitsCommit, Ended, TriggerRequest>;
+  using Event = std::variant<Acknowledged, AwaitsCommit, Ended, TriggerRequest, WrittenCheckpoint>;
 
-  struct SourceState {
-    SplitAssigner assigner;
-    std::int64_t next_discovery_ns = 0;
-  };
-
+  std::shared_ptr<Attempt> make_attempt(int number, std::optional<CheckpointData> restored);
+  std::shared_ptr<Attempt> attempt_now() const;
   void coordinate();
+  void turn();
+  void discover_first();
+  void restart();
   void post(Event event);
   void handle(Acknowledged& event);
   void handle(AwaitsCommit& event);
   void handle(Ended& event);
   void handle(TriggerRequest& event);
+  void handle(WrittenCheckpoint& event);
   void fail(std::exception_ptr error, std::string location);
-  void cancel_tasks();
   bool stopping() const;
+  bool waits_for_restart() const;
   void interrupt_calls();
-  void discover(std::size_t source, bool initial);
   void run_timers();
   std::int64_t next_deadline_ns() const;
-  void begin_checkpoint();
-  void begin_asked_for_checkpoint();
-  void begin_final_checkpoint();
-  void discard_quietly(const std::string& path);
-  void complete_checkpoint();
-  void checkpoint_failed(const std::string& reason);
-  void reply_all(const std::string& path, const std::exception_ptr& error);
   void finish();
 
   const JobOptions options_;
+  StreamGraph graph_;  ///< what every attempt is deployed from; empty when none follows
+  const JobGraph job_graph_;
   const std::string id_;
   SystemClock system_clock_;
   const Clock& clock_;
-  std::optional<CheckpointData> restored_;
-  Deployment deployment_;
-  std::unique_ptr<CheckpointCoordinator> checkpoints_;
-  std::unique_ptr<CheckpointStorage> storage_;
-  std::vector<SourceState> sources_;
+  const std::unique_ptr<RestartStrategy> restart_strategy_;
+  std::unique_ptr<JobCheckpoints> checkpoints_;
 
-  std::vector<std::thread> task_threads_;
   std::thread coordinator_thread_;
   std::mutex join_mutex_;
 
@@ -97,25 +97,22 @@ class LocalJob final : public Job {
   std::deque<Event> events_;
   std::condition_variable ended_;
   bool terminal_ = false;
-  std::vector<CheckpointStats> checkpoint_stats_;
+  std::shared_ptr<Attempt> attempt_;  ///< only the coordinator replaces it
 
   std::atomic<JobStatus> status_{JobStatus::kCreated};
   std::atomic<bool> cancel_requested_{false};
+  std::atomic<int> attempt_number_{0};
+  std::atomic<std::int64_t> down_since_ns_{0};     ///< 0: it runs
+  std::atomic<std::int64_t> running_since_ns_{0};  ///< of the attempt
+  std::atomic<std::int64_t> restarting_time_ms_{0};
   JobResult result_;
 
   // The coordinator's own.
-  std::size_t tasks_ended_ = 0;
+  bool attempt_failed_ = false;
   bool any_cancelled_ = false;
   std::int64_t started_ns_ = 0;
-  std::int64_t next_checkpoint_ns_ = 0;
+  std::int64_t restart_at_ns_ = 0;
   std::int64_t next_interrupt_ns_ = 0;  ///< 0: nothing has stopped yet
-  int failed_checkpoints_ = 0;
-  /// Tasks that have done everything but publish, by the first checkpoint with their final state.
-  std::map<int, CheckpointId> awaiting_commit_;
-  /// Requests for the pending checkpoint, and those that came after it had begun.
-  std::vector<std::shared_ptr<std::promise<std::string>>> waiting_;
-  std::vector<std::shared_ptr<std::promise<std::string>>> queued_;
-  std::deque<std::string> retained_;
 };
 
 }  // namespace flott

@@ -24,9 +24,7 @@ SplitAssigner::Shares SplitAssigner::first(const OperatorCheckpoint* stored,
       known_.insert(splits.back().id);
     }
   }
-  if (restored) {
-    source_.restore(splits);
-  }
+  source_.restore(splits);
   std::vector<SourceSplit> found = discover(restored, cancelled);
   splits.insert(
       splits.end(), std::make_move_iterator(found.begin()), std::make_move_iterator(found.end()));

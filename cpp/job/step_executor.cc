@@ -36,6 +36,9 @@ StepExecutor::StepExecutor(const StreamGraph& graph,
     if (result.status == TaskResult::Status::kFinished) {
       checkpoint_complete_ = coordinator_->task_finished(task, std::move(result.final_snapshot)) ||
                              checkpoint_complete_;
+      if (coordinator_->pending() && !checkpoint_complete_) {
+        trigger(coordinator_->trigger_more());
+      }
     } else if (result.status == TaskResult::Status::kFailed && !error_) {
       const Deployment::DeployedTask& deployed = deployment_.tasks[static_cast<std::size_t>(task)];
       error_ = result.error;
@@ -53,6 +56,7 @@ StepExecutor::StepExecutor(const StreamGraph& graph,
                        options_,
                        job_id,
                        clock_,
+                       0,
                        restored_ ? &*restored_ : nullptr,
                        callbacks);
   coordinator_ = std::make_unique<CheckpointCoordinator>(std::move(deployment_.operators),
@@ -108,6 +112,12 @@ void StepExecutor::run_until_idle() {
   throw_failure();
 }
 
+void StepExecutor::trigger(const CheckpointCoordinator::Trigger& trigger) {
+  for (const int task : trigger.tasks) {
+    deployment_.tasks[static_cast<std::size_t>(task)].task->trigger_checkpoint(trigger.barrier);
+  }
+}
+
 void StepExecutor::throw_failure() {
   if (error_) {
     std::rethrow_exception(error_);
@@ -121,10 +131,7 @@ void StepExecutor::advance(Timestamp by_ms) {
 
 CheckpointData StepExecutor::checkpoint() {
   checkpoint_complete_ = false;
-  const CheckpointCoordinator::Trigger trigger = coordinator_->begin(clock_.now_ms());
-  for (const int task : trigger.source_tasks) {
-    deployment_.tasks[static_cast<std::size_t>(task)].task->trigger_checkpoint(trigger.barrier);
-  }
+  trigger(coordinator_->begin(clock_.now_ms()));
   run_until_idle();
   // What is in flight elsewhere (asynchronous functions) comes back in real time.
   const std::int64_t give_up_ns = monotonic_ns() + kCheckpointPatienceNs;

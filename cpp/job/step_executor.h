@@ -44,6 +44,7 @@ class StepExecutor {
   std::map<std::string, double> metrics() const;
 
  private:
+  void trigger(const CheckpointCoordinator::Trigger& trigger);
   void throw_failure();
 
   JobOptions options_;

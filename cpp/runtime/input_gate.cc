@@ -1,5 +1,6 @@
 #include "runtime/input_gate.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <algorithm>
@@ -7,8 +8,10 @@
 
 namespace flott {
 
-InputGate::InputGate(std::vector<Connection> connections, int input_count)
-    : open_channels_(static_cast<std::size_t>(input_count), 0), valve_(connections.size()) {
+InputGate::InputGate(std::vector<Connection> connections, int input_count, BarrierHandling barriers)
+    : barriers_(barriers),
+      open_channels_(static_cast<std::size_t>(input_count), 0),
+      valve_(connections.size()) {
   for (Connection& connection : connections) {
     ++open_channels_[static_cast<std::size_t>(connection.input)];
     channels_.push_back({std::move(connection), false, false});
@@ -30,11 +33,11 @@ TaskInput::Status InputGate::next(Item& out) {
       continue;
     }
     any_open = true;
-    if (state.blocked) {
+    if (is_blocked(state)) {
       continue;
     }
     // Control elements that change nothing are swallowed; go on with the same channel.
-    while (!state.ended && !state.blocked) {
+    while (!state.ended && !is_blocked(state)) {
       std::optional<Element> element = state.connection.channel->poll();
       if (!element) {
         break;
@@ -94,35 +97,53 @@ bool InputGate::on_barrier(std::size_t index, CheckpointBarrier barrier, Item& o
     return false;  // of a checkpoint that was given up
   }
   if (!aligning_ || barrier.id > aligning_->id) {
-    if (aligning_) {
-      log(LogLevel::kInfo,
-          "flott.checkpoint",
-          "checkpoint {} overtaken by {} before it was aligned",
-          aligning_->id,
-          barrier.id);
-      for (State& state : channels_) {
-        state.blocked = false;
-      }
-      unblocked_ = true;
-    }
-    aligning_ = barrier;
+    begin_alignment(barrier);
   }
-  channels_[index].blocked = true;
+  if (barrier.id == aligning_->id) {
+    channels_[index].has_barrier = true;
+  }
   return barrier_complete(out);
+}
+
+void InputGate::begin_alignment(CheckpointBarrier barrier) {
+  if (aligning_) {
+    log(LogLevel::kInfo,
+        "flott.checkpoint",
+        "checkpoint {} overtaken by {} before it was aligned",
+        aligning_->id,
+        barrier.id);
+    for (State& state : channels_) {
+      state.has_barrier = false;
+    }
+    unblocked_ = true;
+  }
+  aligning_ = barrier;
+  aligning_since_ns_ = monotonic_ns();
+}
+
+void InputGate::trigger_checkpoint(CheckpointBarrier barrier) {
+  if (barrier.id <= last_barrier_ || (aligning_ && barrier.id <= aligning_->id)) {
+    return;  // the last of the upstream tasks has passed it on before it finished
+  }
+  begin_alignment(barrier);
+  if (Item item; barrier_complete(item)) {
+    queued_.push_back(std::move(item));
+  }
 }
 
 bool InputGate::barrier_complete(Item& out) {
   const bool complete = std::all_of(channels_.begin(), channels_.end(), [](const State& state) {
-    return state.blocked || state.ended;
+    return state.has_barrier || state.ended;
   });
   if (!complete) {
     return false;
   }
   out = {0, *aligning_};
   last_barrier_ = aligning_->id;
+  alignment_ns_ = monotonic_ns() - aligning_since_ns_;
   aligning_.reset();
   for (State& state : channels_) {
-    state.blocked = false;
+    state.has_barrier = false;
   }
   return true;
 }

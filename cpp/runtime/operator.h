@@ -71,6 +71,8 @@ class OperatorContext {
   /// Operator state from the checkpoint restored from, empty on a fresh start.
   virtual const OperatorSnapshot& restored() const = 0;
   virtual bool is_restored() const = 0;
+  /// Id of the checkpoint restored from; -1 on a fresh start.
+  virtual CheckpointId restored_checkpoint() const { return -1; }
 
   virtual MetricGroup& metrics() = 0;
 
@@ -159,6 +161,9 @@ class Operator {
   /// Adds operator state; keyed state and timers are added by the engine.
   virtual void snapshot(CheckpointId /*id*/, OperatorSnapshot& /*snapshot*/) {}
   virtual void notify_checkpoint_complete(CheckpointId /*id*/) {}
+  /// Publishes results when it is told of a complete checkpoint: a job never goes back behind that
+  /// one by itself.
+  virtual bool commits_on_checkpoint() const { return false; }
 
   /// Asked after finish(): true while results are prepared but not published. Such a task stays
   /// until a checkpoint that holds its final state is durable (or none is taken), then

@@ -71,6 +71,7 @@ class OperatorChain::LinkContext final : public OperatorContext {
   int parallelism() const override { return environment_.parallelism; }
   int max_parallelism() const override { return shown_max_parallelism_; }
   int attempt_number() const override { return environment_.attempt; }
+  CheckpointId restored_checkpoint() const override { return environment_.restored_checkpoint; }
   const std::string& job_name() const override { return environment_.job_name; }
   const std::string& job_id() const override { return environment_.job_id; }
   const Clock& clock() const override { return *environment_.clock; }

@@ -20,6 +20,7 @@ struct TaskEnvironment {
   std::string job_id;
   std::string job_name;
   int attempt = 0;
+  CheckpointId restored_checkpoint = -1;  ///< -1: a fresh start
   int subtask = 0;
   int parallelism = 1;
   const Clock* clock = nullptr;

@@ -295,6 +295,7 @@ bool Task::take_input() {
     chain_->process_status(*status);
   } else if (std::holds_alternative<CheckpointBarrier>(item_.element)) {
     fault_point(FaultPoint::kBeforeBarrier);
+    barrier_taken_ns_ = monotonic_ns();
     phase_ = Phase::kBarrier;
   } else {
     end_input(item_.input);
@@ -322,7 +323,9 @@ bool Task::take_checkpoint() {
     return false;
   }
   chain_->broadcast(barrier);
-  callbacks_.acknowledge(barrier.id, snapshot(barrier.id, barrier.kind));
+  TaskSnapshot part = snapshot(barrier.id, barrier.kind);
+  part.times = checkpoint_times(barrier);
+  callbacks_.acknowledge(barrier.id, std::move(part));
   fault_point(FaultPoint::kAfterBarrier);
   phase_ = Phase::kTakeInput;
   if (barrier.then != AfterBarrier::kGoOn && last_aborted_ < barrier.id) {
@@ -330,6 +333,24 @@ bool Task::take_checkpoint() {
     stopped_at_ = barrier;
   }
   return true;
+}
+
+CheckpointTimes Task::checkpoint_times(const CheckpointBarrier& barrier) {
+  CheckpointTimes out;
+  out.sync_ns = monotonic_ns() - barrier_taken_ns_;
+  out.alignment_ns = input_->alignment_ns();
+  out.start_delay_ms = std::max<std::int64_t>(
+      0, clock_.now_ms() - barrier.timestamp_ms - (out.sync_ns + out.alignment_ns) / 1'000'000);
+  alignment_ns_.store(out.alignment_ns, std::memory_order_relaxed);
+  start_delay_ns_.store(out.start_delay_ms * 1'000'000, std::memory_order_relaxed);
+  return out;
+}
+
+std::map<std::string, double> Task::metrics() const {
+  return {{"checkpointAlignmentTime",
+           static_cast<double>(alignment_ns_.load(std::memory_order_relaxed))},
+          {"checkpointStartDelayNanos",
+           static_cast<double>(start_delay_ns_.load(std::memory_order_relaxed))}};
 }
 
 void Task::watch_event_time(Timestamp now) {

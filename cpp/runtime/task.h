@@ -9,6 +9,7 @@
 #include <atomic>
 #include <exception>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -17,10 +18,18 @@
 
 namespace flott {
 
+/// What a checkpoint cost a task.
+struct CheckpointTimes {
+  std::int64_t start_delay_ms = 0;  ///< from the trigger to the task's first barrier
+  std::int64_t alignment_ns = 0;    ///< from the first barrier to the last
+  std::int64_t sync_ns = 0;         ///< how long its records waited for the snapshot
+};
+
 /// What one task contributes to a checkpoint.
 struct TaskSnapshot {
   OperatorSnapshot input;               ///< sources: splits and positions
   std::vector<OperatorSnapshot> links;  ///< by position in the chain
+  CheckpointTimes times;
 };
 
 /// The id under which operators snapshot their state when they have finished.
@@ -89,6 +98,8 @@ class Task {
   void notify_checkpoint_aborted(CheckpointId id);
   /// The state given to awaits_commit() is part of checkpoint `id` and of all later ones.
   void commit_after(CheckpointId id);
+  /// checkpointAlignmentTime and checkpointStartDelayNanos of the last checkpoint.
+  std::map<std::string, double> metrics() const;
   const std::string& name() const { return name_; }
   TaskInput& input() { return *input_; }
   /// monotonic_ns() at which the running slice began, 0 between slices.
@@ -121,6 +132,7 @@ class Task {
   bool time_is_due() const;
   void wait();
   TaskSnapshot snapshot(CheckpointId id, SnapshotKind kind);
+  CheckpointTimes checkpoint_times(const CheckpointBarrier& barrier);
   /// Every StallWatch::kIntervalMs of the clock: tells the board who makes watermarks here, and
   /// logs why windows wait in vain.
   void watch_event_time(Timestamp now);
@@ -138,6 +150,8 @@ class Task {
   Callbacks callbacks_;
   Mailbox mailbox_;
   std::atomic<std::int64_t> slice_started_ns_{0};
+  std::atomic<std::int64_t> alignment_ns_{0};
+  std::atomic<std::int64_t> start_delay_ns_{0};
 
   Phase phase_ = Phase::kTakeInput;
   bool failed_ = false;
@@ -145,6 +159,7 @@ class Task {
   TaskResult result_;
   TaskInput::Item item_;  ///< what the phase works on
   std::int64_t row_ = 0;
+  std::int64_t barrier_taken_ns_ = 0;
   std::vector<CheckpointId> completed_;  ///< notifications to pass on
   CheckpointId last_completed_ = 0;
   std::optional<CheckpointId> commit_after_;

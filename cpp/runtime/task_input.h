@@ -31,8 +31,11 @@ class TaskInput {
   virtual int input_count() const = 0;
   /// next() calls host-language code.
   virtual bool uses_host() const { return false; }
-  /// Sources: cut the stream here (a letter from the coordinator); no-op for channels.
+  /// Cut the stream here (a letter from the coordinator): sources, and channels of which every one
+  /// has ended or is about to.
   virtual void trigger_checkpoint(CheckpointBarrier /*barrier*/) {}
+  /// How long the barrier that came last out of next() waited for those of other channels.
+  virtual std::int64_t alignment_ns() const { return 0; }
   virtual void snapshot(CheckpointId /*id*/, OperatorSnapshot& /*out*/) {}
   virtual void notify_checkpoint_complete(CheckpointId /*id*/) {}
   /// Sources: who makes the watermarks (asked every few seconds of the clock's `now`).

@@ -389,6 +389,8 @@ class Job:
     id: str
     name: str
     def status(self) -> str: ...
+    def attempt(self) -> int:
+        """How often it was started: 1 until it fails for the first time."""
     def cancel(self) -> None: ...
     def wait(self, timeout_ms: int | None = None) -> bool:
         """Waits in steps of 50 ms, handling signals: Ctrl-C cancels the job, joins it and raises KeyboardInterrupt. True when ended;

@@ -59,6 +59,7 @@ class TextLineSink final : public Sink {
 
   LogicalTypePtr input_type() const override { return type_; }
   std::unique_ptr<SinkWriter> create_writer(const SinkWriterContext& context) override;
+  bool has_two_phases() const override { return true; }
 
  private:
   TextLineSinkOptions options_;

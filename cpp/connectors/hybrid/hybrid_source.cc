@@ -156,6 +156,11 @@ void HybridSource::Progress::finished(const std::string& id) {
   finished_.insert(id);
 }
 
+void HybridSource::Progress::clear() {
+  const std::lock_guard lock(mutex_);
+  finished_.clear();
+}
+
 bool HybridSource::Progress::all_finished(const std::set<std::string>& ids) const {
   const std::lock_guard lock(mutex_);
   return std::includes(finished_.begin(), finished_.end(), ids.begin(), ids.end());
@@ -215,6 +220,11 @@ std::vector<SourceSplit> HybridSource::discover_splits(const std::function<bool(
 }
 
 void HybridSource::restore(const std::vector<SourceSplit>& splits) {
+  // An earlier attempt of the job may have come further.
+  current_ = 0;
+  found_.clear();
+  first_discovery_ = true;
+  progress_->clear();
   // Sources before the last one that gave splits are done: listing them again would find what they
   // were given since, behind newer records.
   for (const SourceSplit& split : splits) {

@@ -39,6 +39,7 @@ class HybridSource final : public Source {
   class Progress {
    public:
     void finished(const std::string& id);
+    void clear();
     bool all_finished(const std::set<std::string>& ids) const;
 
    private:

@@ -17,6 +17,7 @@ class KafkaSink final : public Sink {
 
   LogicalTypePtr input_type() const override;
   std::unique_ptr<SinkWriter> create_writer(const SinkWriterContext& context) override;
+  bool has_two_phases() const override { return options_->exactly_once; }
 
  private:
   std::shared_ptr<const SinkOptions> options_;

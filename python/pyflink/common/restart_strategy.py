@@ -20,6 +20,10 @@ class RestartStrategyConfiguration:
         """The same strategy as configuration options."""
         return {}
 
+    def _options(self, checkpointing: bool) -> dict[str, Any]:
+        """What the engine needs of it; nothing: a failed job ends."""
+        return {}
+
     def get_description(self) -> str:
         """The strategy in words."""
         raise NotImplementedError
@@ -76,6 +80,9 @@ class _FixedDelay(RestartStrategyConfiguration):
             delay_between_attempts_interval, "delay_between_attempts_interval"
         )
 
+    def _options(self, checkpointing: bool) -> dict[str, Any]:
+        return {"kind": "fixed_delay", "attempts": self._attempts, "delay_ms": self._delay_ms}
+
     def get_restart_attempts(self) -> int:
         return self._attempts
 
@@ -98,6 +105,14 @@ class _FailureRate(RestartStrategyConfiguration):
         self._delay_ms = _interval(
             delay_between_attempts_interval, "delay_between_attempts_interval"
         )
+
+    def _options(self, checkpointing: bool) -> dict[str, Any]:
+        return {
+            "kind": "failure_rate",
+            "max_failures_per_interval": self._rate,
+            "failure_interval_ms": self._interval_ms,
+            "delay_ms": self._delay_ms,
+        }
 
     def get_max_failure_rate(self) -> int:
         return self._rate
@@ -150,6 +165,17 @@ class _ExponentialDelay(RestartStrategyConfiguration):
         self._jitter = jitter_factor
         self._attempts = attempts_before_reset_backoff
 
+    def _options(self, checkpointing: bool) -> dict[str, Any]:
+        return {
+            "kind": "exponential_delay",
+            "delay_ms": self._initial_backoff_ms,
+            "max_delay_ms": self._max_backoff_ms,
+            "multiplier": repr(float(self._multiplier)),
+            "jitter": repr(float(self._jitter)),
+            "reset_threshold_ms": self._reset_threshold_ms,
+            "attempts": self._attempts,
+        }
+
     def get_description(self) -> str:
         return (
             f"Restart with exponential delay: starting at {_iso(self._initial_backoff_ms)},"
@@ -159,16 +185,27 @@ class _ExponentialDelay(RestartStrategyConfiguration):
 
 
 class _Fallback(RestartStrategyConfiguration):
-    """Whatever the configuration says."""
+    """Upstream's default: exponential delay for jobs with checkpoints, none for others."""
+
+    def __init__(self, default: _ExponentialDelay | None = None) -> None:
+        self._default = default
+
+    def _options(self, checkpointing: bool) -> dict[str, Any]:
+        if not checkpointing:
+            return {}
+        return (
+            {"kind": "exponential_delay"} if self._default is None else self._default._options(True)
+        )
 
     def get_description(self) -> str:
         return "Cluster level default restart strategy"
 
 
 class RestartStrategies:
-    """All restart strategies.
+    """What happens when a job fails: given to ``env.set_restart_strategy``.
 
-    They take effect with the fault-tolerance release; until then a failed job ends.
+    Every failure leads to a restart, from the newest checkpoint, but one that is certain to come
+    again: a program or configuration that is wrong.
     """
 
     NoRestartStrategyConfiguration = _NoRestart

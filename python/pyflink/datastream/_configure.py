@@ -122,6 +122,17 @@ def _set_retention(env: Any, key: str, value: Any) -> None:
     )
 
 
+def _set_retained(env: Any, key: str, value: Any) -> None:
+    number = _integer(key, value)
+    if number < 1:
+        raise ValueError(f"{key!r} must be at least 1, got {value!r}")
+    env.get_checkpoint_config()._retained = number
+
+
+def _set_after_tasks_finish(env: Any, key: str, value: Any) -> None:
+    env.get_checkpoint_config()._after_tasks_finish = _boolean(key, value)
+
+
 def _checkpoint_folder(env: Any) -> str | None:
     settings = env._settings
     folder = settings.get("execution.checkpointing.dir", settings.get("state.checkpoints.dir"))
@@ -334,6 +345,10 @@ _SETTINGS: dict[str, Callable[[Any, str, Any], None]] = {
     "execution.checkpointing.tolerable-failed-checkpoints": _checkpoint(
         "set_tolerable_checkpoint_failure_number", _integer
     ),
+    "execution.checkpointing.num-retained": _set_retained,
+    "state.checkpoints.num-retained": _set_retained,
+    "execution.checkpointing.checkpoints-after-tasks-finish": _set_after_tasks_finish,
+    "execution.checkpointing.checkpoints-after-tasks-finish.enabled": _set_after_tasks_finish,
     "execution.checkpointing.unaligned": _checkpoint("enable_unaligned_checkpoints", _boolean),
     "execution.checkpointing.unaligned.enabled": _checkpoint(
         "enable_unaligned_checkpoints", _boolean
@@ -477,19 +492,25 @@ def _number(key: str, value: Any) -> float:
         ) from None
 
 
+def _attempts(key: str, value: Any) -> int:
+    return 2**31 - 1 if _text(value).lower() == "infinite" else _integer(key, value)
+
+
 def _restart_strategy(env: StreamExecutionEnvironment, values: dict[str, Any]) -> None:
     """Restart strategies are spread over several names."""
-    key = next((k for k in ("restart-strategy.type", "restart-strategy") if k in values), None)
-    if key is None:
+    if not any(key in values for key in _RESTART_SETTINGS):
         return
-    from pyflink.common.restart_strategy import RestartStrategies, _ExponentialDelay
+    from pyflink.common.restart_strategy import RestartStrategies, _ExponentialDelay, _Fallback
 
     settings = env._settings  # what an earlier configure() said counts as well
+    key = next((k for k in ("restart-strategy.type", "restart-strategy") if k in settings), None)
 
     def setting(name: str, convert: Callable[[str, Any], Any], default: Any) -> Any:
         return convert(name, settings.get(name, default))
 
-    name = _text(values[key]).lower().replace("-", "").replace("_", "")
+    # without a type, the settings are those of the default
+    chosen = "exponential-delay" if key is None else _text(settings[key])
+    name = chosen.lower().replace("-", "").replace("_", "")
     strategy: RestartStrategyConfiguration
     if name in ("none", "off", "disable"):
         strategy = RestartStrategies.no_restart()
@@ -514,11 +535,13 @@ def _restart_strategy(env: StreamExecutionEnvironment, values: dict[str, Any]) -
             setting(prefix + "backoff-multiplier", _number, 1.5),
             setting(prefix + "reset-backoff-threshold", parse_duration_ms, "1 h"),
             setting(prefix + "jitter-factor", _number, 0.1),
-            setting(prefix + "attempts-before-reset-backoff", _integer, 2**31 - 1),
+            setting(prefix + "attempts-before-reset-backoff", _attempts, 2**31 - 1),
         )
+        if key is None:
+            strategy = _Fallback(strategy)
     else:
         raise ValueError(
-            f"Could not parse value {_text(values[key])!r} for key {key!r}: expected none,"
+            f"Could not parse value {chosen!r} for key {key!r}: expected none,"
             " fixed-delay, failure-rate or exponential-delay"
         )
     env.get_config().set_restart_strategy(strategy)

@@ -49,6 +49,8 @@ class CheckpointConfig:
         self._force_unaligned = False
         self._alignment_timeout = Duration.of_millis(0)
         self._storage: CheckpointStorage | None = None
+        self._retained = 1
+        self._after_tasks_finish = True
 
     def is_checkpointing_enabled(self) -> bool:
         """Whether checkpoints are taken."""
@@ -121,7 +123,7 @@ class CheckpointConfig:
         return self._max_concurrent
 
     def set_max_concurrent_checkpoints(self, max_concurrent_checkpoints: int) -> CheckpointConfig:
-        """Accepted: one is under way at a time."""
+        """Accepted: one is under way at a time; the log says so for more."""
         if max_concurrent_checkpoints < 1:
             raise ValueError(
                 "The maximum number of concurrent attempts must be at least one, got"
@@ -194,7 +196,7 @@ class CheckpointConfig:
         return self._unaligned
 
     def enable_unaligned_checkpoints(self, enabled: bool = True) -> CheckpointConfig:
-        """Accepted: checkpoints are aligned."""
+        """Accepted: checkpoints are aligned, which the log says; results are the same."""
         self._unaligned = enabled
         return self
 
@@ -247,3 +249,53 @@ class CheckpointConfig:
     def get_checkpoint_storage(self) -> CheckpointStorage | None:
         """Where checkpoints are kept, or None when not set."""
         return self._storage
+
+    def _fill(self, options: dict[str, Any], batch: bool) -> None:
+        """What the engine needs of this."""
+        storage = self._storage
+        if not batch and self.is_checkpointing_enabled():
+            options["checkpoint_interval_ms"] = self._interval
+            options["unaligned_checkpoints"] = self._unaligned or self._force_unaligned
+            options["max_concurrent_checkpoints"] = self._max_concurrent
+        options["checkpoint_mode"] = self._mode.name.lower()
+        options["checkpoint_timeout_ms"] = self._timeout
+        options["min_pause_between_checkpoints_ms"] = self._min_pause
+        options["tolerable_checkpoint_failures"] = self._tolerable_failures
+        options["checkpoint_retention"] = _RETENTION[self._retention.name]
+        options["retained_checkpoints"] = self._retained
+        options["checkpoints_after_tasks_finish"] = self._after_tasks_finish
+        if storage is not None:
+            options["checkpoint_directory"] = storage._directory()
+            if options.get("checkpoint_interval_ms", 0) > 0:
+                _check_writable(options["checkpoint_directory"])
+
+
+_RETENTION = {
+    "RETAIN_ON_CANCELLATION": "on_cancellation",
+    "DELETE_ON_CANCELLATION": "on_failure",
+    "NO_EXTERNALIZED_CHECKPOINTS": "never",
+}
+
+
+def _check_writable(directory: str) -> None:
+    import os
+
+    if not directory:
+        return
+    try:
+        os.makedirs(directory, exist_ok=True)  # noqa: PTH103
+        writable = os.access(directory, os.W_OK | os.X_OK)
+    except OSError as error:
+        raise type(error)(
+            error.errno,
+            f"checkpoints cannot be kept there ({error.strerror}); give"
+            " set_checkpoint_storage_dir(...) a folder that can be written",
+            directory,
+        ) from None
+    if not writable:
+        raise PermissionError(
+            13,
+            "checkpoints cannot be kept there (no permission to write); give"
+            " set_checkpoint_storage_dir(...) a folder that can be written",
+            directory,
+        )

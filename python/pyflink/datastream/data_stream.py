@@ -809,7 +809,7 @@ class CloseableIterator:
         if self._closed:
             return
         self._closed = True
-        if self._job.status() in ("CREATED", "RUNNING"):
+        if self._job.status() in ("CREATED", "RUNNING", "RESTARTING"):
             self._job.cancel()
             try:
                 self._job.wait()

@@ -311,7 +311,11 @@ class StreamExecutionEnvironment:
     def set_restart_strategy(
         self, restart_strategy_configuration: RestartStrategyConfiguration
     ) -> StreamExecutionEnvironment:
-        """What happens when a job fails; in this release a failed job ends."""
+        """What happens when a job fails.
+
+        Without a strategy, jobs with checkpoints are started again after delays that grow from 1 s
+        to 1 min, as upstream, and jobs without them fail.
+        """
         self.get_config().set_restart_strategy(restart_strategy_configuration)
         return self
 
@@ -668,25 +672,10 @@ class StreamExecutionEnvironment:
                 options["job_parameters"] = parameters
         checkpoints = self._checkpoints
         if checkpoints is not None:
-            from pyflink.datastream.externalized_checkpoint_retention import (
-                ExternalizedCheckpointRetention,
-            )
-
-            storage = checkpoints.get_checkpoint_storage()
-            if not batch and checkpoints.is_checkpointing_enabled():
-                options["checkpoint_interval_ms"] = checkpoints.get_checkpoint_interval()
-            options["checkpoint_timeout_ms"] = checkpoints.get_checkpoint_timeout()
-            options["tolerable_checkpoint_failures"] = (
-                checkpoints.get_tolerable_checkpoint_failure_number()
-            )
-            if storage is not None:
-                options["checkpoint_directory"] = storage._directory()
-                if options.get("checkpoint_interval_ms", 0) > 0:
-                    _check_writable(options["checkpoint_directory"])
-            options["retain_on_cancellation"] = (
-                checkpoints.get_externalized_checkpoint_retention()
-                is ExternalizedCheckpointRetention.RETAIN_ON_CANCELLATION
-            )
+            checkpoints._fill(options, batch)
+        restart = self.get_restart_strategy()._options(options.get("checkpoint_interval_ms", 0) > 0)
+        if restart:
+            options["restart"] = restart
         backend = self._state_backend
         if backend is not None and hasattr(backend, "get_db_storage_paths"):
             from pyflink.datastream._rocksdb import job_settings
@@ -741,7 +730,7 @@ class StreamExecutionEnvironment:
         _running_jobs[:] = [
             j
             for j in _running_jobs
-            if j.status() in ("CREATED", "RUNNING", "CANCELLING", "FAILING")
+            if j.status() in ("CREATED", "RUNNING", "RESTARTING", "CANCELLING", "FAILING")
         ]
         _running_jobs.append(job)
         return JobClient(job, places)
@@ -785,30 +774,6 @@ def _check_records(params: dict[str, Any], declared: TypeInformation) -> None:
         from pyflink.datastream._collections import warn_of_other_names
 
         warn_of_other_names(first[0], declared)
-
-
-def _check_writable(directory: str) -> None:
-    import os
-
-    if not directory:
-        return
-    try:
-        os.makedirs(directory, exist_ok=True)  # noqa: PTH103
-        writable = os.access(directory, os.W_OK | os.X_OK)
-    except OSError as error:
-        raise type(error)(
-            error.errno,
-            f"checkpoints cannot be kept there ({error.strerror}); give"
-            " set_checkpoint_storage_dir(...) a folder that can be written",
-            directory,
-        ) from None
-    if not writable:
-        raise PermissionError(
-            13,
-            "checkpoints cannot be kept there (no permission to write); give"
-            " set_checkpoint_storage_dir(...) a folder that can be written",
-            directory,
-        )
 
 
 def default_parallelism() -> int:

@@ -8,9 +8,9 @@ namespace {
 /// One source vertex of two subtasks (operator 0 and chained 1), one downstream task (operator 2).
 CheckpointCoordinator two_sources_and_a_sink() {
   std::vector<CheckpointCoordinator::OperatorInfo> operators{
-      {"source", "source", 128}, {"map", "map", 128}, {"sink", "sink", 128}};
+      {"source", "source", 128, false}, {"map", "map", 128, false}, {"sink", "sink", 128, false}};
   std::vector<CheckpointCoordinator::TaskInfo> tasks{
-      {0, 0, 2, true, 0, {1}}, {0, 1, 2, true, 0, {1}}, {1, 0, 1, false, -1, {2}}};
+      {0, 0, 2, true, 0, {1}, {}}, {0, 1, 2, true, 0, {1}, {}}, {1, 0, 1, false, -1, {2}, {0, 1}}};
   return {operators, tasks, "id", "job", 5};
 }
 
@@ -32,7 +32,7 @@ TEST(CheckpointCoordinator, CollectsEveryPartInItsPlace) {
   const auto trigger = c.begin(1000);
   EXPECT_EQ(trigger.barrier.id, 5);
   EXPECT_EQ(trigger.barrier.timestamp_ms, 1000);
-  EXPECT_EQ(trigger.source_tasks, (std::vector<int>{0, 1}));
+  EXPECT_EQ(trigger.tasks, (std::vector<int>{0, 1}));
   EXPECT_TRUE(c.pending());
   EXPECT_FALSE(c.acknowledge(1, 5, source_part("b")));
   EXPECT_FALSE(c.acknowledge(2, 5, sink_part("s")));
@@ -68,7 +68,7 @@ TEST(CheckpointCoordinator, AFinishedTaskIsNotAskedAndItsFinalStateServesAgain) 
   EXPECT_FALSE(c.task_finished(0, source_part("end")));
   for (int round = 0; round < 2; ++round) {
     const auto trigger = c.begin(0);
-    EXPECT_EQ(trigger.source_tasks, (std::vector<int>{1}));
+    EXPECT_EQ(trigger.tasks, (std::vector<int>{1}));
     EXPECT_FALSE(c.acknowledge(1, trigger.barrier.id, source_part("b")));
     EXPECT_TRUE(c.acknowledge(2, trigger.barrier.id, sink_part("s")));
     EXPECT_EQ(c.take().operators[0].subtasks[0].list_state.at("splits")[0], "end");
@@ -80,10 +80,12 @@ TEST(CheckpointCoordinator, TheLastTaskToFinishCompletesThePendingOne) {
   const auto trigger = c.begin(0);
   c.acknowledge(0, trigger.barrier.id, source_part("a"));
   EXPECT_FALSE(c.task_finished(0, source_part("end")));
-  EXPECT_FALSE(c.sources_finished());
+  EXPECT_FALSE(c.all_finished());
   EXPECT_FALSE(c.task_finished(1, source_part("end")));
-  EXPECT_TRUE(c.sources_finished());
+  EXPECT_EQ(c.trigger_more().tasks, (std::vector<int>{2})) << "nobody sends it a barrier now";
+  EXPECT_TRUE(c.trigger_more().tasks.empty()) << "once";
   EXPECT_TRUE(c.task_finished(2, sink_part("s")));
+  EXPECT_TRUE(c.all_finished());
   const CheckpointData data = c.take();
   EXPECT_EQ(data.operators[0].subtasks[0].list_state.at("splits")[0], "a")
       << "what it acknowledged belongs to this checkpoint, not its end";

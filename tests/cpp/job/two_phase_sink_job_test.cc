@@ -39,6 +39,7 @@ class LedgerSink final : public Sink {
   std::unique_ptr<SinkWriter> create_writer(const SinkWriterContext& context) override {
     return std::make_unique<Writer>(ledger_, context);
   }
+  bool has_two_phases() const override { return true; }
 
  private:
   struct Epoch {
@@ -244,6 +245,76 @@ TEST_F(TwoPhaseSinkJob, NothingIsPublishedThatNoCheckpointHolds) {
   ASSERT_TRUE(second->wait_for(kPatience));
   EXPECT_EQ(second->status(), JobStatus::kFinished);
   EXPECT_EQ(ledger_->sorted(), numbers(0, 20));
+}
+
+/// source -> a function that fails when told to -> sink
+struct FailingJob {
+  FailingJob(std::shared_ptr<VectorSource> source, std::shared_ptr<Ledger> ledger) {
+    const int s = g.source(std::move(source), 1);
+    const int n = g.add({.name = "trap", .type = LogicalType::of(TypeKind::kBigInt)},
+                        {s},
+                        [failures = failures](int) {
+                          return make_map_operator(harness::map_with([failures](Value v) {
+                            if (*failures > 0) {
+                              --*failures;
+                              throw Error(ErrorKind::kUserCode, "the trap");
+                            }
+                            return v;
+                          }));
+                        });
+    g.add({.name = "ledger"}, {n}, make_sink_operator(std::make_shared<LedgerSink>(ledger)));
+  }
+  std::shared_ptr<std::atomic<int>> failures = std::make_shared<std::atomic<int>>(0);
+  Graph g;
+};
+
+JobOptions restarting(JobOptions options) {
+  options.restart.kind = RestartOptions::Kind::kFixedDelay;
+  options.restart.attempts = 3;
+  options.restart.delay_ms = 0;
+  return options;
+}
+
+TEST_F(TwoPhaseSinkJob, RestartsPublishEverythingOnce) {
+  const auto source =
+      std::make_shared<VectorSource>(std::vector<std::vector<std::int64_t>>{numbers(0, 60)});
+  source->hold(0, 20);
+  FailingJob f(source, ledger_);
+  const auto job = start_job(f.g.graph, restarting(checkpointed()));
+  ASSERT_TRUE(eventually(*job, [&] { return source->polled_rows() == 20; }));
+  job->trigger_checkpoint();
+  *f.failures = 3;
+  source->release();
+  ASSERT_TRUE(job->wait_for(kPatience));
+  EXPECT_EQ(job->status(), JobStatus::kFinished);
+  EXPECT_EQ(job->attempt(), 4);
+  EXPECT_EQ(ledger_->sorted(), numbers(0, 60));
+}
+
+TEST_F(TwoPhaseSinkJob, ARestartNeverGoesBehindWhatWasPublished) {
+  const auto source =
+      std::make_shared<VectorSource>(std::vector<std::vector<std::int64_t>>{numbers(0, 60)});
+  source->hold(0, 20);
+  FailingJob f(source, ledger_);
+  JobOptions options = restarting(checkpointed());
+  options.retained_checkpoints = 2;
+  const auto job = start_job(f.g.graph, options);
+  ASSERT_TRUE(eventually(*job, [&] { return source->polled_rows() == 20; }));
+  const std::string older = job->trigger_checkpoint();
+  const std::string newest = job->trigger_checkpoint();
+  {
+    std::FILE* const manifest = std::fopen((newest + "/_metadata").c_str(), "a");
+    std::fputs("rot", manifest);
+    std::fclose(manifest);
+  }
+  *f.failures = 1;
+  source->release();
+  ASSERT_TRUE(job->wait_for(kPatience));
+  EXPECT_EQ(job->status(), JobStatus::kFailed);
+  EXPECT_THAT(message_of(job->result().error), HasSubstr(newest));
+  EXPECT_THAT(message_of(job->result().error), HasSubstr("sink 'ledger'"));
+  EXPECT_THAT(message_of(job->result().error), HasSubstr(older));
+  EXPECT_TRUE(std::filesystem::exists(older)) << "the user has to choose";
 }
 
 TEST_F(TwoPhaseSinkJob, AFinalCheckpointThatCannotBeWrittenFailsTheJobAndPublishesNothing) {

@@ -159,6 +159,17 @@ SETTINGS = {
         [CHECKPOINTS + "aligned-checkpoint-timeout", CHECKPOINTS + "alignment-timeout"],
         ("7 s", lambda e: e.get_checkpoint_config().get_alignment_timeout().to_millis(), 7000),
     ),
+    **dict.fromkeys(
+        [CHECKPOINTS + "num-retained", "state.checkpoints.num-retained"],
+        ("3", lambda e: e.get_checkpoint_config()._retained, 3),
+    ),
+    **dict.fromkeys(
+        [
+            CHECKPOINTS + "checkpoints-after-tasks-finish",
+            CHECKPOINTS + "checkpoints-after-tasks-finish.enabled",
+        ],
+        ("false", lambda e: e.get_checkpoint_config()._after_tasks_finish, False),
+    ),
     CHECKPOINTS + "snapshot-compression": (
         "true",
         lambda e: e.get_config().is_use_snapshot_compression(),

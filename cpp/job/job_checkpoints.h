@@ -1,0 +1,136 @@
+#pragma once
+
+#include "job/attempt.h"
+#include "job/checkpoint_coordinator.h"
+#include "job/checkpoint_writer.h"
+#include "job/job.h"
+#include "job/restore_point.h"
+
+#include <deque>
+#include <exception>
+#include <functional>
+#include <future>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace flott {
+
+/// The checkpoints of a job over all its attempts: when one begins, how long it may take, what its
+/// failure means, which are kept, and what users see of them. Used by the job's coordinator thread;
+/// stats() and metrics() by any.
+class JobCheckpoints {
+ public:
+  struct Callbacks {
+    /// From the writer's thread: to be given to written() on the coordinator's.
+    std::function<void(WrittenCheckpoint)> written;
+    /// More periodic checkpoints failed in a row than the job tolerates.
+    std::function<void(std::exception_ptr)> failed_too_often;
+  };
+  using Reply = std::shared_ptr<std::promise<std::string>>;
+
+  JobCheckpoints(const JobOptions& options,
+                 const std::string& job_id,
+                 const Clock& clock,
+                 CheckpointId first_id,
+                 Callbacks callbacks);
+
+  /// `attempt` runs from here to end_attempt().
+  void begin_attempt(Attempt& attempt);
+  /// It has failed, or the job ends: what is under way is given up, who waits for it is told.
+  void end_attempt();
+  /// Where the next attempt starts from; see choose_restore_point(). Whatever is still being
+  /// written does not count any more. Notes the restore for the metrics.
+  std::optional<CheckpointData> restore_point();
+
+  void acknowledge(int task, CheckpointId id, TaskSnapshot snapshot);
+  /// A task of the attempt ended normally.
+  void task_finished(int task, TaskSnapshot final_snapshot);
+  /// All but the publication of its results is done: Task::Callbacks::awaits_commit.
+  void awaits_commit(int task, TaskSnapshot final_snapshot);
+  void written(WrittenCheckpoint result);
+  /// Takes a checkpoint as soon as the one under way, if any, is done, and answers. The attempt is
+  /// running.
+  void ask(Reply reply);
+  /// A task is left that could take part in a checkpoint.
+  bool possible() const {
+    return coordinator_ && (!coordinator_->all_finished() || !awaiting_commit_.empty());
+  }
+
+  /// Begins what is due, gives up what takes too long.
+  void run_timers(std::int64_t now_ns);
+  /// monotonic_ns() at which run_timers() has something to do.
+  std::int64_t next_deadline_ns() const;
+
+  /// The job's end: removes what its status leaves no use for, and waits a moment for it.
+  void finish(JobStatus status);
+
+  std::vector<CheckpointStats> stats() const;
+  /// Flink's names -> values.
+  std::map<std::string, double> metrics() const;
+
+ private:
+  struct Part {
+    std::int64_t sync_ns = 0;
+    std::int64_t alignment_ns = 0;
+    std::int64_t start_delay_ms = 0;
+  };
+  struct Writing {
+    CheckpointId id = 0;
+    std::int64_t since_ns = 0;
+    CheckpointStats stats;
+    std::set<std::string> files;
+  };
+
+  bool in_progress() const;
+  std::int64_t since_ns() const;
+  bool periodic() const;
+  bool final_is_due() const;
+  void begin();
+  void begin_asked_for();
+  void trigger(const CheckpointCoordinator::Trigger& trigger);
+  void write();
+  void failed(const std::string& reason);
+  void give_up();
+  void reply_all(std::vector<Reply>& replies,
+                 const std::string& path,
+                 const std::exception_ptr& error);
+  void log_completed(const CheckpointStats& stats);
+
+  const JobOptions& options_;
+  const std::string job_id_;
+  const Clock& clock_;
+  const Callbacks callbacks_;
+  Attempt* attempt_ = nullptr;
+  std::optional<CheckpointCoordinator> coordinator_;
+  std::vector<std::string> committing_sinks_;
+  CheckpointId next_id_;
+  Part longest_;  ///< of the tasks that have acknowledged the pending one
+  std::optional<Writing> writing_;
+  std::int64_t next_periodic_ns_ = 0;
+  std::int64_t final_not_before_ns_ = 0;
+  /// Tasks that have done everything but publish, by the first checkpoint with their final state.
+  std::map<int, CheckpointId> awaiting_commit_;
+  int failures_in_a_row_ = 0;
+  bool said_slow_ = false;
+  bool keep_all_ = false;  ///< the user has to choose among them
+  /// Requests for the one under way, and those that came after it had begun.
+  std::vector<Reply> waiting_;
+  std::vector<Reply> queued_;
+  std::deque<std::string> retained_;
+  std::set<std::string> known_files_;  ///< of the last completed checkpoint
+
+  mutable std::mutex mutex_;  ///< guards the next four
+  std::vector<CheckpointStats> stats_;
+  std::int64_t failed_count_ = 0;
+  bool shown_in_progress_ = false;
+  std::int64_t restored_at_ms_ = -1;
+
+  std::unique_ptr<CheckpointWriter> writer_;  ///< last: its thread ends first
+};
+
+}  // namespace flott

@@ -1,0 +1,201 @@
+"""Jobs that fail and are started again, and what the reader of their results sees."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+import pytest
+
+from pyflink.common import Configuration, RestartStrategies, Types
+from pyflink.common.job_status import JobStatus
+from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.datastream.functions import KeyedProcessFunction, MapFunction
+from pyflink.datastream.state import ValueStateDescriptor
+
+
+class _Trap:
+    """Shared by all copies of a function: a module's global, as a file or a server would be."""
+
+    def __init__(self) -> None:
+        self.failures = 0
+        self.attempts: list[int] = []
+
+    def __deepcopy__(self, memo):
+        return self
+
+
+Trap = _Trap()
+
+
+@pytest.fixture(autouse=True)
+def _trap():
+    Trap.__init__()
+
+
+class FailAt(MapFunction):
+    """Fails at one value as often as Trap says."""
+
+    def __init__(self, value: int) -> None:
+        self._value = value
+        self._calls = 0
+
+    def open(self, runtime_context):
+        assert self._calls == 0, "every attempt has an object of its own"
+        Trap.attempts.append(runtime_context.get_attempt_number())
+
+    def map(self, value):
+        self._calls += 1
+        if value == self._value and Trap.failures > 0:
+            Trap.failures -= 1
+            raise ValueError(f"the trap at {value}")
+        return value
+
+
+class Sum(KeyedProcessFunction):
+    def open(self, runtime_context):
+        self._sum = runtime_context.get_state(ValueStateDescriptor("sum", Types.LONG()))
+
+    def process_element(self, value, ctx):
+        total = (self._sum.value() or 0) + value
+        self._sum.update(total)
+        yield total
+
+
+def environment(**settings: str) -> StreamExecutionEnvironment:
+    configuration = Configuration()
+    for key, value in settings.items():
+        configuration.set_string(key.replace("__", "."), value)
+    env = StreamExecutionEnvironment.get_execution_environment(configuration)
+    env.set_parallelism(1)
+    return env
+
+
+def program(env: StreamExecutionEnvironment, fail_at: int = 50):
+    return (
+        env.from_collection(list(range(1, 101)), Types.LONG())
+        .map(FailAt(fail_at), Types.LONG())
+        .key_by(lambda _: "all", Types.STRING())
+        .process(Sum(), Types.LONG())
+    )
+
+
+STRATEGIES = {
+    "fixed-delay": {"fixed-delay.attempts": "3", "fixed-delay.delay": "1 ms"},
+    "exponential-delay": {
+        "exponential-delay.initial-backoff": "1 ms",
+        "exponential-delay.max-backoff": "2 ms",
+    },
+    "failure-rate": {
+        "failure-rate.max-failures-per-interval": "4",
+        "failure-rate.delay": "1 ms",
+    },
+}
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_each_strategy_restarts_with_fresh_functions_and_rows_come_once(name):
+    env = environment()
+    configuration = Configuration()
+    configuration.set_string("restart-strategy.type", name)
+    for key, value in STRATEGIES[name].items():
+        configuration.set_string(f"restart-strategy.{key}", value)
+    env.configure(configuration)
+    env.enable_checkpointing(10)
+    Trap.failures = 3
+    with program(env).execute_and_collect() as rows:
+        assert list(rows) == [n * (n + 1) // 2 for n in range(1, 101)]
+    assert Trap.attempts == [0, 1, 2, 3]
+
+
+def test_the_failure_after_the_last_attempt_is_the_jobs(caplog):
+    env = environment()
+    env.set_restart_strategy(RestartStrategies.fixed_delay_restart(2, 0))
+    Trap.failures = 10
+    program(env).print()
+    with (
+        caplog.at_level(logging.WARNING),
+        pytest.raises(ValueError, match="the trap at 50") as failure,
+    ):
+        env.execute()
+    assert Trap.failures == 7
+    assert "in attempt 3" in "".join(failure.value.__notes__)
+    said = [r.getMessage() for r in caplog.records if "attempt" in r.getMessage()]
+    assert [m for m in said if "the trap at 50; attempt 2 of 3 in 0 ms" in m]
+    assert [m for m in said if "the trap at 50; attempt 3 of 3 in 0 ms" in m]
+
+
+@pytest.mark.parametrize("spelling", ["none", "off", "disable", None])
+def test_without_a_strategy_or_checkpoints_the_first_failure_is_the_last(spelling):
+    env = environment()
+    if spelling is not None:
+        configuration = Configuration()
+        configuration.set_string("restart-strategy.type", spelling)
+        env.configure(configuration)
+        env.enable_checkpointing(10_000)
+    Trap.failures = 1
+    program(env).print()
+    with pytest.raises(ValueError, match="the trap"):
+        env.execute()
+    assert Trap.attempts == [0]
+
+
+def test_with_checkpoints_the_default_is_exponential_delay():
+    env = environment()
+    env.enable_checkpointing(10_000)
+    configuration = Configuration()  # the settings of the default, without its name
+    configuration.set_string("restart-strategy.exponential-delay.initial-backoff", "1 ms")
+    env.configure(configuration)
+    Trap.failures = 4
+    with program(env).execute_and_collect() as rows:
+        assert len(list(rows)) == 100
+    assert Trap.attempts == [0, 1, 2, 3, 4]
+
+
+def test_rows_that_were_read_do_not_come_again_without_checkpoints():
+    env = environment()
+    env.set_restart_strategy_fixed_delay(1, 0)
+    Trap.failures = 1
+    gate = threading.Event()
+
+    def wait_at_fifty(value):
+        if value == 50:
+            assert gate.wait(30)
+        return value
+
+    stream = (
+        env.from_collection(list(range(1, 101)), Types.LONG())
+        .map(wait_at_fifty, Types.LONG())
+        .map(FailAt(50), Types.LONG())
+    )
+    with stream.execute_and_collect() as rows:
+        assert next(rows) == 1
+        gate.set()
+        with pytest.raises(ValueError, match="had been read: they would come a second time"):
+            list(rows)
+
+
+def test_a_job_that_waits_for_its_restart_can_be_cancelled():
+    env = environment()
+    env.set_restart_strategy(RestartStrategies.fixed_delay_restart(1, 3_600_000))
+    Trap.failures = 1
+    program(env).print()
+    client = env.execute_async()
+    while client.get_job_status().result() is not JobStatus.RESTARTING:
+        pass
+    metrics = client.get_metrics().result()
+    assert any(name.endswith(".downtime") for name in metrics)
+    client.cancel().result()
+    assert client.get_job_status().result() is JobStatus.CANCELED
+
+
+def test_metrics_count_restarts_and_checkpoints():
+    env = environment()
+    env.set_restart_strategy_fixed_delay(2, 0)
+    Trap.failures = 2
+    program(env).print()
+    metrics = env.execute("counted").get_metrics()
+    assert metrics["jobmanager.counted.numRestarts"] == 2
+    assert metrics["jobmanager.counted.fullRestarts"] == 2
+    assert metrics["jobmanager.counted.numberOfCompletedCheckpoints"] == 0
+    assert metrics["jobmanager.counted.lastCheckpointSize"] == -1
