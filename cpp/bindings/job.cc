@@ -154,6 +154,8 @@ JobOptions parse_options(const NodeParams& params, const std::string& job_name) 
   out.checkpoints_after_tasks_finish = params.boolean("checkpoints_after_tasks_finish", true);
   out.restart = parse_restart(params.options("restart"));
   out.restore_path = params.text("restore_path", "");
+  out.savepoint_directory = params.text("savepoint_directory", "");
+  out.allow_unclaimed_state = params.boolean("allow_unclaimed_state", false);
   if (params.find("state_backend") != nullptr) {
     auto backend = std::make_shared<StateBackendOptions>();
     backend->type = params.text("state_backend");
@@ -205,6 +207,8 @@ void check_option_names(PyObject* options) {
                                     "checkpoints_after_tasks_finish",
                                     "restart",
                                     "restore_path",
+                                    "savepoint_directory",
+                                    "allow_unclaimed_state",
                                     "state_backend",
                                     "state_backend_settings",
                                     "detached",
@@ -457,7 +461,22 @@ Ref PythonJob::next_collected(CollectState& queue) {
 
 std::string PythonJob::trigger_checkpoint() {
   require_not_forked();
-  std::future<std::string> path = job_->trigger_checkpoint_async();
+  return wait_for_path(job_->trigger_checkpoint_async());
+}
+
+std::string PythonJob::trigger_savepoint(const std::string& directory, const std::string& then) {
+  require_not_forked();
+  SavepointRequest request;
+  request.directory = directory;
+  if (then == "stop" || then == "drain") {
+    request.then = then == "stop" ? AfterBarrier::kStop : AfterBarrier::kDrain;
+  } else if (then != "go_on") {
+    throw_error(ErrorKind::kInvalidArgument, "'{}' is nothing to do after a savepoint", then);
+  }
+  return wait_for_path(job_->trigger_savepoint_async(request));
+}
+
+std::string PythonJob::wait_for_path(std::future<std::string> path) {
   while (true) {
     {
       const GilRelease released;

@@ -5,6 +5,7 @@
 #include "bindings/python_ref.h"
 #include "job/job.h"
 
+#include <future>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -25,6 +26,8 @@ class PythonJob {
   Ref result();
   Ref next_collected(CollectState& queue);
   std::string trigger_checkpoint();
+  /// `then`: "go_on", "stop", "drain".
+  std::string trigger_savepoint(const std::string& directory, const std::string& then);
 
  private:
   /// Waits up to `ms` with the GIL released, then runs signal handlers.
@@ -33,6 +36,7 @@ class PythonJob {
   void cancel_after_interrupt();
   void report_blocked();
   void raise_failure();
+  std::string wait_for_path(std::future<std::string> path);
 
   std::shared_ptr<Job> job_;
   std::int64_t last_report_ns_ = 0;

@@ -603,6 +603,10 @@ void define_job(py::module_& module) {
           py::arg("timeout_ms") = py::none())
       .def("result", [](PythonJob& self) { return take(self.result()); })
       .def("trigger_checkpoint", &PythonJob::trigger_checkpoint)
+      .def("trigger_savepoint",
+           &PythonJob::trigger_savepoint,
+           py::arg("directory") = "",
+           py::arg("then") = "go_on")
       .def("checkpoints",
            [](const PythonJob& self) {
              py::list out;

@@ -18,11 +18,15 @@ CheckpointCoordinator::CheckpointCoordinator(std::vector<OperatorInfo> operators
       job_name_(std::move(job_name)),
       next_id_(first_id) {}
 
-CheckpointCoordinator::Trigger CheckpointCoordinator::begin(std::int64_t timestamp_ms) {
+CheckpointCoordinator::Trigger CheckpointCoordinator::begin(std::int64_t timestamp_ms,
+                                                            SnapshotKind kind,
+                                                            AfterBarrier then) {
   STREAM_CHECK(!pending_, "one checkpoint at a time");
   pending_.emplace();
   pending_->barrier.id = next_id_++;
   pending_->barrier.timestamp_ms = timestamp_ms;
+  pending_->barrier.kind = kind;
+  pending_->barrier.then = then;
   pending_->since_ns = monotonic_ns();
   return trigger_more();
 }

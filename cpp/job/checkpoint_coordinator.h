@@ -52,7 +52,9 @@ class CheckpointCoordinator {
   CheckpointId pending_id() const { return pending_->barrier.id; }
   std::int64_t pending_since_ns() const { return pending_->since_ns; }
   /// Begins the next checkpoint; none may be pending.
-  Trigger begin(std::int64_t timestamp_ms);
+  Trigger begin(std::int64_t timestamp_ms,
+                SnapshotKind kind = SnapshotKind::kCheckpoint,
+                AfterBarrier then = AfterBarrier::kGoOn);
   /// After a task has finished while one is pending: tasks that are to be told now.
   Trigger trigger_more();
   /// A task's part. Returns true when the checkpoint now has every part.

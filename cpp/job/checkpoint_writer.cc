@@ -31,6 +31,10 @@ void CheckpointWriter::write(CheckpointData checkpoint) {
   ask(std::move(checkpoint));
 }
 
+void CheckpointWriter::write_savepoint(CheckpointData checkpoint, std::string directory) {
+  ask(Savepoint{std::move(checkpoint), std::move(directory)});
+}
+
 void CheckpointWriter::discard(std::string path) {
   ask(std::move(path));
 }
@@ -72,12 +76,24 @@ void CheckpointWriter::run() {
 }
 
 void CheckpointWriter::carry_out(CheckpointData& checkpoint) {
+  report(checkpoint.id, [&] {
+    std::string path = storage_->write(checkpoint);
+    fault_point(FaultPoint::kBetweenManifestAndCommit);
+    return path;
+  });
+}
+
+void CheckpointWriter::carry_out(Savepoint& savepoint) {
+  report(savepoint.checkpoint.id,
+         [&] { return flott::write_savepoint(savepoint.directory, savepoint.checkpoint); });
+}
+
+void CheckpointWriter::report(CheckpointId id, const std::function<std::string()>& write) {
   WrittenCheckpoint written;
-  written.id = checkpoint.id;
+  written.id = id;
   const std::int64_t began_ns = monotonic_ns();
   try {
-    written.path = storage_->write(checkpoint);
-    fault_point(FaultPoint::kBetweenManifestAndCommit);
+    written.path = write();
   } catch (const std::exception& e) {
     written.error = e.what();
   }

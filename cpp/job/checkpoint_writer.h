@@ -36,16 +36,24 @@ class CheckpointWriter {
   ~CheckpointWriter();
 
   void write(CheckpointData checkpoint);
+  /// As write(), of a savepoint below `directory`.
+  void write_savepoint(CheckpointData checkpoint, std::string directory);
   /// What cannot be removed stays, with a warning.
   void discard(std::string path);
   /// True when everything asked for was done within `patience`.
   bool wait_until_idle(std::chrono::milliseconds patience);
 
  private:
-  using Order = std::variant<CheckpointData, std::string>;
+  struct Savepoint {
+    CheckpointData checkpoint;
+    std::string directory;
+  };
+  using Order = std::variant<CheckpointData, std::string, Savepoint>;
   void ask(Order order);
   void run();
   void carry_out(CheckpointData& checkpoint);
+  void carry_out(Savepoint& savepoint);
+  void report(CheckpointId id, const std::function<std::string()>& write);
   void carry_out(const std::string& path);
 
   const std::unique_ptr<CheckpointStorage> storage_;  ///< the thread's

@@ -1,6 +1,7 @@
 #include "job/deployment.h"
 
 #include "base/error.h"
+#include "base/log.h"
 #include "runtime/input_gate.h"
 #include "runtime/sorted_input.h"
 #include "types/host.h"
@@ -104,11 +105,20 @@ class Builder {
           stored.subtasks.begin(), stored.subtasks.end(), [](const OperatorSnapshot& snapshot) {
             return snapshot.empty();
           });
-      if (!known && !stateless) {
+      if (!known && !stateless && options_.allow_unclaimed_state) {
+        log(LogLevel::kWarn,
+            "flott.job",
+            "the state of operator '{}' (uid '{}') in checkpoint {} is left behind: this job does "
+            "not have the operator (execution.savepoint.ignore-unclaimed-state)",
+            stored.name,
+            stored.uid,
+            restore_->id);
+      } else if (!known && !stateless) {
         throw_error(
             ErrorKind::kInvalidArgument,
             "checkpoint {} holds state of operator '{}' (uid '{}'), which this job does not "
-            "have; give the operator its old uid(), or start without the checkpoint",
+            "have; give the operator its old uid(), or set "
+            "'execution.savepoint.ignore-unclaimed-state' to leave that state behind",
             restore_->id,
             stored.name,
             stored.uid);

@@ -2,6 +2,7 @@
 
 #include "graph/stream_graph.h"
 #include "job/job_options.h"
+#include "runtime/element.h"
 
 #include <chrono>
 #include <exception>
@@ -38,6 +39,13 @@ struct JobResult {
   std::string error_location;
 };
 
+/// A savepoint that is asked for.
+struct SavepointRequest {
+  std::string directory;  ///< empty: JobOptions::savepoint_directory
+  /// kStop and kDrain: the job has finished when it is complete; one that fails lets it go on.
+  AfterBarrier then = AfterBarrier::kGoOn;
+};
+
 /// A completed checkpoint.
 struct CheckpointStats {
   CheckpointId id = 0;
@@ -72,6 +80,8 @@ class Job {
   std::string trigger_checkpoint() { return trigger_checkpoint_async().get(); }
   /// Asks for a checkpoint; the future gives what trigger_checkpoint() gives or throws.
   virtual std::future<std::string> trigger_checkpoint_async() = 0;
+  /// Asks for a savepoint; the future gives its path, or throws as trigger_checkpoint() does.
+  virtual std::future<std::string> trigger_savepoint_async(const SavepointRequest& request) = 0;
   virtual std::vector<CheckpointStats> checkpoints() const = 0;
   /// How often it was started: 1 until it fails for the first time.
   virtual int attempt() const = 0;

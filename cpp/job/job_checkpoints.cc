@@ -122,8 +122,11 @@ void JobCheckpoints::end_attempt() {
     ++failed_count_;
     shown_in_progress_ = writing_.has_value();
   }
-  std::move(queued_.begin(), queued_.end(), std::back_inserter(waiting_));
+  for (Asked& asked : queued_) {
+    waiting_.push_back(std::move(asked.reply));
+  }
   queued_.clear();
+  savepoint_.reset();
   reply_all(waiting_,
             {},
             external_error(
@@ -200,9 +203,9 @@ void JobCheckpoints::run_timers(std::int64_t now_ns) {
   }
 }
 
-void JobCheckpoints::ask(Reply reply) {
+void JobCheckpoints::ask(Reply reply, std::optional<SavepointRequest> savepoint) {
   // Whoever asks wants everything up to now in it: a checkpoint already under way does not do.
-  queued_.push_back(std::move(reply));
+  queued_.push_back({std::move(reply), std::move(savepoint)});
   begin_asked_for();
 }
 
@@ -210,7 +213,12 @@ void JobCheckpoints::begin_asked_for() {
   if (queued_.empty() || in_progress() || !possible()) {
     return;  // end_attempt() answers those for whom it is too late
   }
-  waiting_.swap(queued_);
+  // One checkpoint does for all that ask for one; each savepoint is its own.
+  while (!queued_.empty() && !savepoint_ && (waiting_.empty() || !queued_.front().savepoint)) {
+    waiting_.push_back(std::move(queued_.front().reply));
+    savepoint_ = std::move(queued_.front().savepoint);
+    queued_.pop_front();
+  }
   begin();
 }
 
@@ -220,7 +228,9 @@ void JobCheckpoints::begin() {
     const std::lock_guard lock(mutex_);
     shown_in_progress_ = true;
   }
-  trigger(coordinator_->begin(clock_.now_ms()));
+  trigger(savepoint_
+              ? coordinator_->begin(clock_.now_ms(), SnapshotKind::kSavepoint, savepoint_->then)
+              : coordinator_->begin(clock_.now_ms()));
   next_id_ = coordinator_->pending_id() + 1;
   if (coordinator_->complete()) {
     write();  // of final states only
@@ -297,13 +307,18 @@ void JobCheckpoints::write() {
   });
   stats.size_bytes = static_cast<std::int64_t>(fresh);
   stats.full_size_bytes = static_cast<std::int64_t>(fresh + shared);
+  writing.savepoint = std::exchange(savepoint_, std::nullopt);
   writing_ = std::move(writing);
-  writer_->write(std::move(data));
+  if (writing_->savepoint) {
+    writer_->write_savepoint(std::move(data), writing_->savepoint->directory);
+  } else {
+    writer_->write(std::move(data));
+  }
 }
 
 void JobCheckpoints::written(WrittenCheckpoint result) {
   if (!writing_ || writing_->id != result.id) {
-    if (!result.path.empty()) {
+    if (!result.path.empty()) {  // a savepoint stays, with a warning: its folder is the user's
       writer_->discard(std::move(result.path));  // it was given up meanwhile
     }
     return;
@@ -317,6 +332,10 @@ void JobCheckpoints::written(WrittenCheckpoint result) {
   done.stats.path = result.path;
   done.stats.duration_ms = (now_ns - done.since_ns) / kNsPerMs;
   done.stats.write_duration_ms = result.duration_ms;
+  if (done.savepoint) {
+    savepoint_written(std::move(done));
+    return;
+  }
   known_files_ = std::move(done.files);
   log_completed(done.stats);
   {
@@ -340,6 +359,31 @@ void JobCheckpoints::written(WrittenCheckpoint result) {
   }
   reply_all(waiting_, result.path, nullptr);
   begin_asked_for();
+}
+
+void JobCheckpoints::savepoint_written(Writing done) {
+  log_completed(done.stats);
+  {
+    const std::lock_guard lock(mutex_);
+    shown_in_progress_ = false;
+  }
+  // As in Flink (FLIP-203): one that the job goes on from publishes nothing, as no restart of the
+  // job itself uses it.
+  if (done.savepoint->then != AfterBarrier::kGoOn && attempt_ != nullptr) {
+    for (const Deployment::DeployedTask& deployed : attempt_->deployment().tasks) {
+      deployed.task->notify_checkpoint_complete(done.id);
+    }
+  }
+  reply_all(waiting_, done.stats.path, nullptr);
+  begin_asked_for();
+}
+
+void JobCheckpoints::let_go_on(CheckpointId id) {
+  if (attempt_ != nullptr) {
+    for (const Deployment::DeployedTask& deployed : attempt_->deployment().tasks) {
+      deployed.task->notify_checkpoint_aborted(id);
+    }
+  }
 }
 
 void JobCheckpoints::log_completed(const CheckpointStats& stats) {
@@ -387,7 +431,12 @@ void JobCheckpoints::give_up() {
 
 void JobCheckpoints::failed(const std::string& reason) {
   const CheckpointId id = writing_ ? writing_->id : coordinator_->pending_id();
+  const std::optional<SavepointRequest> savepoint = writing_ ? writing_->savepoint : savepoint_;
+  savepoint_.reset();
   give_up();
+  if (savepoint && savepoint->then != AfterBarrier::kGoOn) {
+    let_go_on(id);
+  }
   const std::string message =
       fmt::format("checkpoint {} of job '{}' failed: {}", id, options_.name, reason);
   log(LogLevel::kWarn, "flott.checkpoint", "{}", message);

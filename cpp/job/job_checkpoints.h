@@ -55,8 +55,9 @@ class JobCheckpoints {
   void written(WrittenCheckpoint result);
   /// Takes a checkpoint as soon as the one under way, if any, is done, and answers. The attempt is
   /// running.
-  void ask(Reply reply);
+  void ask(Reply reply, std::optional<SavepointRequest> savepoint = std::nullopt);
   /// A task is left that could take part in a checkpoint.
+  bool any_finished() const { return coordinator_ && coordinator_->any_finished(); }
   bool possible() const {
     return coordinator_ && (!coordinator_->all_finished() || !awaiting_commit_.empty());
   }
@@ -84,6 +85,12 @@ class JobCheckpoints {
     std::int64_t since_ns = 0;
     CheckpointStats stats;
     std::set<std::string> files;
+    std::optional<SavepointRequest> savepoint;
+  };
+
+  struct Asked {
+    Reply reply;
+    std::optional<SavepointRequest> savepoint;
   };
 
   bool in_progress() const;
@@ -94,6 +101,9 @@ class JobCheckpoints {
   void begin_asked_for();
   void trigger(const CheckpointCoordinator::Trigger& trigger);
   void write();
+  void savepoint_written(Writing done);
+  /// Tasks that have stopped for savepoint `id`, or will, go on.
+  void let_go_on(CheckpointId id);
   void failed(const std::string& reason);
   void give_up();
   void reply_all(std::vector<Reply>& replies,
@@ -120,7 +130,8 @@ class JobCheckpoints {
   bool keep_all_ = false;  ///< the user has to choose among them
   /// Requests for the one under way, and those that came after it had begun.
   std::vector<Reply> waiting_;
-  std::vector<Reply> queued_;
+  std::deque<Asked> queued_;
+  std::optional<SavepointRequest> savepoint_;  ///< what is under way is one, until it is written
   std::deque<std::string> retained_;
   std::set<std::string> known_files_;  ///< of the last completed checkpoint
 

@@ -57,6 +57,9 @@ struct JobOptions {
   std::string checkpoint_directory;       ///< empty: kept in memory
   int retained_checkpoints = 1;
   CheckpointRetention checkpoint_retention = CheckpointRetention::kOnCancellation;
+  std::string savepoint_directory;  ///< of savepoints that name none; or empty
+  /// State of operators that the job does not have is left behind, with a warning.
+  bool allow_unclaimed_state = false;
   std::string restore_path;  ///< a checkpoint to start from, or empty
   bool detached = false;     ///< nobody waits for its end: a failure is logged as an error
   /// Not owned; null: the system clock.

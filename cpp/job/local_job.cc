@@ -4,6 +4,7 @@
 #include "base/fault_point.h"
 #include "base/log.h"
 #include "base/random_id.h"
+#include "checkpoint/checkpoint_path.h"
 #include "job/end_report.h"
 #include "types/host.h"
 
@@ -378,13 +379,19 @@ void LocalJob::handle(TriggerRequest& event) {
         fmt::format("job '{}' runs in BATCH mode, which takes no checkpoints; run it in "
                     "STREAMING mode (execution.runtime-mode) to take them",
                     options_.name));
-  } else if (!options_.checkpointing) {
+  } else if (!options_.checkpointing && event.savepoint && checkpoints_->any_finished()) {
+    refuse(
+        fmt::format("job '{}' runs without checkpoints and some of its tasks have ended, whose "
+                    "state was not kept: no savepoint can be taken; call "
+                    "env.enable_checkpointing(interval) before it starts",
+                    options_.name));
+  } else if (!options_.checkpointing && !event.savepoint) {
     refuse(
         fmt::format("job '{}' runs without checkpoints; call env.enable_checkpointing(interval) or "
                     "set execution.checkpointing.dir before it starts",
                     options_.name));
   } else {
-    checkpoints_->ask(std::move(event.reply));
+    checkpoints_->ask(std::move(event.reply), std::move(event.savepoint));
   }
 }
 
@@ -492,16 +499,36 @@ void LocalJob::finish() {
 }
 
 std::future<std::string> LocalJob::trigger_checkpoint_async() {
+  return trigger(std::nullopt);
+}
+
+std::future<std::string> LocalJob::trigger_savepoint_async(const SavepointRequest& request) {
+  SavepointRequest with_directory = request;
+  if (with_directory.directory.empty()) {
+    with_directory.directory = options_.savepoint_directory;
+  }
+  if (with_directory.directory.empty()) {
+    throw_error(ErrorKind::kInvalidArgument,
+                "job '{}': no directory for the savepoint; give one in the call, or set "
+                "'execution.checkpointing.savepoint-dir' (state.savepoints.dir)",
+                options_.name);
+  }
+  checkpoint_directory(with_directory.directory);  // throws for what is no local path
+  return trigger(std::move(with_directory));
+}
+
+std::future<std::string> LocalJob::trigger(std::optional<SavepointRequest> savepoint) {
   auto reply = std::make_shared<std::promise<std::string>>();
   std::future<std::string> future = reply->get_future();
   {
     const std::lock_guard lock(mutex_);
     if (terminal_) {
       throw_error(ErrorKind::kInvalidArgument,
-                  "job '{}' has ended: no checkpoint can be taken",
-                  options_.name);
+                  "job '{}' has ended: no {} can be taken",
+                  options_.name,
+                  savepoint ? "savepoint" : "checkpoint");
     }
-    events_.push_back(TriggerRequest{reply});
+    events_.push_back(TriggerRequest{reply, std::move(savepoint)});
   }
   events_ready_.notify_one();
   return future;

@@ -33,6 +33,7 @@ class LocalJob final : public Job {
   bool wait_for(std::chrono::milliseconds timeout) override;
   const JobResult& result() const override { return result_; }
   std::future<std::string> trigger_checkpoint_async() override;
+  std::future<std::string> trigger_savepoint_async(const SavepointRequest& request) override;
   std::vector<CheckpointStats> checkpoints() const override { return checkpoints_->stats(); }
   int attempt() const override { return attempt_number_.load() + 1; }
   std::map<std::string, double> metrics() const override;
@@ -57,6 +58,7 @@ class LocalJob final : public Job {
   };
   struct TriggerRequest {
     JobCheckpoints::Reply reply;
+    std::optional<SavepointRequest> savepoint;
   };
   using Event = std::variant<Acknowledged, AwaitsCommit, Ended, TriggerRequest, WrittenCheckpoint>;
 
@@ -67,6 +69,7 @@ class LocalJob final : public Job {
   void discover_first();
   void restart();
   void post(Event event);
+  std::future<std::string> trigger(std::optional<SavepointRequest> savepoint);
   void handle(Acknowledged& event);
   void handle(AwaitsCommit& event);
   void handle(Ended& event);

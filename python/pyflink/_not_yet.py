@@ -236,12 +236,6 @@ NOT_YET_MEMBERS: dict[str, str] = {
         " after it"
     ),
     "charset of an Encoder": "use UTF-8",
-    "JobClient.stop_with_savepoint": (
-        "restart from a checkpoint with the option 'execution.savepoint.path' until then"
-    ),
-    "JobClient.trigger_savepoint": (
-        "enable checkpoints with env.enable_checkpointing(...) until then"
-    ),
 }
 """Methods and options -> what to do instead; :func:`not_yet` makes their errors."""
 

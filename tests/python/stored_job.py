@@ -126,7 +126,7 @@ class WithRules(KeyedBroadcastProcessFunction):
 
 def start(checkpoints, numbers, rules, parallelism, restored_from=None, **options):
     """The running job and what it yields: the job, its output, an event set at `expected`."""
-    configuration = Configuration()
+    configuration = Configuration().set_string("restart-strategy.type", "none")
     if restored_from is not None:
         configuration.set_string("execution.savepoint.path", str(restored_from))
     for key, value in options.items():

@@ -60,8 +60,6 @@ USES = {
     "charset of an Encoder": lambda: FileSink.for_row_format(
         "/a", Encoder.simple_string_encoder("UTF-16")
     ),
-    "JobClient.stop_with_savepoint": lambda: client().stop_with_savepoint(False),
-    "JobClient.trigger_savepoint": lambda: client().trigger_savepoint(),
 }
 
 

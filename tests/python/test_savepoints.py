@@ -74,7 +74,7 @@ class Visits(KeyedProcessFunction):
 
 def run_visits(folder, names, types, restored_from=None):
     """Runs one version of the program; what it yields, and a checkpoint of it."""
-    configuration = Configuration()
+    configuration = Configuration().set_string("restart-strategy.type", "none")
     if restored_from is not None:
         configuration.set_string("execution.savepoint.path", restored_from)
     env = StreamExecutionEnvironment.get_execution_environment(configuration)
@@ -147,3 +147,131 @@ def test_other_changes_of_a_states_type_are_refused(tmp_path, names, types):
     message = "\n".join([str(caught.value), *getattr(caught.value, "__notes__", [])])
     for part in ("ROW<name STRING, visits INT>", names[0], "another name", "count visits"):
         assert part in message
+
+
+def started(folder, numbers, parallelism=2, restored_from=None, **options):
+    """The stored job, when everything has arrived."""
+    job, lines, arrived = stored_job.start(
+        folder, numbers, ("x",), parallelism, restored_from, **options
+    )
+    while not arrived.wait(0.01):
+        if job.is_done():
+            job.get_job_execution_result().result()
+    return job, lines
+
+
+def test_a_savepoint_is_taken_while_the_job_goes_on(tmp_path):
+    job, _lines = started(tmp_path / "chk", (1, 2))
+    try:
+        path = Path(job.trigger_savepoint(str(tmp_path / "save")).result())
+        assert not job.is_done()
+    finally:
+        job.cancel().result()
+    assert path.parent == tmp_path / "save"
+    assert path.name.startswith(f"savepoint-{str(job.get_job_id())[:6]}-")
+    moved = path.rename(tmp_path / "moved")
+    for parallelism in (1, 3):
+        lines = run_stored_job(tmp_path / "chk", (5,), (), parallelism, moved)
+        assert lines == sorted(expected_line(key, (1, 2, 5), ("x",)) for key in stored_job.KEYS)
+
+
+def test_stop_with_savepoint_finishes_the_job(tmp_path):
+    job, _lines = started(tmp_path / "chk", (1, 2))
+    path = job.stop_with_savepoint(False, (tmp_path / "save").as_uri()).result()
+    assert job.get_job_status().result().name == "FINISHED"
+    job.get_job_execution_result().result()
+    lines = run_stored_job(tmp_path / "chk", (5,), (), 1, path)
+    assert lines == sorted(expected_line(key, (1, 2, 5), ("x",)) for key in stored_job.KEYS)
+
+
+def test_cancel_with_savepoint_cancels_the_job(tmp_path):
+    job, _lines = started(tmp_path / "chk", (1,))
+    path = job.cancel_with_savepoint(str(tmp_path / "save")).result()
+    assert job.get_job_status().result().name == "CANCELED"
+    assert Path(path, "_metadata").exists()
+
+
+def test_rescaling_goes_from_savepoint_to_savepoint(tmp_path):
+    numbers, path = [], None
+    for parallelism, number in ((1, 1), (3, 2), (2, 3)):
+        job, lines = started(tmp_path / "chk", (number,), parallelism, path)
+        numbers.append(number)
+        assert sorted(lines) == sorted(
+            expected_line(key, tuple(numbers), ("x",)) for key in stored_job.KEYS
+        )
+        path = job.stop_with_savepoint(False, str(tmp_path / "save")).result()
+
+
+def test_a_savepoint_without_a_folder_says_what_to_set(tmp_path):
+    job, _lines = started(tmp_path / "chk", (1,))
+    try:
+        with pytest.raises(Exception, match="savepoint-dir"):
+            job.trigger_savepoint().result()
+    finally:
+        job.cancel().result()
+
+
+def test_a_savepoint_that_cannot_be_written_lets_the_job_go_on(tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    job, _lines = started(tmp_path / "chk", (1,))
+    try:
+        with pytest.raises(Exception, match="Not a directory"):
+            job.stop_with_savepoint(False, str(tmp_path / "file" / "save")).result()
+        assert not job.is_done()
+        assert job.trigger_savepoint(str(tmp_path / "save")).result()
+    finally:
+        job.cancel().result()
+
+
+class Late(KeyedProcessFunction):
+    """Yields what it has when time has come to its end."""
+
+    def process_element(self, value, ctx):
+        ctx.timer_service().register_event_time_timer(1 << 60)
+        yield f"seen {value}"
+
+    def on_timer(self, timestamp, ctx):
+        yield f"end of {ctx.get_current_key()}"
+
+
+@pytest.mark.parametrize("drain", [True, False])
+def test_draining_ends_event_time_before_the_savepoint(tmp_path, drain):
+    env = StreamExecutionEnvironment.get_execution_environment().set_parallelism(1)
+    env.set_default_savepoint_directory(tmp_path.as_uri())
+    lines, arrived = [], threading.Event()
+
+    def note(line):
+        lines.append(line)
+        arrived.set()
+        return line
+
+    env.add_source(stored_job.Silent(["a"]), type_info=Types.STRING()).key_by(
+        lambda v: v, Types.STRING()
+    ).process(Late(), Types.STRING()).map(note).print()
+    job = env.execute_async()  # without checkpoints: savepoints need none
+    assert arrived.wait(30)
+    path = job.stop_with_savepoint(drain).result()
+    assert Path(path).parent == tmp_path
+    assert job.get_job_status().result().name == "FINISHED"
+    assert lines == (["seen a", "end of a"] if drain else ["seen a"])
+
+
+@pytest.mark.parametrize("ignore", [True, False])
+def test_state_of_an_operator_that_is_gone_is_refused_or_left_behind(tmp_path, ignore):
+    job, _lines = started(tmp_path / "chk", (1,))
+    path = job.stop_with_savepoint(False, str(tmp_path / "save")).result()
+    configuration = Configuration().set_string("execution.savepoint.path", path)
+    if ignore:
+        configuration.set_string("execution.savepoint.ignore-unclaimed-state", "true")
+    env = StreamExecutionEnvironment.get_execution_environment(configuration).set_parallelism(1)
+    arrived = threading.Event()
+    env.add_source(stored_job.Silent(["a"]), type_info=Types.STRING()).uid("pairs").map(
+        lambda v: arrived.set()
+    ).print()
+    if not ignore:
+        with pytest.raises(Exception, match=r"uid 'everything'.*ignore-unclaimed-state"):
+            env.execute_async()
+        return
+    job = env.execute_async()
+    assert arrived.wait(30)
+    job.cancel().result()

@@ -10,6 +10,8 @@ from pyflink.common.job_status import JobStatus
 # as typing's, without importing it: that costs as much as all of this package
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pyflink import _native
 
 __all__ = ["JobClient"]
@@ -59,25 +61,81 @@ class JobClient:
         """
         return CompletableFuture(self._job.metrics)
 
+    def trigger_savepoint(self, savepoint_directory: str | None = None) -> CompletableFuture:
+        """Takes a savepoint while the job goes on.
+
+        It needs nothing outside its folder and can be restored with every state backend, at every
+        parallelism: set ``execution.savepoint.path`` to it.
+
+        :param savepoint_directory: where its folder is made; default: ``state.savepoints.dir``.
+        :return: future of the savepoint's path.
+        """
+        return self._savepoint(savepoint_directory, "go_on")
+
     def stop_with_savepoint(
         self, advance_to_end_of_event_time: bool, savepoint_directory: str | None = None
     ) -> CompletableFuture:
-        """Not yet: savepoints come with the fault-tolerance release.
+        """Takes a savepoint behind which the sources read nothing more, and ends the job.
 
-        :raises NotSupportedError: always.
+        The job has finished when the savepoint is complete and what sinks kept back for it is
+        published. When the savepoint fails, the job goes on.
+
+        :param advance_to_end_of_event_time: ends time first, so that all windows and timers
+            fire: for a job that is not to be continued from the savepoint.
+        :param savepoint_directory: see :meth:`trigger_savepoint`.
+        :return: future of the savepoint's path.
         """
-        from pyflink._not_yet import not_yet
+        return self._savepoint(
+            savepoint_directory, "drain" if advance_to_end_of_event_time else "stop"
+        )
 
-        raise not_yet("JobClient.stop_with_savepoint")
+    def cancel_with_savepoint(self, savepoint_directory: str | None = None) -> CompletableFuture:
+        """Takes a savepoint, and cancels the job when it is complete.
 
-    def trigger_savepoint(self, savepoint_directory: str | None = None) -> CompletableFuture:
-        """Not yet: savepoints come with the fault-tolerance release.
+        What the job does in between comes again after a restore: better is
+        :meth:`stop_with_savepoint`. Upstream has this in Java only.
 
-        :raises NotSupportedError: always.
+        :param savepoint_directory: see :meth:`trigger_savepoint`.
+        :return: future of the savepoint's path; done when the job has ended.
         """
-        from pyflink._not_yet import not_yet
 
-        raise not_yet("JobClient.trigger_savepoint")
+        def cancel() -> None:
+            self._job.cancel()
+            self._join()
+
+        return self._savepoint(savepoint_directory, "go_on", cancel)
+
+    def _savepoint(
+        self, directory: str | None, then: str, afterwards: Callable[[], None] | None = None
+    ) -> CompletableFuture:
+        # Begun now and waited for elsewhere: the call must not block.
+        import threading
+
+        folder = "" if directory is None else str(directory)
+        outcome: list[str] = []
+        failure: list[BaseException] = []
+
+        def take() -> None:
+            try:
+                outcome.append(self._job.trigger_savepoint(folder, then))
+                if afterwards is not None:
+                    afterwards()
+                elif then != "go_on":
+                    self._join()
+            except BaseException as error:
+                failure.append(error)
+
+        thread = threading.Thread(target=take, name="savepoint", daemon=True)
+        thread.start()
+
+        def result() -> str:
+            while thread.is_alive():
+                thread.join(0.05)  # signals are handled in between
+            if failure:
+                raise failure[0]
+            return outcome[0]
+
+        return CompletableFuture(result, lambda: not thread.is_alive())
 
     def is_done(self) -> bool:
         """Whether the job ended, in whatever way."""

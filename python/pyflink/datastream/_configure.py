@@ -240,6 +240,10 @@ def _set_restore_path(env: Any, key: str, value: Any) -> None:
     env._restore_path = local_path(_text(value))
 
 
+def _set_ignore_unclaimed(env: Any, key: str, value: Any) -> None:
+    env._ignore_unclaimed_state = _boolean(key, value)
+
+
 def _add_files(env: Any, key: str, value: Any) -> None:
     for path in _text(value).split(","):
         env.add_python_file(path.strip())
@@ -334,6 +338,8 @@ _SETTINGS: dict[str, Callable[[Any, str, Any], None]] = {
     _BUFFERS_TIME_OUT: _set_buffer_timeout,
     "execution.savepoint.path": _set_restore_path,
     "execution.state-recovery.path": _set_restore_path,
+    "execution.savepoint.ignore-unclaimed-state": _set_ignore_unclaimed,
+    "execution.state-recovery.ignore-unclaimed-state": _set_ignore_unclaimed,
     "execution.checkpointing.interval": _checkpoint("set_checkpoint_interval", parse_duration_ms),
     "execution.checkpointing.timeout": _checkpoint("set_checkpoint_timeout", parse_duration_ms),
     "execution.checkpointing.min-pause": _checkpoint(

@@ -66,6 +66,7 @@ class StreamExecutionEnvironment:
         self._time_characteristic: TimeCharacteristic | None = None
         self._savepoint_directory: str | None = None
         self._restore_path = ""
+        self._ignore_unclaimed_state = False
         self._job_name = _DEFAULT_JOB_NAME
         self._settings: dict[str, Any] = {}
         self._cached_files: dict[str, str] = {}
@@ -693,6 +694,11 @@ class StreamExecutionEnvironment:
                 options["checkpoint_directory"] = local_path(self._state_backend._checkpoint_path)
         if self._restore_path:
             options["restore_path"] = self._restore_path
+            options["allow_unclaimed_state"] = self._ignore_unclaimed_state
+        if self._savepoint_directory:
+            from pyflink.datastream.checkpoint_storage import local_path
+
+            options["savepoint_directory"] = local_path(self._savepoint_directory)
         if self._requirements or self._archives or self._cached_files:
             from pyflink.datastream._dependencies import prepare
 

@@ -127,6 +127,16 @@ SETTINGS = {
     "execution.buffer-timeout.enabled": ("false", lambda e: e.get_buffer_timeout(), -1),
     "execution.savepoint.path": ("/a/b", lambda e: e._restore_path, "/a/b"),
     "execution.state-recovery.path": ("file:///a/b", lambda e: e._restore_path, "/a/b"),
+    "execution.savepoint.ignore-unclaimed-state": (
+        "true",
+        lambda e: e._ignore_unclaimed_state,
+        True,
+    ),
+    "execution.state-recovery.ignore-unclaimed-state": (
+        "true",
+        lambda e: e._ignore_unclaimed_state,
+        True,
+    ),
     CHECKPOINTS + "interval": ("7 s", lambda e: e.get_checkpoint_interval(), 7000),
     CHECKPOINTS + "timeout": (
         "7 s",
