@@ -25,7 +25,7 @@ BEFORE_PROGRESS = ("during-restore", "during-recovery")
 FALLBACK = "before-barrier:60"
 """An attempt that never comes to its own point (nothing to restore, say) ends here."""
 KINDS = ("record", "later", "point", "point", "point")
-WITHIN_RUN = ("freeze", "pause", "zombie")
+WITHIN_RUN = ("freeze", "pause", "zombie", "raise")
 ONCE = ("kafka-once", "files")
 """Sinks whose readers see each result once; the others may write one again."""
 

@@ -77,8 +77,8 @@ def test_killed_at_named_points(broker: KafkaServer, tmp_path: Path, point: str)
     assert run.carry_out().kills == 3
 
 
-@pytest.mark.parametrize("kind", ["freeze", "pause", "zombie"])
-def test_predecessors_that_are_still_alive(carry_out: CarryOut, kind: str) -> None:
+@pytest.mark.parametrize("kind", ["freeze", "pause", "zombie", "raise"])
+def test_attempts_that_go_on(carry_out: CarryOut, kind: str) -> None:
     choices = Choices(
         shapes=("connected",), sinks=(("kafka-once",),), kinds=(kind,), kills=2, bounded=0.0
     )
