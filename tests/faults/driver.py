@@ -39,7 +39,9 @@ JOB = Path(__file__).parent / "job.py"
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE_S = 90.0
 """How long a run may go without progress. Nothing waits that long unless something is wrong."""
-TRANSACTION_MS = 1000
+TRANSACTION_MS = 60_000
+FROZEN_TRANSACTION_MS = 1000
+"""Of attempts that are to sleep through it; on a busy machine others could do so unasked."""
 FREEZE_S = 2.0
 BROKER = {"transaction.abort.timed.out.transaction.cleanup.interval.ms": "200"}
 """Settings of a broker that ends transactions soon after their time."""
@@ -172,6 +174,7 @@ class Run:
         self.processes: list[Process] = []
         self.zombies: list[Process] = []
         self.transaction_ms = TRANSACTION_MS
+        self.freezing = False
         self.fallback = f",{FALLBACK}"
         self.configuration: dict[str, str] = {}
         self.checkpoints = folder / "checkpoints"
@@ -248,7 +251,7 @@ class Run:
             "parallelism": parallelism,
             "configuration": configuration,
             "checkpoints": str(self.checkpoints),
-            "transaction_ms": self.transaction_ms,
+            "transaction_ms": FROZEN_TRANSACTION_MS if self.freezing else self.transaction_ms,
             "meter": {"pace_us": 0, "at_record": 0, "act": "", "delay_us": 0} | meter,
         }
         process = Process(self.folder, len(self.processes), settings, fault)
@@ -265,7 +268,9 @@ class Run:
             "delay_us": kill.delay_us,
         }
         fault = f"{kill.point}:{kill.n}{self.fallback}" if kill.kind == "point" else ""
+        self.freezing = kill.kind == "freeze"
         process = self.start_accepted(attempt.parallelism, meter, fault)
+        self.freezing = False
         process.kill_kind = kill.kind
         self.feed_unbounded(chunk)
         if kill.kind in KILLS_ITSELF:
