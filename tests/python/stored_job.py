@@ -32,14 +32,22 @@ RULES = MapStateDescriptor("rules", Types.STRING(), Types.STRING())
 PERSON = Types.ROW_NAMED(["name", "visits"], [Types.STRING(), Types.INT()])
 
 
-class Silent(SourceFunction):
-    """Emits its values, then nothing until it is cancelled."""
+_rules_seen = []
+"""What the running job's subtasks have put: a rule must not come behind the records it is for."""
 
-    def __init__(self, values):
+
+class Silent(SourceFunction):
+    """Emits its values once that many rules were put, then nothing until it is cancelled."""
+
+    def __init__(self, values, rules_first=0):
         self._values = values
+        self._rules_first = rules_first
 
     def run(self, ctx):
         self._stop = threading.Event()
+        while len(_rules_seen) < self._rules_first:
+            if self._stop.wait(0.001):
+                return
         for value in self._values:
             ctx.collect(value)
         self._stop.wait()
@@ -122,6 +130,7 @@ class WithRules(KeyedBroadcastProcessFunction):
 
     def process_broadcast_element(self, value, ctx):
         ctx.get_broadcast_state(RULES).put(value, f"rule {value}")
+        _rules_seen.append(value)
 
 
 def start(checkpoints, numbers, rules, parallelism, restored_from=None, **options):
@@ -144,9 +153,13 @@ def start(checkpoints, numbers, rules, parallelism, restored_from=None, **option
             arrived.set()
         return line
 
+    _rules_seen.clear()
     rule_stream = env.add_source(Silent(rules), type_info=Types.STRING()).uid("rules")
     (
-        env.add_source(Silent(pairs), type_info=Types.TUPLE([Types.STRING(), Types.LONG()]))
+        env.add_source(
+            Silent(pairs, parallelism * len(rules)),
+            type_info=Types.TUPLE([Types.STRING(), Types.LONG()]),
+        )
         .uid("pairs")
         .key_by(lambda pair: pair[0], Types.STRING())
         .process(Everything(), Types.STRING())
