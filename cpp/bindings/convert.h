@@ -74,6 +74,10 @@ class PythonError final : public Error {
   std::shared_ptr<PyObject> exception_;  ///< released with the GIL taken
 };
 
+/// The exception says that the engine refuses the program or its settings: when a function lets it
+/// through, it is no failure that another attempt could do without.
+void mark_as_refusal(PyObject* exception);
+
 /// Registers the Host with the engine; called once by the module's init.
 void install_host();
 

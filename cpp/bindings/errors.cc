@@ -41,7 +41,11 @@ Ref exception_of(const std::exception_ptr& error) {
   } catch (const PythonError& from_python) {
     return Ref::borrow(from_python.exception());
   } catch (const Error& own) {
-    return make_exception(class_of(own.kind()), own.what());
+    Ref exception = make_exception(class_of(own.kind()), own.what());
+    if (own.kind() == ErrorKind::kInvalidArgument && !own.retryable()) {
+      mark_as_refusal(exception.get());
+    }
+    return exception;
   } catch (const std::bad_alloc&) {
     return make_exception(PyExc_MemoryError, "out of memory");
   } catch (const std::exception& other) {

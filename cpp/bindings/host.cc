@@ -293,10 +293,23 @@ std::string describe(PyObject* exception) {
   return *utf8 == '\0' ? text : text + ": " + utf8;
 }
 
+constexpr const char* kRefusal = "_flott_refusal";
+
+ErrorKind kind_of(PyObject* exception) {
+  const bool refused = PyObject_HasAttrString(exception, kRefusal) != 0;
+  return refused ? ErrorKind::kInvalidArgument : ErrorKind::kUserCode;
+}
+
 }  // namespace
 
+void mark_as_refusal(PyObject* exception) {
+  if (PyObject_SetAttrString(exception, kRefusal, Py_True) != 0) {
+    PyErr_Clear();  // without it, the job is started again in vain
+  }
+}
+
 PythonError::PythonError(PyObject* exception)
-    : Error(ErrorKind::kUserCode, describe(exception)),
+    : Error(kind_of(exception), describe(exception)),
       exception_(exception, [](PyObject* object) { require_host().release(object); }) {}
 
 void throw_python_error() {

@@ -175,6 +175,23 @@ def test_rows_that_were_read_do_not_come_again_without_checkpoints():
             list(rows)
 
 
+def test_what_the_engine_refuses_in_a_function_is_not_tried_again():
+    env = environment()
+    env.set_restart_strategy_fixed_delay(3, 0)
+
+    class TwoKinds(Sum):
+        def open(self, runtime_context):
+            Trap.attempts.append(runtime_context.get_attempt_number())
+            super().open(runtime_context)
+            runtime_context.get_state(ValueStateDescriptor("sum", Types.STRING()))
+
+    stream = env.from_collection([1], Types.LONG()).key_by(lambda _: 1, Types.LONG())
+    stream.process(TwoKinds(), Types.LONG()).print()
+    with pytest.raises(ValueError, match="sum"):
+        env.execute()
+    assert Trap.attempts == [0]
+
+
 def test_a_job_that_waits_for_its_restart_can_be_cancelled():
     env = environment()
     env.set_restart_strategy(RestartStrategies.fixed_delay_restart(1, 3_600_000))
