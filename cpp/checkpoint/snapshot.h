@@ -24,6 +24,9 @@ struct SnapshotFile {
   /// When there is no path; after a restore, too, of files that were small and came as bytes.
   std::shared_ptr<const std::string> bytes;
   std::uint64_t size = 0;
+  /// Whoever would remove the file at `path` waits until this is let go: the task that wrote it may
+  /// end before the checkpoint is stored.
+  std::shared_ptr<const void> kept = nullptr;
 };
 
 /// Keyed state of one subtask as files, in the form of the backend that wrote them: a checkpoint

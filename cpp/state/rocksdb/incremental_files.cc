@@ -85,7 +85,7 @@ std::optional<KeyedStateFiles> RocksKeyedStateBackend::snapshot_files() {
       name = fmt::format("rocksdb-{}-{}-{}", id_, snapshots_, local);
     }
     local_names.push_back(local);
-    out.files.push_back({name, file.path().string(), nullptr, file.file_size()});
+    out.files.push_back({name, file.path().string(), nullptr, file.file_size(), core_.directory});
   }
   shared_names_ = std::move(names);
   description.varint(local_names.size());

@@ -39,7 +39,7 @@ Column* Core::find(const std::string& name) {
 Database& Core::open() {
   if (database == nullptr) {
     if (directory == nullptr) {
-      directory = std::make_unique<WorkingDirectory>(rocks.local_directories);
+      directory = std::make_shared<WorkingDirectory>(rocks.local_directories);
     }
     open_at(database_path());
   }

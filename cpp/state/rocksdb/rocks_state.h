@@ -42,7 +42,7 @@ struct Core {
   KeyedStateOptions options;
   RocksOptions rocks;
   std::shared_ptr<SharedMemory> memory;
-  std::unique_ptr<WorkingDirectory> directory;
+  std::shared_ptr<WorkingDirectory> directory;  ///< also of the files of its snapshots
   std::unique_ptr<Database> database;
   /// In order of declaration or restore; addresses stay.
   std::vector<std::unique_ptr<Column>> columns;
