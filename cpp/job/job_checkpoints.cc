@@ -16,6 +16,8 @@ constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kNsPerMs = 1'000'000;
 /// A job that has ended does not wait longer for a checkpoint that is still being written.
 constexpr std::chrono::milliseconds kPatienceAtTheEnd{1000};
+/// A busy disk makes one slow; only when it stays so somebody is told.
+constexpr int kSlowInARow = 5;
 
 template <typename Visit>
 void for_each_snapshot(const CheckpointData& data, Visit visit) {
@@ -403,11 +405,13 @@ void JobCheckpoints::log_completed(const CheckpointStats& stats) {
       stats.path);
   const bool slow =
       options_.checkpoint_interval_ms > 0 && stats.duration_ms > options_.checkpoint_interval_ms;
-  if (slow && !std::exchange(said_slow_, slow)) {
+  slow_in_a_row_ = slow ? slow_in_a_row_ + 1 : 0;
+  if (slow_in_a_row_ == kSlowInARow) {
     log(LogLevel::kWarn,
         "flott.checkpoint",
-        "checkpoint {} of job '{}' took {} ms, longer than the interval of {} ms: the next one "
-        "follows at once; set a longer execution.checkpointing.interval or a pause "
+        "checkpoint {} of job '{}' took {} ms, as those before it longer than the interval of {} "
+        "ms: the next one follows at once; set a longer execution.checkpointing.interval or a "
+        "pause "
         "(execution.checkpointing.min-pause)",
         stats.id,
         options_.name,

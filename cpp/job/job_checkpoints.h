@@ -126,7 +126,7 @@ class JobCheckpoints {
   /// Tasks that have done everything but publish, by the first checkpoint with their final state.
   std::map<int, CheckpointId> awaiting_commit_;
   int failures_in_a_row_ = 0;
-  bool said_slow_ = false;
+  int slow_in_a_row_ = 0;  ///< checkpoints that took longer than the interval
   bool keep_all_ = false;  ///< the user has to choose among them
   /// Requests for the one under way, and those that came after it had begun.
   std::vector<Reply> waiting_;

@@ -6,7 +6,8 @@ namespace flott {
 
 INSTANTIATE_TEST_SUITE_P(Heap,
                          BackendConformance,
-                         ::testing::Values(BackendFactory{"heap", make_heap_keyed_state_backend}),
+                         ::testing::Values(BackendFactory{
+                             "heap", make_heap_keyed_state_backend, 4}),
                          [](const auto& backend) { return backend.param.name; });
 
 namespace {

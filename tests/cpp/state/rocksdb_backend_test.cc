@@ -58,8 +58,8 @@ class TemporaryFolder {
 
 INSTANTIATE_TEST_SUITE_P(RocksDb,
                          BackendConformance,
-                         ::testing::Values(BackendFactory{"rocksdb", make_rocksdb},
-                                           BackendFactory{"tiny", make_tiny_rocksdb}),
+                         ::testing::Values(BackendFactory{"rocksdb", make_rocksdb, 1},
+                                           BackendFactory{"tiny", make_tiny_rocksdb, 1}),
                          [](const auto& backend) { return backend.param.name; });
 
 namespace {
