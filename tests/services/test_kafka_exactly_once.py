@@ -337,7 +337,7 @@ def test_what_another_run_left_open_is_settled_at_the_start(
     pipeline: Callable[[str], Pipeline],
 ) -> None:
     """Readers of committed records do not wait for the time-out of an abandoned transaction."""
-    pipe = pipeline("lingering")
+    pipe = pipeline("abandoned")
     pipe.send(200)
     pipe.await_kill(pipe.start(3, fault="during-commit:4"))
     before = len(pipe.output())
@@ -431,9 +431,9 @@ def test_a_prefix_is_required() -> None:
 
 def test_another_producer_with_the_same_prefix_is_named(kafka: KafkaServer) -> None:
     servers = kafka.bootstrap_servers
-    create_topic(servers, "shared-in")
-    create_topic(servers, "shared")
-    source = KafkaSource.builder().set_bootstrap_servers(servers).set_topics("shared-in")
+    create_topic(servers, "taken-over-in")
+    create_topic(servers, "taken-over")
+    source = KafkaSource.builder().set_bootstrap_servers(servers).set_topics("taken-over-in")
     source.set_value_only_deserializer(SimpleStringSchema())
     env = environment()
     env.enable_checkpointing(100)
@@ -441,11 +441,11 @@ def test_another_producer_with_the_same_prefix_is_named(kafka: KafkaServer) -> N
     settings.set_string("restart-strategy.type", "none")
     env.configure(settings)
     stream = env.from_source(source.build(), WatermarkStrategy.no_watermarks(), "in")
-    stream.sink_to(sink(servers, "shared").build())
-    job = env.execute_async("shared")
-    produce(servers, "shared-in", ["a"])
-    await_true(lambda: values_of(servers, "shared") == ["a"], "the first result")
-    thief = Producer({"bootstrap.servers": servers, "transactional.id": "shared-0"})
+    stream.sink_to(sink(servers, "taken-over").build())
+    job = env.execute_async("taken-over")
+    produce(servers, "taken-over-in", ["a"])
+    await_true(lambda: values_of(servers, "taken-over") == ["a"], "the first result")
+    thief = Producer({"bootstrap.servers": servers, "transactional.id": "taken-over-0"})
     thief.init_transactions(30)
-    with pytest.raises(Exception, match=r"another producer has taken over .*'shared-0'"):
+    with pytest.raises(Exception, match=r"another producer has taken over .*'taken-over-0'"):
         job.get_job_execution_result().result()
