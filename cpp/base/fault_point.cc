@@ -26,7 +26,8 @@ constexpr std::array<std::string_view, 9> kNames = {
     "during-recovery",
 };
 
-/// How often each point is still to be passed before the process ends; 0: for ever.
+constexpr std::string_view kStop = ":stop";
+
 class Plan {
  public:
   Plan() {
@@ -44,14 +45,24 @@ class Plan {
     if (!any_) {
       return;
     }
-    std::atomic<int>& left = left_[static_cast<std::size_t>(point)];
-    if (left.load() > 0 && left.fetch_sub(1) == 1) {
-      std::raise(SIGKILL);
+    Rule& rule = rules_[static_cast<std::size_t>(point)];
+    if (rule.left.load() > 0 && rule.left.fetch_sub(1) == 1) {
+      std::raise(rule.stop ? SIGSTOP : SIGKILL);
     }
   }
 
  private:
-  void add(std::string_view entry) {
+  struct Rule {
+    std::atomic<int> left{0};  ///< how often it is still to be passed; 0: for ever
+    bool stop = false;
+  };
+
+  void add(const std::string_view whole) {
+    std::string_view entry = whole;
+    const bool stop = entry.ends_with(kStop);
+    if (stop) {
+      entry.remove_suffix(kStop.size());
+    }
     const std::size_t colon = entry.find(':');
     const std::string_view name = entry.substr(0, colon);
     int count = 1;
@@ -65,20 +76,22 @@ class Plan {
     std::string known;
     for (std::size_t i = 0; i < kNames.size(); ++i) {
       if (good && name == kNames[i]) {
-        left_[i] = count;
+        rules_[i].left = count;
+        rules_[i].stop = stop;
         return;
       }
       known += (i == 0 ? "" : ", ") + std::string(kNames[i]);
     }
-    throw_error(ErrorKind::kInvalidArgument,
-                "FLOTT_FAULT has '{}'; it takes name or name:n (n from 1), parted by commas, with "
-                "these names: {}",
-                entry,
-                known);
+    throw_error(
+        ErrorKind::kInvalidArgument,
+        "FLOTT_FAULT has '{}'; it takes name or name:n (n from 1), with :stop behind to stop "
+        "the process, parted by commas, with these names: {}",
+        whole,
+        known);
   }
 
   bool any_ = false;
-  std::array<std::atomic<int>, kNames.size()> left_{};
+  std::array<Rule, kNames.size()> rules_{};
 };
 
 }  // namespace

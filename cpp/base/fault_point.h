@@ -19,8 +19,9 @@ enum class FaultPoint : std::uint8_t {
 };
 
 /// Ends the process by SIGKILL when the environment variable FLOTT_FAULT says so: "name", or
-/// "name:n" for the n-th time that any thread gets there; several are parted by commas. Without the
-/// variable it costs a look at a flag. Throws kInvalidArgument when the variable names no point.
+/// "name:n" for the n-th time that any thread gets there; with ":stop" behind it is stopped
+/// (SIGSTOP) and goes on when somebody lets it. Several are parted by commas. Without the variable
+/// it costs a look at a flag. Throws kInvalidArgument when the variable names no point.
 void fault_point(FaultPoint point);
 
 }  // namespace flott

@@ -6,11 +6,12 @@ or brings the shared one back before it ends.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.services.exactly_once_jobs import Pipeline
 from tests.services.servers import (
     ELASTICSEARCH_6_VERSION,
     ELASTICSEARCH_8_VERSION,
@@ -73,3 +74,20 @@ def opensearch() -> Iterator[OpenSearchServer]:
     """OpenSearch 2.19, plain HTTP."""
     with OpenSearchServer() as server:
         yield server
+
+
+@pytest.fixture
+def pipeline(kafka: KafkaServer, tmp_path: Path) -> Iterator[Callable[..., Pipeline]]:
+    """Makes a `Pipeline` of that name; its jobs end with the test."""
+    made: list[Pipeline] = []
+
+    def make(name: str, servers: str | None = None, **more: int) -> Pipeline:
+        made.append(Pipeline(servers or kafka.bootstrap_servers, name, tmp_path, **more))
+        return made[-1]
+
+    yield make
+    for one in made:
+        for run in one.runs:
+            if run.process.poll() is None:
+                run.process.kill()
+                run.process.wait()

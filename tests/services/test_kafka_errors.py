@@ -136,12 +136,12 @@ def test_a_wrong_password_is_refused_at_once(strict: KafkaServer) -> None:
 def test_no_broker_there() -> None:
     servers = f"127.0.0.1:{free_port()}"
     with pytest.raises(RuntimeError) as reading:
-        read(servers, "anything")
-    for word in ("'anything'", servers, "'bootstrap.servers'"):
+        read(servers, "anything", default_api_timeout_ms="1500")
+    for word in ("'anything'", servers, "'bootstrap.servers'", "1.5 s", "default.api.timeout.ms"):
         assert word in str(reading.value)
     with pytest.raises(RuntimeError) as writing:
-        write(servers, "anything", ["a"])
-    for word in ("'anything'", servers, "'bootstrap.servers'"):
+        write(servers, "anything", ["a"], max_block_ms="1500")
+    for word in ("'anything'", servers, "'bootstrap.servers'", "1.5 s", "max.block.ms"):
         assert word in str(writing.value)
 
 

@@ -2,8 +2,13 @@
 
 #include "base/log.h"
 
+#include <algorithm>
+
 namespace flott::kafka {
 namespace {
+
+/// Brokers that are not there for so long are worth a line in the log.
+constexpr std::int64_t kSoonNs = 1'000'000'000;
 
 bool is_secret(std::string_view name) {
   return name.find("password") != std::string_view::npos ||
@@ -149,32 +154,50 @@ void StartErrors::on_error(rd_kafka_resp_err_t code, std::string_view text) {
 
 bool StartErrors::out_of_time(rd_kafka_resp_err_t code,
                               std::int64_t waited_ns,
-                              std::int64_t timeout_ms,
+                              const StartPatience& patience,
                               const std::string& brokers,
                               std::string_view what) {
-  const std::int64_t timeout_ns = timeout_ms * 1'000'000;
-  if (waited_ns < timeout_ns) {
-    return false;
-  }
   // An answer, so that errors of connections are over.
   const bool in_the_making = code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
                              code == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE;
+  const bool gone = !in_the_making && away();
   const bool silent = code == RD_KAFKA_RESP_ERR__TIMED_OUT && text_.empty();
-  if ((!in_the_making && !silent) || waited_ns >= kSilenceFactor * timeout_ns) {
-    return true;
+  const std::int64_t away_ns = patience.away_ms * 1'000'000;
+  if (gone) {
+    reached_ns_ = waited_ns;
   }
-  if (!warned_) {
+  if (in_the_making || gone || silent) {
+    waited_ = fmt::format(" (waited for {:.1f} s, '{}')",
+                          static_cast<double>(patience.away_ms) / 1000,
+                          patience.away_setting);
+    if (waited_ns >= away_ns) {
+      return true;
+    }
+  } else {
+    waited_.clear();
+    return waited_ns - reached_ns_ >= std::min(patience.wrong_ms * 1'000'000, away_ns);
+  }
+  if (!warned_ && (waited_ns >= patience.wrong_ms * 1'000'000 || (gone && waited_ns >= kSoonNs))) {
     warned_ = true;
     log(LogLevel::kWarn,
         "flott.kafka",
-        "{} yet: Kafka brokers '{}' {} for {} s; waiting for up to {} s",
+        "{} yet: Kafka brokers '{}' {}; waiting for up to {:.1f} s ('{}')",
         what,
         brokers,
-        in_the_making ? "know no leader of the topic" : "have not answered",
-        timeout_ms / 1000,
-        kSilenceFactor * timeout_ms / 1000);
+        in_the_making ? "know no leader of the topic"
+        : gone        ? fmt::format("cannot be reached ({})", text_)
+                      : "have not answered",
+        static_cast<double>(patience.away_ms) / 1000,
+        patience.away_setting);
   }
   return false;
+}
+
+bool StartErrors::away() const {
+  // Not what hangs up on us: that is a wrong protocol more often than not.
+  return code_ == RD_KAFKA_RESP_ERR__TRANSPORT &&
+         (text_.find("Connect to ") != std::string::npos ||
+          text_.find("in state CONNECT") != std::string::npos);
 }
 
 void StartErrors::fail(const std::string& brokers, std::string_view what) const {
@@ -202,10 +225,11 @@ void StartErrors::fail(const std::string& brokers, std::string_view what) const 
       break;
   }
   throw Error(ErrorKind::kExternal,
-              fmt::format("{}: Kafka brokers '{}': {}; {}",
+              fmt::format("{}: Kafka brokers '{}': {}{}; {}",
                           what,
                           brokers,
-                          text_.empty() ? "no answer in time ('startup.timeout.ms')" : text_,
+                          text_.empty() ? "no answer" : text_,
+                          waited_,
                           hint),
               refused_ ? Retryable::kNo : Retryable::kYes);
 }

@@ -11,8 +11,16 @@
 
 namespace flott::kafka {
 
-/// So many times `startup.timeout.ms` for brokers that just do not answer.
+/// So many times `startup.timeout.ms` for brokers that cannot be reached or do not answer.
 inline constexpr std::int64_t kSilenceFactor = 6;
+
+/// How long a client that starts waits.
+struct StartPatience {
+  std::int64_t wrong_ms = 10'000;  ///< for what is answered, and wrong
+  /// For brokers that are away or silent: the Java client's time for one call.
+  std::int64_t away_ms = kSilenceFactor * 10'000;
+  const char* away_setting = "default.api.timeout.ms";
+};
 
 // RAII over librdkafka's C handles. The one place that turns its codes into Error is check_kafka().
 
@@ -95,12 +103,12 @@ class StartErrors final : public ClientEvents {
   /// The server refused us: waiting does not help.
   bool refused() const { return refused_; }
   /// Whether to give up `waited_ns` after the start, the last request having ended with `code`, or
-  /// with that of the topic. Brokers that nothing is wrong with but that do not answer, or have not
-  /// yet made a topic - a busy machine - are waited for kSilenceFactor times as long as
-  /// `timeout_ms`; a warning says so.
+  /// with that of the topic. Brokers that cannot be reached - they are started again, too - or that
+  /// nothing is wrong with but that do not answer, or have not yet made a topic - a busy machine -
+  /// are waited for `patience.away_ms`; a warning says so.
   bool out_of_time(rd_kafka_resp_err_t code,
                    std::int64_t waited_ns,
-                   std::int64_t timeout_ms,
+                   const StartPatience& patience,
                    const std::string& brokers,
                    std::string_view what);
   /// Error for a client that could not start: names brokers, what was wrong and which setting to
@@ -108,8 +116,13 @@ class StartErrors final : public ClientEvents {
   [[noreturn]] void fail(const std::string& brokers, std::string_view what) const;
 
  private:
+  /// No connection to the brokers, as far as is known.
+  bool away() const;
+
   bool refused_ = false;
   bool warned_ = false;
+  std::int64_t reached_ns_ = 0;  ///< when the brokers were away for the last time
+  std::string waited_;           ///< how long, for the end of a message
   rd_kafka_resp_err_t code_ = RD_KAFKA_RESP_ERR_NO_ERROR;
   std::string text_;
 };

@@ -16,16 +16,19 @@
 // An entry of the operator state "kafka-transactions", one a transactional id:
 //
 //   entry := version:u8  id:string  number:varint  run:string  marker topic:string  last:varint
-//            epochs:varint epoch*
-//   epoch := sequence:varint  records:varint  file:string (empty: no records)
+//            committed lineage:string  dormant:u8  epochs:varint epoch*
+//   epoch := sequence:varint  lineage:string  records:varint  file:string (empty: no records)
 //
-// It is union state: each restored subtask looks for the ids that it is to take over.
+// Version 1 has neither lineages nor `dormant`. It is union state: each restored subtask looks for
+// the ids that it is to take over. Ids of subtasks that are no more stay in it when they are
+// settled: a job that has as many subtasks again goes on with them.
 
 namespace flott::kafka {
 namespace {
 
 constexpr const char* kStateName = "kafka-transactions";
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;
+constexpr std::uint8_t kWithoutLineage = 1;
 constexpr CheckpointId kAtTheEnd = std::numeric_limits<CheckpointId>::max();
 /// Complete checkpoints whose transactions may wait before the task does.
 constexpr std::size_t kMaxDurable = 2;
@@ -38,13 +41,84 @@ std::size_t max_record_bytes(const SinkOptions& options) {
              : static_cast<std::size_t>(std::max(0LL, std::atoll(it->second.c_str())));
 }
 
+std::string transactional_id(const SinkOptions& options, int number) {
+  return fmt::format("{}-{}", options.transactional_id_prefix, number);
+}
+
 }  // namespace
 
+SinkOwnership::SinkOwnership() : owner_(random_id()) {}
+
+bool SinkOwnership::has_had(const std::string& transactional_id) const {
+  const std::lock_guard lock(mutex_);
+  return ids_.contains(transactional_id);
+}
+
+void SinkOwnership::has(const std::string& transactional_id) {
+  const std::lock_guard lock(mutex_);
+  ids_.insert(transactional_id);
+}
+
+namespace {
+
+struct UserOfId {
+  std::string owner;
+  std::string name;
+};
+struct IdsInUse {
+  std::mutex mutex;
+  std::map<std::string, UserOfId> users;
+};
+IdsInUse& ids_in_use() {
+  static IdsInUse ids;
+  return ids;
+}
+
+}  // namespace
+
+IdInUse::IdInUse(const std::string& transactional_id,
+                 const SinkOptions& options,
+                 const SinkOwnership& ownership,
+                 const SinkWriterContext& context)
+    : key_(fmt::format("{} {} {}", context.job_id, options.bootstrap_servers, transactional_id)),
+      owner_(ownership.owner()) {
+  const std::string name =
+      options.topic.empty()
+          ? fmt::format("'{}'", context.operator_name)
+          : fmt::format("'{}' (topic '{}')", context.operator_name, options.topic);
+  IdsInUse& ids = ids_in_use();
+  const std::lock_guard lock(ids.mutex);
+  const auto [user, added] = ids.users.try_emplace(key_, UserOfId{owner_, name});
+  if (!added && user->second.owner != owner_) {
+    throw_error(ErrorKind::kInvalidArgument,
+                "two sinks of this job have the transactional id '{}' on the Kafka brokers '{}', "
+                "so that each would end the transactions of the other: {} and {}. Their prefix is "
+                "'{}': give each a prefix of its own (set_transactional_id_prefix)",
+                transactional_id,
+                options.bootstrap_servers,
+                user->second.name,
+                name,
+                options.transactional_id_prefix);
+  }
+}
+
+IdInUse::~IdInUse() {
+  IdsInUse& ids = ids_in_use();
+  const std::lock_guard lock(ids.mutex);
+  const auto user = ids.users.find(key_);
+  if (user != ids.users.end() && user->second.owner == owner_) {
+    ids.users.erase(user);
+  }
+}
+
 ExactlyOnceWriter::ExactlyOnceWriter(std::shared_ptr<const SinkOptions> options,
+                                     std::shared_ptr<SinkOwnership> ownership,
                                      const SinkWriterContext& context)
     : options_(std::move(options)),
+      ownership_(std::move(ownership)),
       context_(context),
-      own_id_(fmt::format("{}-{}", options_->transactional_id_prefix, context.subtask)),
+      own_id_(transactional_id(*options_, context.subtask)),
+      lineage_(random_id()),
       max_record_bytes_(max_record_bytes(*options_)),
       pending_(std::make_shared<std::atomic<double>>(0)) {
   if (context_.metrics != nullptr) {
@@ -62,17 +136,26 @@ ExactlyOnceWriter::~ExactlyOnceWriter() {
 }
 
 void ExactlyOnceWriter::open() {
+  in_use_.emplace(own_id_, *options_, *ownership_, context_);
   Account own;
   own.id = own_id_;
   own.number = context_.subtask;
   own.run = random_id();
   own.marker_topic = marker_topic(*options_);
+  own.owner = ownership_->owner();
   accounts_.push_back(std::move(own));
   if (context_.restored != nullptr) {
     restore(*context_.restored);
+    if (Account& first = accounts_.front(); !first.restored && !restored_run_.empty()) {
+      first.run = restored_run_;  // one more subtask of the same job
+    }
   }
   context_.restored = nullptr;
   thread_ = std::thread([this] { run(); });
+}
+
+bool ExactlyOnceWriter::has_our_prefix(const Account& account) const {
+  return account.id == transactional_id(*options_, account.number);
 }
 
 void ExactlyOnceWriter::restore(const OperatorSnapshot& snapshot) {
@@ -80,9 +163,11 @@ void ExactlyOnceWriter::restore(const OperatorSnapshot& snapshot) {
   if (stored == snapshot.union_state.end()) {
     return;
   }
+  int lowest = std::numeric_limits<int>::max();
   for (const std::string& entry : stored->second) {
     BytesReader in(entry);
-    if (const int version = in.u8(); version != kVersion) {
+    const int version = in.u8();
+    if (version != kVersion && version != kWithoutLineage) {
       throw_error(ErrorKind::kExternal,
                   "the checkpoint's Kafka transactions have the format {}, which a newer Flott "
                   "wrote; restore with that version",
@@ -94,19 +179,30 @@ void ExactlyOnceWriter::restore(const OperatorSnapshot& snapshot) {
     account.run = in.string();
     account.marker_topic = in.string();
     account.last = static_cast<std::int64_t>(in.varint());
+    if (version != kWithoutLineage) {
+      account.committed_lineage = in.string();
+      account.dormant = in.u8() != 0;
+    }
     account.restored = true;
+    account.owner = ownership_->owner();
+    if (has_our_prefix(account) && account.number < lowest) {
+      lowest = account.number;
+      restored_run_ = account.run;
+    }
     const bool own = account.id == own_id_;
     if (!own && account.number % context_.parallelism != context_.subtask) {
       continue;
     }
     // Another subtask's own, unless the prefix has changed.
-    if (!own && account.number < context_.parallelism &&
-        account.id == fmt::format("{}-{}", options_->transactional_id_prefix, account.number)) {
+    if (!own && account.number < context_.parallelism && has_our_prefix(account)) {
       continue;
     }
     for (std::uint64_t left = in.varint(); left > 0; --left) {
       Epoch epoch;
       epoch.sequence = static_cast<std::int64_t>(in.varint());
+      if (version != kWithoutLineage) {
+        epoch.lineage = in.string();
+      }
       epoch.records = static_cast<std::int64_t>(in.varint());
       epoch.durable = true;
       const std::string_view name = in.string();
@@ -204,6 +300,7 @@ bool ExactlyOnceWriter::flushed() {
 
 void ExactlyOnceWriter::add_epoch(CheckpointId checkpoint) {
   Epoch epoch;
+  epoch.lineage = lineage_;
   epoch.checkpoint = checkpoint;
   epoch.records = segment_.records();
   epoch.segment = segment_.finish();
@@ -226,8 +323,9 @@ void ExactlyOnceWriter::snapshot(CheckpointId id, OperatorSnapshot& snapshot) {
   const std::lock_guard lock(mutex_);
   for (std::size_t i = 0; i < accounts_.size(); ++i) {
     const Account& account = accounts_[i];
-    if (i > 0 && account.pending.empty()) {
-      continue;  // of a subtask that is no more, and settled
+    const bool dormant = i > 0 && account.pending.empty();
+    if (dormant && !has_our_prefix(account)) {
+      continue;  // of an earlier prefix, and settled
     }
     BytesWriter out(snapshot.union_state[kStateName].emplace_back());
     out.u8(kVersion);
@@ -236,9 +334,12 @@ void ExactlyOnceWriter::snapshot(CheckpointId id, OperatorSnapshot& snapshot) {
     out.string(account.run);
     out.string(account.marker_topic);
     out.varint(static_cast<std::uint64_t>(account.last));
+    out.string(account.committed_lineage);
+    out.u8(dormant ? 1 : 0);
     out.varint(account.pending.size());
     for (const Epoch& epoch : account.pending) {
       out.varint(static_cast<std::uint64_t>(epoch.sequence));
+      out.string(epoch.lineage);
       out.varint(static_cast<std::uint64_t>(epoch.records));
       out.string(epoch.segment ? epoch.segment->name : "");
       if (epoch.segment) {
@@ -295,6 +396,7 @@ void ExactlyOnceWriter::close() {
   if (thread_.joinable()) {
     thread_.join();
   }
+  in_use_.reset();
   for (const SnapshotFile& file : committed_segments_) {
     remove_segment(file);
   }
@@ -363,6 +465,15 @@ void ExactlyOnceWriter::start() {
     }
     timeout_ms_ = transaction_timeout_ms(*options_, max_transaction_timeout_ms(client.get()));
   }
+  // Before anything is taken from anybody.
+  for (const Account& account : accounts_) {
+    if (ownership_->has_had(account.id)) {
+      check_ownership(
+          account,
+          read_marker(
+              *options_, account.id, account.marker_topic, PendingMarker::kIgnored, stopped_));
+    }
+  }
   // First all producers, each of which ends what its predecessor may still do; then the markers.
   for (const Account& account : accounts_) {  // only the task's thread changes pending, later
     auto producer =
@@ -376,6 +487,10 @@ void ExactlyOnceWriter::start() {
     take_over(i);
   }
   settle_leftovers();
+  // No checkpoint before that, and so no newer epoch of any subtask: keys may have moved to another
+  // one, and their records stay in order.
+  while (commit_one()) {
+  }
   if (stopped()) {
     return;
   }
@@ -386,20 +501,64 @@ void ExactlyOnceWriter::start() {
   context_.wakeup();
 }
 
+/// Two jobs that take the ids from each other would never end: each restart of one fails the other.
+/// The one that lost them, though it may still be alive, is the one that was replaced.
+void ExactlyOnceWriter::check_ownership(const Account& account,
+                                        const std::optional<Marker>& marker) const {
+  if (!marker || marker->owner == ownership_->owner() || !ownership_->has_had(account.id)) {
+    return;
+  }
+  throw_error(ErrorKind::kInvalidArgument,
+              "another producer has taken over the transactional id '{}' (sink '{}') of the Kafka "
+              "brokers '{}' for good: a job that was started from a checkpoint of this one, or "
+              "another job or sink with the prefix '{}' (set_transactional_id_prefix). This job "
+              "ends, because its restart would take the id back and so stop the other one. If that "
+              "one is its successor, all is well; otherwise give each sink a prefix of its own",
+              account.id,
+              context_.operator_name,
+              options_->bootstrap_servers,
+              options_->transactional_id_prefix);
+}
+
 void ExactlyOnceWriter::take_over(std::size_t index) {
   Account& account = accounts_[index];
-  if (account.restored) {
+  if (account.restored || !restored_run_.empty()) {
     const std::optional<Marker> marker =
         read_marker(*options_, account.id, account.marker_topic, PendingMarker::kAwaited, stopped_);
     if (stopped()) {
       return;
     }
-    fault_point(FaultPoint::kDuringRecovery);
-    settle(account, marker);
+    if (account.restored) {
+      fault_point(FaultPoint::kDuringRecovery);
+    }
+    check_ownership(account, marker);
+    if (account.restored) {
+      settle(account, marker);
+    } else {
+      settle_unknown(account, marker);
+    }
+    if (!has_our_prefix(account)) {
+      // A copy of the job under a new name only finishes what its checkpoint has. The original may
+      // go on.
+      account.owner = marker ? marker->owner : "";
+      if (account.pending.empty()) {
+        producers_.erase(account.id);
+      }
+      return;
+    }
+  }
+  if (index > 0 && account.pending.empty()) {
+    producers_.erase(account.id);
     return;
   }
-  // From now on a marker that is missing is a marker that was lost.
-  producers_.at(account.id)->publish(nullptr, {account.run, 0}, account.marker_topic);
+  // From now on a marker that is missing is a marker that was lost, and one with another owner that
+  // of a successor.
+  if (producers_.at(account.id)
+          ->publish(nullptr,
+                    {account.run, account.committed(), account.committed_lineage, account.owner},
+                    account.marker_topic)) {
+    ownership_->has(account.id);
+  }
 }
 
 void ExactlyOnceWriter::mismatch(const Account& account, const std::string& what) const {
@@ -409,7 +568,8 @@ void ExactlyOnceWriter::mismatch(const Account& account, const std::string& what
                   context_.operator_name,
                   what);
   if (!options_->allow_duplicates_on_restore) {
-    throw_error(ErrorKind::kExternal,
+    // As a wrong argument: the next attempt would start from the same checkpoint.
+    throw_error(ErrorKind::kInvalidArgument,
                 "{}. To go on all the same, set the sink's property "
                 "'allow.duplicates.on.restore' to 'true'",
                 text);
@@ -422,16 +582,23 @@ void ExactlyOnceWriter::mismatch(const Account& account, const std::string& what
 
 /// Leaves the epochs that are still to be committed.
 void ExactlyOnceWriter::settle(Account& account, const std::optional<Marker>& marker) {
-  const std::int64_t first =
-      account.pending.empty() ? account.last + 1 : account.pending.front().sequence;
+  const std::int64_t first = account.committed() + 1;
+  const auto lineage_of = [&](std::int64_t sequence) -> const std::string& {
+    return sequence < first ? account.committed_lineage
+                            : account.pending[static_cast<std::size_t>(sequence - first)].lineage;
+  };
   std::int64_t committed = first - 1;
-  if (!marker) {
+  if (!marker && account.dormant) {
+    // Nobody has committed anything for it since, so that the brokers may forget it.
+  } else if (!marker) {
     mismatch(account,
              fmt::format("the brokers have forgotten how far they got (offsets of the group '{}' "
-                         "are kept for 'offsets.retention.minutes' of the brokers). Going on "
-                         "sends the {} epochs of the checkpoint that it does not know to be "
-                         "committed: their records are doubled if they were",
+                         "are kept for 'offsets.retention.minutes' of the brokers, and as long as "
+                         "the topic '{}' is there). Going on sends the {} epochs of the checkpoint "
+                         "that it does not know to be committed: their records are doubled if they "
+                         "were",
                          account.id,
+                         account.marker_topic,
                          account.pending.size()));
   } else if (marker->run != account.run) {
     mismatch(account,
@@ -455,17 +622,47 @@ void ExactlyOnceWriter::settle(Account& account, const std::optional<Marker>& ma
                          "epochs between back",
                          marker->sequence,
                          committed));
+  } else if (marker->lineage != lineage_of(marker->sequence)) {
+    mismatch(account,
+             fmt::format("epoch {} was committed by another job, or another attempt of this one, "
+                         "that was restored from the same checkpoint as this one's job or from an "
+                         "earlier one, and may have had other records in it. Restore the newest "
+                         "checkpoint of the job that has used the prefix '{}' last; going on sends "
+                         "the {} epochs of this checkpoint, whose records are doubled where the "
+                         "other one has committed them too",
+                         marker->sequence,
+                         options_->transactional_id_prefix,
+                         account.pending.size()));
   } else {
     committed = marker->sequence;
   }
   const std::lock_guard lock(mutex_);
+  if (!marker) {
+    account.marker_topic = marker_topic(*options_);  // the one it was in may be gone
+  }
   while (!account.pending.empty() && account.pending.front().sequence <= committed) {
+    account.committed_lineage = account.pending.front().lineage;
     account.pending.pop_front();
     already_committed_->inc();
   }
-  if (marker && marker->run == account.run) {
-    account.last = std::max(account.last, marker->sequence);
+  if (marker && marker->run == account.run && marker->sequence > account.last) {
+    account.last = marker->sequence;
+    account.committed_lineage = marker->lineage;
   }
+}
+
+/// The checkpoint knows nothing of the id: had the job used it before, it would.
+void ExactlyOnceWriter::settle_unknown(Account& account, const std::optional<Marker>& marker) {
+  if (!marker || marker->run != restored_run_ || marker->sequence == 0) {
+    return;
+  }
+  mismatch(account,
+           fmt::format("{} epochs were committed after the checkpoint, when the job had more "
+                       "subtasks; so it is not the newest one. Restore the newest one; going on "
+                       "from this one doubles the records of those epochs",
+                       marker->sequence));
+  account.last = marker->sequence;
+  account.committed_lineage = marker->lineage;
 }
 
 /// Earlier runs may have had more subtasks: what theirs left open keeps readers of committed
@@ -473,15 +670,23 @@ void ExactlyOnceWriter::settle(Account& account, const std::optional<Marker>& ma
 void ExactlyOnceWriter::settle_leftovers() {
   for (int number = context_.subtask + context_.parallelism; !stopped();
        number += context_.parallelism) {
-    const std::string id = fmt::format("{}-{}", options_->transactional_id_prefix, number);
-    if (producers_.contains(id)) {
+    Account account;
+    account.id = transactional_id(*options_, number);
+    if (std::any_of(accounts_.begin(), accounts_.end(), [&](const Account& known) {
+          return known.id == account.id;
+        })) {
       continue;
     }
     // What is pending is what we are looking for.
-    if (!read_marker(*options_, id, marker_topic(*options_), PendingMarker::kIgnored, stopped_)) {
+    const std::optional<Marker> marker = read_marker(
+        *options_, account.id, marker_topic(*options_), PendingMarker::kIgnored, stopped_);
+    if (!marker) {
       return;
     }
-    TransactionalProducer producer(*options_, id, timeout_ms_, stopped_);
+    if (!restored_run_.empty()) {
+      settle_unknown(account, marker);
+    }
+    TransactionalProducer producer(*options_, account.id, timeout_ms_, stopped_);
     producer.init();
   }
 }
@@ -503,7 +708,7 @@ bool ExactlyOnceWriter::commit_one() {
     }
     --index;
     epoch = accounts_[index].pending.front();
-    marker = {accounts_[index].run, epoch.sequence};
+    marker = {accounts_[index].run, epoch.sequence, epoch.lineage, accounts_[index].owner};
   }
   Account& account = accounts_[index];
   if (!producers_.at(account.id)
@@ -513,10 +718,14 @@ bool ExactlyOnceWriter::commit_one() {
   {
     const std::lock_guard lock(mutex_);
     account.pending.pop_front();
+    account.committed_lineage = epoch.lineage;
     pending_->store(static_cast<double>(account.pending.size()));
     if (epoch.segment) {
       committed_segments_.push_back(*epoch.segment);
     }
+  }
+  if (index > 0 && account.pending.empty()) {
+    producers_.erase(account.id);  // it has had its last
   }
   committables_->inc();
   context_.wakeup();

@@ -169,12 +169,16 @@ PollResult KafkaReader::poll(SourceBatch& out, std::int64_t max_rows) {
   }
   if (client_) {
     rd_kafka_poll(client_.get(), 0);
-    if (!connected_once_ && (start_errors_.refused() ||
-                             (outage_.is_out() && monotonic_ns() - started_ns_ >
-                                                      options_->startup_timeout_ms * 1'000'000))) {
-      start_errors_.fail(
-          options_->bootstrap_servers,
-          fmt::format("cannot read topic '{}'", partitions_.front()->position.partition.topic));
+    if (!connected_once_ && (start_errors_.refused() || outage_.is_out())) {
+      const std::string what =
+          fmt::format("cannot read topic '{}'", partitions_.front()->position.partition.topic);
+      if (start_errors_.refused() || start_errors_.out_of_time(RD_KAFKA_RESP_ERR__TRANSPORT,
+                                                               monotonic_ns() - started_ns_,
+                                                               options_->patience,
+                                                               options_->bootstrap_servers,
+                                                               what)) {
+        start_errors_.fail(options_->bootstrap_servers, what);
+      }
     }
   }
   return PollResult::kIdle;

@@ -7,7 +7,8 @@
 namespace flott::kafka {
 
 KafkaSink::KafkaSink(const Options& options)
-    : options_(std::make_shared<const SinkOptions>(SinkOptions::parse(options))) {
+    : options_(std::make_shared<const SinkOptions>(SinkOptions::parse(options))),
+      ownership_(std::make_shared<SinkOwnership>()) {
   make_conf(options_->client);  // wrong settings fail when the graph is built
 }
 
@@ -22,7 +23,7 @@ LogicalTypePtr KafkaSink::input_type() const {
 
 std::unique_ptr<SinkWriter> KafkaSink::create_writer(const SinkWriterContext& context) {
   if (options_->exactly_once) {
-    return std::make_unique<ExactlyOnceWriter>(options_, context);
+    return std::make_unique<ExactlyOnceWriter>(options_, ownership_, context);
   }
   return std::make_unique<KafkaWriter>(options_, context);
 }

@@ -7,6 +7,8 @@
 
 namespace flott::kafka {
 
+class SinkOwnership;
+
 /// Writes kafka_record_type() rows to Kafka: Flink's KafkaSink. At a checkpoint (AT_LEAST_ONCE) and
 /// at the end of input (also NONE) every record is acknowledged before the flush is settled; with
 /// EXACTLY_ONCE each checkpoint's records are one transaction (ExactlyOnceWriter).
@@ -21,6 +23,7 @@ class KafkaSink final : public Sink {
 
  private:
   std::shared_ptr<const SinkOptions> options_;
+  std::shared_ptr<SinkOwnership> ownership_;  ///< EXACTLY_ONCE: of all its writers
 };
 
 }  // namespace flott::kafka

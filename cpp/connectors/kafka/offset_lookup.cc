@@ -46,7 +46,7 @@ bool OffsetLookup::retry(std::string_view what,
   errors_ = StartErrors();
   const std::int64_t begin = monotonic_ns();
   int pause_ms = kFirstPauseMs;
-  const std::int64_t deadline = begin + options_.startup_timeout_ms * 1'000'000;
+  const std::int64_t deadline = begin + options_.patience.wrong_ms * 1'000'000;
   while (!cancelled || !cancelled()) {
     const std::int64_t left_ms = (deadline - monotonic_ns()) / 1'000'000;
     const auto timeout_ms = static_cast<int>(
@@ -62,11 +62,9 @@ bool OffsetLookup::retry(std::string_view what,
     }
     rd_kafka_poll(client_.get(), pause_ms);
     pause_ms = std::min(2 * pause_ms, kMaxPauseMs);
-    if (errors_.refused() || errors_.out_of_time(code,
-                                                 monotonic_ns() - begin,
-                                                 options_.startup_timeout_ms,
-                                                 options_.bootstrap_servers,
-                                                 what)) {
+    if (errors_.refused() ||
+        errors_.out_of_time(
+            code, monotonic_ns() - begin, options_.patience, options_.bootstrap_servers, what)) {
       errors_.fail(options_.bootstrap_servers, what);
     }
   }
@@ -91,8 +89,8 @@ std::vector<TopicPartition> OffsetLookup::partitions(const Cancelled& cancelled)
   const auto makes_topics = options_.client.find("allow.auto.create.topics");
   const std::int64_t grace_ms =
       makes_topics != options_.client.end() && makes_topics->second == "true"
-          ? 3 * options_.startup_timeout_ms
-          : std::min(kUnknownTopicGraceMs, options_.startup_timeout_ms);
+          ? 3 * options_.patience.wrong_ms
+          : std::min(kUnknownTopicGraceMs, options_.patience.wrong_ms);
   const std::int64_t unknown_deadline = monotonic_ns() + grace_ms * 1'000'000;
   std::string what = "cannot read the partitions of ";
   for (const std::string& topic : wanted) {

@@ -9,8 +9,8 @@
 
 namespace flott::kafka {
 
-/// Asks the brokers for partitions and offsets, with retries until `startup.timeout.ms`. Blocks, at
-/// most two seconds before it looks at `cancelled` again; used by the coordinator's thread. Throws
+/// Asks the brokers for partitions and offsets, with retries as StartPatience says. Blocks, at most
+/// two seconds before it looks at `cancelled` again; used by the coordinator's thread. Throws
 /// kExternal naming topic, brokers and setting. What a cancelled call returns is incomplete.
 class OffsetLookup {
  public:

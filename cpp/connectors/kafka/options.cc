@@ -4,6 +4,7 @@
 #include "connectors/kafka/client.h"
 #include "connectors/kafka/properties.h"
 
+#include <algorithm>
 #include <charconv>
 #include <regex>
 
@@ -102,6 +103,16 @@ std::string bootstrap_servers(const Options& options) {
   return servers;
 }
 
+/// The Java client's `setting` says how long brokers may be away.
+StartPatience start_patience(const Options& options, const char* setting) {
+  StartPatience patience;
+  patience.wrong_ms = options.get_int("startup.timeout.ms", patience.wrong_ms);
+  patience.away_setting = setting;
+  patience.away_ms =
+      options.get_int("properties." + std::string(setting), kSilenceFactor * patience.wrong_ms);
+  return patience;
+}
+
 /// What transactions need of the client's settings.
 void set_transactional(SinkOptions& out) {
   if (out.transactional_id_prefix.empty()) {
@@ -154,8 +165,10 @@ const std::vector<OptionInfo>& option_table() {
       {"startup.timeout.ms",
        "int",
        "10000",
-       "How long brokers, topics and offsets may be wrong at start; six times as long when brokers "
-       "just do not answer."},
+       "How long brokers, topics and offsets may be wrong at start. Brokers that are away or "
+       "silent "
+       "are waited for six times as long, or as properties.default.api.timeout.ms (source) and "
+       "properties.max.block.ms (sink) say."},
       {"topics", "list", "", "Source: topics to read. One of topics, topic-pattern, partitions."},
       {"topic-pattern", "regex", "", "Source: topics whose whole name matches."},
       {"partitions", "list", "", "Source: topic:partition, to read just these."},
@@ -309,7 +322,7 @@ SourceOptions SourceOptions::parse(const Options& options) {
   const std::string commit = "commit.offsets.on.checkpoint";
   out.commit_on_checkpoint =
       options.get_bool(commit, options.get_bool("properties." + commit, true));
-  out.startup_timeout_ms = options.get_int("startup.timeout.ms", out.startup_timeout_ms);
+  out.patience = start_patience(options, "default.api.timeout.ms");
   out.max_poll_records = options.get_int("properties.max.poll.records", 0);
   parse_mode<int>(options, "deserializer", "value-only", {{"value-only", 0}});
   out.format = options.get("format", "string");
@@ -356,7 +369,7 @@ SinkOptions SinkOptions::parse(const Options& options) {
       options.get_bool(allow, options.get_bool("properties." + allow, false));
   out.write_timestamp = options.get_bool("write.timestamp", out.write_timestamp);
   out.log_failures_only = options.get_bool("log.failures.only", out.log_failures_only);
-  out.startup_timeout_ms = options.get_int("startup.timeout.ms", out.startup_timeout_ms);
+  out.patience = start_patience(options, "max.block.ms");
   out.buffer_records = options.get_int("buffer.records", out.buffer_records);
 
   ClientSettings& client = out.client;
@@ -379,7 +392,7 @@ SinkOptions SinkOptions::parse(const Options& options) {
   client.emplace("queue.buffering.max.messages", std::to_string(out.buffer_records * 2));
   client.emplace("queue.buffering.max.kbytes", "131072");
   client.emplace("topic.metadata.propagation.max.ms",
-                 std::to_string(kSilenceFactor * out.startup_timeout_ms));
+                 std::to_string(std::min<std::int64_t>(out.patience.away_ms, 3'600'000)));
   client["delivery.report.only.error"] = "true";
   client.emplace("statistics.interval.ms", "2000");
   return out;

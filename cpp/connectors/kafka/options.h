@@ -48,7 +48,7 @@ struct SourceOptions {
   std::map<TopicPartition, std::int64_t> stop_offsets;
   std::int64_t discovery_interval_ms = 0;
   bool commit_on_checkpoint = true;
-  std::int64_t startup_timeout_ms = 10'000;
+  StartPatience patience;
   std::int64_t max_poll_records = 0;  ///< 0: no limit of ours
   std::string format;
   FormatOptions format_options;
@@ -71,7 +71,7 @@ struct SinkOptions {
   bool allow_duplicates_on_restore = false;
   bool write_timestamp = true;     ///< false: the client's clock stamps the messages
   bool log_failures_only = false;  ///< true: what cannot be delivered is logged and left out
-  std::int64_t startup_timeout_ms = 10'000;
+  StartPatience patience;
   std::int64_t buffer_records = 200'000;
   ClientSettings client;
 

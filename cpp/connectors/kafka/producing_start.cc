@@ -47,7 +47,7 @@ bool await_topic(rd_kafka_t* client,
     const bool answered = code == RD_KAFKA_RESP_ERR_NO_ERROR;
     if (errors.refused() || errors.out_of_time(answered ? topic_code : code,
                                                monotonic_ns() - begin,
-                                               options.startup_timeout_ms,
+                                               options.patience,
                                                options.bootstrap_servers,
                                                what)) {
       if (answered) {

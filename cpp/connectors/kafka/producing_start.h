@@ -8,7 +8,7 @@
 namespace flott::kafka {
 
 /// Waits until the brokers answer and know the sink's topic, before a first record fails after
-/// minutes. Throws kExternal when they do not ("startup.timeout.ms"). `errors` gets what
+/// minutes. Throws kExternal when they do not (StartPatience). `errors` gets what
 /// rd_kafka_poll(), which this calls, reports. False when `stopped`.
 bool await_topic(rd_kafka_t* client,
                  const SinkOptions& options,

@@ -6,6 +6,7 @@
 #include "connectors/kafka/producing_start.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <iterator>
 
@@ -76,22 +77,42 @@ bool is_fenced(rd_kafka_resp_err_t code) {
          code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
 }
 
+/// What a transaction that the brokers know nothing of any more ends with.
+bool is_bad_state(rd_kafka_resp_err_t code) {
+  return code == RD_KAFKA_RESP_ERR_INVALID_TXN_STATE || code == RD_KAFKA_RESP_ERR__STATE ||
+         code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_ID_MAPPING ||
+         code == RD_KAFKA_RESP_ERR_UNKNOWN_PRODUCER_ID;
+}
+
 }  // namespace
 
 std::string to_text(const Marker& marker) {
-  return fmt::format("{}/{}", marker.run, marker.sequence);
+  std::string text = fmt::format("{}/{}", marker.run, marker.sequence);
+  if (!marker.lineage.empty() || !marker.owner.empty()) {
+    text += fmt::format("/{}/{}", marker.lineage, marker.owner);
+  }
+  return text;
 }
 
 std::optional<Marker> parse_marker(std::string_view text) {
-  const std::size_t slash = text.rfind('/');
-  if (slash == std::string_view::npos || slash == 0) {
+  std::array<std::string_view, 4> parts;
+  std::size_t count = 0;
+  for (std::size_t begin = 0; begin <= text.size(); ++count) {
+    if (count == parts.size()) {
+      return std::nullopt;
+    }
+    const std::size_t slash = std::min(text.find('/', begin), text.size());
+    parts[count] = text.substr(begin, slash - begin);
+    begin = slash + 1;
+  }
+  const std::string_view digits = parts[1];
+  if ((count != 2 && count != 4) || parts[0].empty() || digits.empty()) {
     return std::nullopt;
   }
-  Marker marker{std::string(text.substr(0, slash)), 0};
-  const std::string_view digits = text.substr(slash + 1);
+  Marker marker{std::string(parts[0]), 0, std::string(parts[2]), std::string(parts[3])};
   const auto [end, error] =
       std::from_chars(digits.data(), digits.data() + digits.size(), marker.sequence);
-  if (digits.empty() || error != std::errc{} || end != digits.data() + digits.size()) {
+  if (error != std::errc{} || end != digits.data() + digits.size()) {
     return std::nullopt;
   }
   return marker;
@@ -202,7 +223,7 @@ std::optional<Marker> read_marker(const SinkOptions& options,
     rd_kafka_poll(client.get(), kPauseMs);
     if (errors.refused() || errors.out_of_time(RD_KAFKA_RESP_ERR__TIMED_OUT,
                                                monotonic_ns() - begin,
-                                               options.startup_timeout_ms,
+                                               options.patience,
                                                options.bootstrap_servers,
                                                what)) {
       errors.on_error(code, rd_kafka_err2str(code));
@@ -236,7 +257,7 @@ TransactionalProducer::TransactionalProducer(const SinkOptions& options,
 }
 
 TransactionalProducer::~TransactionalProducer() {
-  if (open_ && client_) {
+  if (open_ && !fatal_ && client_) {
     // Readers of committed records wait behind an open transaction.
     rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
     const ErrorHandle ignored(rd_kafka_abort_transaction(client_.get(), 2 * kCallMs));
@@ -246,28 +267,42 @@ TransactionalProducer::~TransactionalProducer() {
   client_.reset();
 }
 
+std::string TransactionalProducer::timeout_hint() const {
+  const std::int64_t open_ms = open_ ? (monotonic_ns() - begun_ns_) / 1'000'000 : aborted_after_ms_;
+  if (open_ms < timeout_ms_) {
+    return {};
+  }
+  return fmt::format(
+      "the transaction was open for {} ms, and the brokers end those that last longer than {} ms. "
+      "If this process was stopped meanwhile, a restart is all that is needed; if the records of "
+      "one checkpoint take so long to send, raise 'transaction.timeout.ms' (up to "
+      "'transaction.max.timeout.ms' of the brokers) or shorten 'execution.checkpointing.interval'. "
+      "Nothing is lost: a restore sends them again",
+      open_ms,
+      timeout_ms_);
+}
+
 void TransactionalProducer::fail(std::string_view what,
                                  rd_kafka_resp_err_t code,
                                  std::string_view text) {
   throw_failure();
+  const std::string timeout = timeout_hint();
   if (is_fenced(code)) {
     throw Error(
         ErrorKind::kExternal,
         fmt::format(
-            "{}: another producer has taken over the transactional id '{}' of the Kafka "
-            "brokers '{}', or a transaction was open for longer than {} ms "
-            "('transaction.timeout.ms'). If another job, or an earlier run of this one that "
-            "is still alive, uses the prefix '{}' (set_transactional_id_prefix), end it or "
-            "give it another prefix. What this one had not committed is committed after a "
-            "restore",
+            "{}: {}another producer has taken over the transactional id '{}' of the Kafka "
+            "brokers '{}'. If another job, another sink of this job, or an earlier run of it that "
+            "is still alive, uses the prefix '{}' (set_transactional_id_prefix), end it or give it "
+            "another prefix. What this one had not committed is committed after a restore",
             what,
+            timeout.empty() ? "" : timeout + ". Or ",
             id_,
             options_.bootstrap_servers,
-            timeout_ms_,
             options_.transactional_id_prefix),
         Retryable::kYes);
   }
-  std::string_view hint;
+  std::string hint = timeout.empty() ? "" : "; " + timeout;
   if (code == RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED) {
     hint =
         "; the user of 'properties.sasl.jaas.config' may not use transactional ids with this "
@@ -280,6 +315,11 @@ void TransactionalProducer::fail(std::string_view what,
     hint =
         "; 'transaction.timeout.ms' of the sink is above 'transaction.max.timeout.ms' of the "
         "brokers";
+  } else if (hint.empty() && is_bad_state(code)) {
+    hint =
+        "; the brokers end a transaction that takes longer than 'transaction.timeout.ms': if the "
+        "records of one checkpoint take so long to send, raise it or shorten "
+        "'execution.checkpointing.interval'. Nothing is lost: a restore sends them again";
   }
   throw Error(
       ErrorKind::kExternal,
@@ -311,16 +351,19 @@ TransactionalProducer::Outcome TransactionalProducer::call(std::string_view what
     }
     const rd_kafka_resp_err_t code = rd_kafka_error_code(error.get());
     if (rd_kafka_error_is_fatal(error.get()) != 0) {
-      open_ = false;
+      fatal_ = true;
       fail(what, code, rd_kafka_error_string(error.get()));
     }
     if (rd_kafka_error_txn_requires_abort(error.get()) != 0) {
+      const std::string timeout = timeout_hint();
       log(LogLevel::kWarn,
           "flott.kafka",
-          "{} (transactional id '{}'): {}; the transaction is aborted and begun again",
+          "{} (transactional id '{}'): {}; the transaction is aborted and begun again{}{}",
           what,
           id_,
-          rd_kafka_error_string(error.get()));
+          rd_kafka_error_string(error.get()),
+          timeout.empty() ? "" : ": ",
+          timeout);
       return Outcome::kAbort;
     }
     if (rd_kafka_error_is_retriable(error.get()) == 0 && code != RD_KAFKA_RESP_ERR__TIMED_OUT) {
@@ -336,7 +379,7 @@ TransactionalProducer::Outcome TransactionalProducer::call(std::string_view what
 bool TransactionalProducer::init() {
   const std::int64_t begin = monotonic_ns();
   const std::int64_t patience_ns =
-      kSilenceFactor * std::max<std::int64_t>(options_.startup_timeout_ms, 10'000) * 1'000'000;
+      std::max<std::int64_t>(options_.patience.away_ms, kSilenceFactor * 10'000) * 1'000'000;
   const std::string_view what = "cannot take over the transactions";
   return call(what, [&] {
            rd_kafka_error_t* const error = rd_kafka_init_transactions(client_.get(), kCallMs);
@@ -381,6 +424,7 @@ TransactionalProducer::Outcome TransactionalProducer::try_publish(const Snapshot
     return outcome;
   }
   open_ = true;
+  begun_ns_ = monotonic_ns();
   if (segment != nullptr) {
     outcome = send(*segment);
   }
@@ -396,6 +440,7 @@ TransactionalProducer::Outcome TransactionalProducer::try_publish(const Snapshot
   }
   if (outcome == Outcome::kDone) {
     open_ = false;
+    aborted_after_ms_ = 0;
     if (segment != nullptr) {
       fault_point(FaultPoint::kBetweenCommitAndNotify);
     }
@@ -407,6 +452,7 @@ bool TransactionalProducer::abort() {
   rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
   const Outcome outcome = call("cannot abort a transaction",
                                [&] { return rd_kafka_abort_transaction(client_.get(), kCallMs); });
+  aborted_after_ms_ = (monotonic_ns() - begun_ns_) / 1'000'000;
   open_ = outcome != Outcome::kDone;
   return outcome == Outcome::kDone;
 }

@@ -12,11 +12,16 @@
 namespace flott::kafka {
 
 /// How far the transactions of one transactional id have got, kept by the brokers: an offset of the
-/// group that is named like the id, with `<run>/<sequence>` as its metadata. It changes in the same
-/// transaction as the records of epoch `sequence`.
+/// group that is named like the id, with `<run>/<sequence>/<lineage>/<owner>` as its metadata
+/// (older ones end with the sequence). It changes in the same transaction as the records of epoch
+/// `sequence`.
 struct Marker {
-  std::string run;  ///< who wrote it: a fresh start makes a new one, a restore keeps it
+  std::string run;  ///< who began to count: a fresh start makes a new one, a restore keeps it
   std::int64_t sequence = 0;
+  /// The attempt whose epoch it is: each start and each restore makes a new one, so that two that
+  /// went on from one checkpoint are told apart. Empty for epoch 0 and in older markers.
+  std::string lineage;
+  std::string owner;  ///< the sink that wrote it, the same in all attempts of its job
 
   bool operator==(const Marker&) const = default;
 };
@@ -81,6 +86,9 @@ class TransactionalProducer final : private ClientEvents {
   bool abort();
   rd_kafka_topic_t* topic_of(std::string_view name);
   [[noreturn]] void fail(std::string_view what, rd_kafka_resp_err_t code, std::string_view text);
+  /// What to do about a transaction that the brokers have ended because it took too long; empty
+  /// when it did not.
+  std::string timeout_hint() const;
   void throw_failure() const;
 
   void on_error(rd_kafka_resp_err_t code, std::string_view text) override;
@@ -96,6 +104,9 @@ class TransactionalProducer final : private ClientEvents {
   rd_kafka_topic_t* last_topic_ = nullptr;
   std::optional<Error> failure_;  ///< of a record that will be refused every time
   bool open_ = false;
+  std::int64_t begun_ns_ = 0;          ///< the transaction that is open
+  std::int64_t aborted_after_ms_ = 0;  ///< how long the last one was, if it was aborted
+  bool fatal_ = false;                 ///< the client can do nothing more
   OutageLog outage_;
 };
 

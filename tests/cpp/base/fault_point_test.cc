@@ -3,6 +3,8 @@
 #include "base/error.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdlib>
@@ -40,9 +42,35 @@ TEST(FaultPointDeathTest, EndsTheProcessAtTheNthTime) {
       "");
 }
 
+TEST(FaultPointDeathTest, StopsTheProcessUntilItIsLetGoOn) {
+  testing::FLAGS_gtest_death_test_style = "threadsafe";
+  EXPECT_EXIT(
+      {
+        ::setenv("FLOTT_FAULT", "during-commit:2:stop", 1);
+        fault_point(FaultPoint::kDuringCommit);
+        const pid_t child = ::fork();
+        if (child == 0) {
+          fault_point(FaultPoint::kDuringCommit);
+          fault_point(FaultPoint::kDuringCommit);
+          std::_Exit(7);
+        }
+        int status = 0;
+        ::waitpid(child, &status, WUNTRACED);
+        if (!WIFSTOPPED(status)) {
+          std::exit(1);
+        }
+        ::kill(child, SIGCONT);
+        ::waitpid(child, &status, 0);
+        std::exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+      },
+      testing::ExitedWithCode(7),
+      "");
+}
+
 TEST(FaultPointDeathTest, RefusesNamesAndNumbersItDoesNotKnow) {
   testing::FLAGS_gtest_death_test_style = "threadsafe";
-  for (const char* wrong : {"midnight", "during-commit:0", "during-commit:x"}) {
+  for (const char* wrong :
+       {"midnight", "during-commit:0", "during-commit:x", "during-commit:0:stop"}) {
     EXPECT_EXIT(
         {
           ::setenv("FLOTT_FAULT", wrong, 1);

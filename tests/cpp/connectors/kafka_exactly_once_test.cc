@@ -14,6 +14,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <deque>
+
 namespace flott::kafka {
 namespace {
 
@@ -26,10 +28,14 @@ using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 
 TEST(KafkaMarker, IsReadAsItIsWritten) {
-  const Marker marker{"0123abc", 42};
-  EXPECT_EQ(to_text(marker), "0123abc/42");
-  EXPECT_EQ(parse_marker("0123abc/42"), marker);
-  for (const char* other : {"", "abc", "/3", "abc/", "abc/3x", "abc/-"}) {
+  const Marker marker{"0123abc", 42, "456def", "789"};
+  EXPECT_EQ(to_text(marker), "0123abc/42/456def/789");
+  EXPECT_EQ(parse_marker("0123abc/42/456def/789"), marker);
+  const Marker older{"0123abc", 42, "", ""};
+  EXPECT_EQ(to_text(older), "0123abc/42");
+  EXPECT_EQ(parse_marker("0123abc/42"), older);
+  EXPECT_EQ(parse_marker("r/0//o"), (Marker{"r", 0, "", "o"}));
+  for (const char* other : {"", "abc", "/3", "abc/", "abc/3x", "abc/-", "a/1/b", "a/1/b/c/d"}) {
     EXPECT_EQ(parse_marker(other), std::nullopt) << other;
   }
 }
@@ -63,6 +69,8 @@ class KafkaExactlyOnceTest : public ::testing::Test {
     more.emplace("transactional.id.prefix", "tx");
     return KafkaSink(Options(std::move(more)));
   }
+  /// A sink of a process of its own. Another object is another job for the markers.
+  KafkaSink& anew() { return sinks_.emplace_back(sink()); }
   static void write(WriterDriver& driver, const std::vector<std::string>& values) {
     BatchBuilder builder(kafka_record_type());
     for (const std::string& value : values) {
@@ -82,20 +90,86 @@ class KafkaExactlyOnceTest : public ::testing::Test {
     driver.writer().notify_checkpoint_complete(id);
     return driver.wait([&] { return driver.writer().committed(); });
   }
-  /// What a real broker remembers of the transactions up to `sequence` of the id in `snapshot`.
-  void remember(const OperatorSnapshot& snapshot, std::int64_t sequence) const {
-    BytesReader in(snapshot.union_state.at("kafka-transactions").front());
-    in.u8();
-    const std::string id(in.string());
+  /// What a snapshot has of one transactional id.
+  struct Stored {
+    std::string id;
+    std::string run;
+    std::int64_t committed = 0;
+    std::vector<std::string> lineages;  ///< of the last committed epoch and all behind it
+    bool dormant = false;
+    std::vector<std::string> files;
+  };
+  static Stored stored(const std::string& entry) {
+    BytesReader in(entry);
+    EXPECT_EQ(in.u8(), 2);
+    Stored out;
+    out.id = in.string();
     in.varint();
-    const std::string marker = to_text({std::string(in.string()), sequence});
+    out.run = in.string();
+    in.string();
+    const auto last = static_cast<std::int64_t>(in.varint());
+    out.lineages.emplace_back(in.string());
+    out.dormant = in.u8() != 0;
+    for (std::uint64_t left = in.varint(); left > 0; --left) {
+      in.varint();
+      out.lineages.emplace_back(in.string());
+      in.varint();
+      out.files.emplace_back(in.string());
+    }
+    out.committed = last - static_cast<std::int64_t>(out.files.size());
+    return out;
+  }
+  static Stored stored(const OperatorSnapshot& snapshot) {
+    return stored(snapshot.union_state.at("kafka-transactions").front());
+  }
+  /// The checkpoint as it was stored before there were lineages.
+  static OperatorSnapshot as_version_1(OperatorSnapshot snapshot) {
+    for (std::string& entry : snapshot.union_state.at("kafka-transactions")) {
+      BytesReader in(entry);
+      std::string older;
+      BytesWriter out(older);
+      in.u8();
+      out.u8(1);
+      out.string(in.string());
+      out.varint(in.varint());
+      out.string(in.string());
+      out.string(in.string());
+      out.varint(in.varint());
+      in.string();
+      in.u8();
+      const std::uint64_t epochs = in.varint();
+      out.varint(epochs);
+      for (std::uint64_t left = epochs; left > 0; --left) {
+        out.varint(in.varint());
+        in.string();
+        out.varint(in.varint());
+        out.string(in.string());
+      }
+      entry = older;
+    }
+    return snapshot;
+  }
+  /// What a real broker remembers of the transactions up to `sequence` of the id in `snapshot`.
+  void remember(const OperatorSnapshot& snapshot,
+                std::int64_t sequence,
+                const std::string& owner = "") const {
+    const Stored known = stored(snapshot);
+    const auto at = static_cast<std::size_t>(std::max<std::int64_t>(sequence - known.committed, 0));
+    remember(known.id,
+             {known.run,
+              sequence,
+              at < known.lineages.size() ? known.lineages[at] : "of a later attempt",
+              owner});
+  }
+  void remember(const std::string& id, const Marker& written) const {
+    const std::string marker = to_text(written);
     const Client client = make_client(
         RD_KAFKA_CONSUMER,
         make_conf({{"bootstrap.servers", cluster_.bootstrap_servers()}, {"group.id", id}}));
     const PartitionList list(rd_kafka_topic_partition_list_new(1));
     rd_kafka_topic_partition_t* const entry =
         rd_kafka_topic_partition_list_add(list.get(), "out", 0);
-    entry->offset = sequence;
+    entry->offset = written.sequence;
     entry->metadata = ::strdup(marker.c_str());
     entry->metadata_size = marker.size();
     check_kafka(rd_kafka_commit(client.get(), list.get(), 0), "cannot commit");
@@ -126,11 +200,11 @@ class KafkaExactlyOnceTest : public ::testing::Test {
   }
 
   MockCluster cluster_;
+  std::deque<KafkaSink> sinks_;
 };
 
 TEST_F(KafkaExactlyOnceTest, ACheckpointsRecordsAreSentWhenItIsComplete) {
-  KafkaSink sink = this->sink();
-  WriterDriver driver(sink);
+  WriterDriver driver(anew());
   write(driver, {"a", "b"});
   checkpoint(driver, 1);
   write(driver, {"c"});
@@ -148,8 +222,7 @@ TEST_F(KafkaExactlyOnceTest, ACheckpointsRecordsAreSentWhenItIsComplete) {
 }
 
 TEST_F(KafkaExactlyOnceTest, TheEndCommitsWhatIsLeft) {
-  KafkaSink sink = this->sink();
-  WriterDriver driver(sink);
+  WriterDriver driver(anew());
   write(driver, {"a"});
   OperatorSnapshot last = checkpoint(driver, kFinalSnapshot);
   EXPECT_EQ(last.files.size(), 1u);
@@ -161,11 +234,10 @@ TEST_F(KafkaExactlyOnceTest, TheEndCommitsWhatIsLeft) {
 }
 
 TEST_F(KafkaExactlyOnceTest, ARestoreCommitsWhatWasNotAndOnlyThat) {
-  KafkaSink sink = this->sink();
   OperatorSnapshot first;
   OperatorSnapshot second;
   {
-    WriterDriver driver(sink);
+    WriterDriver driver(anew());
     write(driver, {"a"});
     first = checkpoint(driver, 1);
     ASSERT_TRUE(complete(driver, 1));
@@ -176,12 +248,12 @@ TEST_F(KafkaExactlyOnceTest, ARestoreCommitsWhatWasNotAndOnlyThat) {
   }
   EXPECT_THAT(published(), ElementsAre("a"));
   {
-    WriterDriver driver(sink, 0, 1, nullptr, &first);
+    WriterDriver driver(anew(), 0, 1, nullptr, &first);
     ASSERT_TRUE(driver.flush());
     EXPECT_FALSE(driver.writer().has_uncommitted()) << "the marker says that it was committed";
   }
   {
-    WriterDriver driver(sink, 0, 1, nullptr, &second);
+    WriterDriver driver(anew(), 0, 1, nullptr, &second);
     write(driver, {"c"});
     checkpoint(driver, 3);
     ASSERT_TRUE(complete(driver, 3));
@@ -190,10 +262,9 @@ TEST_F(KafkaExactlyOnceTest, ARestoreCommitsWhatWasNotAndOnlyThat) {
 }
 
 TEST_F(KafkaExactlyOnceTest, PendingEpochsOfFormerSubtasksAreCommittedOnceByTheNewOnes) {
-  KafkaSink sink = this->sink();
   std::vector<OperatorSnapshot> old;
   for (int subtask = 0; subtask < 3; ++subtask) {
-    WriterDriver driver(sink, subtask, 3);
+    WriterDriver driver(anew(), subtask, 3);
     write(driver, {fmt::format("of {}", subtask)});
     old.push_back(checkpoint(driver, 1));
     remember(old.back(), 0);
@@ -201,20 +272,23 @@ TEST_F(KafkaExactlyOnceTest, PendingEpochsOfFormerSubtasksAreCommittedOnceByTheN
   std::vector<OperatorSnapshot> next;
   for (int subtask = 0; subtask < 2; ++subtask) {
     const OperatorSnapshot restored = share(old, subtask, 2);
-    WriterDriver driver(sink, subtask, 2, nullptr, &restored);
+    WriterDriver driver(anew(), subtask, 2, nullptr, &restored);
     ASSERT_TRUE(driver.flush());
-    ASSERT_TRUE(driver.wait([&] { return driver.writer().committed(); }));
+    EXPECT_FALSE(driver.writer().has_uncommitted()) << "or newer epochs could come first";
     next.push_back(checkpoint(driver, 2));
   }
   EXPECT_THAT(published(), UnorderedElementsAre("of 0", "of 1", "of 2"));
-  EXPECT_EQ(next[0].union_state.at("kafka-transactions").size(), 1u) << "tx-2 is settled";
+  const std::vector<std::string>& kept = next[0].union_state.at("kafka-transactions");
+  ASSERT_EQ(kept.size(), 2u);
+  EXPECT_EQ(stored(kept[1]).id, "tx-2");
+  EXPECT_TRUE(stored(kept[1]).dormant) << "tx-2 is settled";
   // From the same checkpoint once more, by more of them.
   for (const OperatorSnapshot& snapshot : old) {
     remember(snapshot, 1);
   }
   for (int subtask = 0; subtask < 4; ++subtask) {
     const OperatorSnapshot restored = share(old, subtask, 4);
-    WriterDriver driver(sink, subtask, 4, nullptr, &restored);
+    WriterDriver driver(anew(), subtask, 4, nullptr, &restored);
     ASSERT_TRUE(driver.flush());
     ASSERT_TRUE(driver.wait([&] { return driver.writer().committed(); }));
   }
@@ -222,10 +296,9 @@ TEST_F(KafkaExactlyOnceTest, PendingEpochsOfFormerSubtasksAreCommittedOnceByTheN
 }
 
 TEST_F(KafkaExactlyOnceTest, AMarkerNewerThanTheCheckpointStopsUnlessDuplicatesAreAllowed) {
-  KafkaSink sink = this->sink();
   OperatorSnapshot first;
   {
-    WriterDriver driver(sink);
+    WriterDriver driver(anew());
     write(driver, {"a"});
     first = checkpoint(driver, 1);
     write(driver, {"b"});
@@ -236,7 +309,7 @@ TEST_F(KafkaExactlyOnceTest, AMarkerNewerThanTheCheckpointStopsUnlessDuplicatesA
     remember(first, 3);
   }
   {
-    WriterDriver driver(sink, 0, 1, nullptr, &first);
+    WriterDriver driver(anew(), 0, 1, nullptr, &first);
     const std::string text = start_error(driver);
     EXPECT_THAT(text, HasSubstr("'tx-0'"));
     EXPECT_THAT(text, HasSubstr("2 epochs were committed after the checkpoint"));
@@ -251,19 +324,18 @@ TEST_F(KafkaExactlyOnceTest, AMarkerNewerThanTheCheckpointStopsUnlessDuplicatesA
 }
 
 TEST_F(KafkaExactlyOnceTest, AMarkerThatIsMissingOrOfAnotherRunStopsUnlessDuplicatesAreAllowed) {
-  KafkaSink sink = this->sink();
   OperatorSnapshot snapshot;
   {
-    WriterDriver driver(sink);
+    WriterDriver driver(anew());
     write(driver, {"a"});
     snapshot = checkpoint(driver, 1);
   }
   {
-    WriterDriver other(sink);  // a fresh start
+    WriterDriver other(anew());  // a fresh start
     remember(checkpoint(other, 1), 0);
   }
   {
-    WriterDriver driver(sink, 0, 1, nullptr, &snapshot);
+    WriterDriver driver(anew(), 0, 1, nullptr, &snapshot);
     EXPECT_THAT(start_error(driver), HasSubstr("another run of a job has used the prefix 'tx'"));
   }
   MockCluster forgetful;
@@ -280,9 +352,233 @@ TEST_F(KafkaExactlyOnceTest, AMarkerThatIsMissingOrOfAnotherRunStopsUnlessDuplic
   EXPECT_THAT(published(), ElementsAre("a"));
 }
 
-TEST_F(KafkaExactlyOnceTest, ATransactionThatFailsIsSentAgain) {
+TEST_F(KafkaExactlyOnceTest, TwoJobsThatWentOnFromOneCheckpointAreToldApart) {
+  OperatorSnapshot common;
+  {
+    WriterDriver driver(anew());
+    write(driver, {"a"});
+    common = checkpoint(driver, 1);
+  }
+  remember(common, 0);
+  OperatorSnapshot of_first;
+  {
+    WriterDriver driver(anew(), 0, 1, nullptr, &common);
+    ASSERT_TRUE(driver.flush());
+    ASSERT_TRUE(driver.wait([&] { return driver.writer().committed(); }));
+    write(driver, {"b of the first"});
+    of_first = checkpoint(driver, 2);
+  }
+  remember(common, 1);
+  OperatorSnapshot of_second;
+  {
+    WriterDriver driver(anew(), 0, 1, nullptr, &common);
+    ASSERT_TRUE(driver.flush());
+    EXPECT_FALSE(driver.writer().has_uncommitted()) << "a was committed by the first job";
+    write(driver, {"b of the second"});
+    of_second = checkpoint(driver, 2);
+    ASSERT_TRUE(complete(driver, 2));
+  }
+  remember(of_second, 2);
+  EXPECT_THAT(published(), ElementsAre("a", "b of the second"));
+  {
+    WriterDriver driver(anew(), 0, 1, nullptr, &of_first);
+    const std::string text = start_error(driver);
+    for (const char* part :
+         {"'tx-0'", "epoch 2 was committed by another job", "'tx' last", "allow.duplicates"}) {
+      EXPECT_THAT(text, HasSubstr(part));
+    }
+  }
+  {
+    WriterDriver driver(anew(), 0, 1, nullptr, &of_second);
+    ASSERT_TRUE(driver.flush());
+    EXPECT_FALSE(driver.writer().has_uncommitted());
+  }
+  KafkaSink allowing = this->sink({{"allow.duplicates.on.restore", "true"}});
+  WriterDriver driver(allowing, 0, 1, nullptr, &of_first);
+  ASSERT_TRUE(driver.flush());
+  ASSERT_TRUE(driver.wait([&] { return driver.writer().committed(); }));
+  EXPECT_THAT(published(), ElementsAre("a", "b of the second", "b of the first"));
+}
+
+TEST_F(KafkaExactlyOnceTest, CheckpointsFromBeforeThereWereLineagesAreRestored) {
+  OperatorSnapshot old;
+  {
+    WriterDriver driver(anew());
+    write(driver, {"a"});
+    checkpoint(driver, 1);
+    write(driver, {"b"});
+    old = as_version_1(checkpoint(driver, 2));
+  }
+  const std::string run = [&] {
+    BytesReader in(old.union_state.at("kafka-transactions").front());
+    in.u8();
+    in.string();
+    in.varint();
+    return std::string(in.string());
+  }();
+  remember("tx-0", {run, 1, "", ""});
+  OperatorSnapshot next;
+  {
+    WriterDriver driver(anew(), 0, 1, nullptr, &old);
+    ASSERT_TRUE(driver.flush());
+    ASSERT_TRUE(driver.wait([&] { return driver.writer().committed(); }));
+    next = checkpoint(driver, 3);
+  }
+  EXPECT_THAT(published(), ElementsAre("b")) << "a was committed, as the marker says";
+  const Stored known = stored(next);
+  EXPECT_EQ(known.run, run);
+  EXPECT_EQ(known.committed, 2);
+  EXPECT_EQ(known.lineages.front(), "");
+  EXPECT_NE(known.lineages.back(), "");
+}
+
+TEST_F(KafkaExactlyOnceTest, AJobThatLostItsIdsToAnotherDoesNotTakeThemBack) {
   KafkaSink sink = this->sink();
-  WriterDriver driver(sink);
+  OperatorSnapshot snapshot;
+  {
+    WriterDriver driver(sink);
+    write(driver, {"a"});
+    snapshot = checkpoint(driver, 1);
+  }
+  remember(snapshot, 0, "another job");
+  // A restart by itself: it has had the id. It ends before it fences anybody.
+  for (const OperatorSnapshot* restored : {static_cast<const OperatorSnapshot*>(&snapshot),
+                                           static_cast<const OperatorSnapshot*>(nullptr)}) {
+    WriterDriver driver(sink, 0, 1, nullptr, restored);
+    ErrorKind kind{};
+    const std::string text = error_of([&] { driver.flush(); }, &kind);
+    EXPECT_EQ(kind, ErrorKind::kInvalidArgument) << "which no strategy tries again";
+    for (const char* part : {"another producer has taken over the transactional id 'tx-0'",
+                             "'tx' (set_transactional_id_prefix)",
+                             "sink 'sink'"}) {
+      EXPECT_THAT(text, HasSubstr(part));
+    }
+  }
+  // A successor may take them.
+  KafkaSink successor = this->sink();
+  WriterDriver driver(successor, 0, 1, nullptr, &snapshot);
+  ASSERT_TRUE(driver.flush());
+  ASSERT_TRUE(driver.wait([&] { return driver.writer().committed(); }));
+  EXPECT_THAT(published(), ElementsAre("a"));
+}
+
+TEST_F(KafkaExactlyOnceTest, TwoSinksOfOneJobWithOnePrefixAreRefused) {
+  cluster_.create_topic("other", 1);
+  {
+    WriterDriver driver(anew());
+    KafkaSink other = this->sink({{"topic", "other"}});
+    ErrorKind kind{};
+    const std::string text = error_of([&] { WriterDriver second(other); }, &kind);
+    EXPECT_EQ(kind, ErrorKind::kInvalidArgument);
+    for (const char* part : {"'tx-0'", "(topic 'out')", "(topic 'other')", "prefix of its own"}) {
+      EXPECT_THAT(text, HasSubstr(part));
+    }
+    WriterDriver another_subtask(other, 1, 2);
+    ASSERT_TRUE(driver.flush());
+  }
+  WriterDriver driver(anew());  // one after the other is no matter
+  ASSERT_TRUE(driver.flush());
+}
+
+TEST_F(KafkaExactlyOnceTest, ACopyUnderANewPrefixLeavesTheOriginalItsIds) {
+  KafkaSink sink = this->sink();
+  OperatorSnapshot snapshot;
+  {
+    WriterDriver driver(sink);
+    write(driver, {"a"});
+    snapshot = checkpoint(driver, 1);
+  }
+  remember(snapshot, 0, "the original");
+  KafkaSink copy = this->sink({{"transactional.id.prefix", "copy"}});
+  {
+    WriterDriver driver(copy, 0, 1, nullptr, &snapshot);
+    ASSERT_TRUE(driver.flush());
+    ASSERT_TRUE(driver.wait([&] { return driver.writer().committed(); }));
+    const OperatorSnapshot next = checkpoint(driver, 2);
+    ASSERT_EQ(next.union_state.at("kafka-transactions").size(), 1u) << "tx-0 is done with";
+    EXPECT_EQ(stored(next).id, "copy-0");
+    EXPECT_NE(stored(next).run, stored(snapshot).run);
+  }
+  EXPECT_THAT(published(), ElementsAre("a"));
+  // An attempt of the copy that starts again finds the original's markers, and is not offended.
+  WriterDriver driver(copy, 0, 1, nullptr, &snapshot);
+  ASSERT_TRUE(driver.flush());
+}
+
+TEST_F(KafkaExactlyOnceTest, MoreSubtasksKnowTheIdsThatFewerLeftBehind) {
+  std::vector<OperatorSnapshot> three;
+  for (int subtask = 0; subtask < 3; ++subtask) {
+    WriterDriver driver(anew(), subtask, 3);
+    three.push_back(checkpoint(driver, 1));
+    remember(three.back(), 0);
+  }
+  std::vector<OperatorSnapshot> one(1);
+  {
+    const OperatorSnapshot restored = share(three, 0, 1);
+    WriterDriver driver(anew(), 0, 1, nullptr, &restored);
+    ASSERT_TRUE(driver.flush());
+    ASSERT_TRUE(driver.wait([&] { return driver.writer().committed(); }));
+    one[0] = checkpoint(driver, 2);
+  }
+  ASSERT_EQ(one[0].union_state.at("kafka-transactions").size(), 3u);
+  const Stored second = stored(one[0].union_state.at("kafka-transactions")[1]);
+  EXPECT_EQ(second.id, "tx-1");
+  EXPECT_EQ(second.committed, 1);
+  // Brokers that remember what it committed, and brokers that have forgotten, because nobody used
+  // it for long.
+  const OperatorSnapshot again = share(one, 2, 3);
+  remember(three[2], 1);
+  MockCluster forgetful;
+  forgetful.create_topic("out", 1);
+  KafkaSink elsewhere = this->sink({{"bootstrap.servers", forgetful.bootstrap_servers()}});
+  for (KafkaSink* const sink : {&anew(), &elsewhere}) {
+    WriterDriver driver(*sink, 2, 3, nullptr, &again);
+    ASSERT_TRUE(driver.flush());
+    const Stored known = stored(checkpoint(driver, 3));
+    EXPECT_EQ(known.run, stored(three[2]).run);
+    EXPECT_EQ(known.committed, 1);
+  }
+  // Subtask 2 of a later checkpoint with three of them committed, subtask 0 did not come to it:
+  // nothing but the marker of tx-2 says that the checkpoint of one is not the newest.
+  remember(three[2], 2);
+  WriterDriver driver(anew(), 2, 3, nullptr, &again);
+  EXPECT_THAT(start_error(driver), HasSubstr("1 epochs were committed after the checkpoint"));
+}
+
+TEST_F(KafkaExactlyOnceTest, IdsThatTheCheckpointDoesNotKnowTellThatItIsNotTheNewest) {
+  std::vector<OperatorSnapshot> one(1);
+  {
+    WriterDriver driver(anew());
+    one[0] = checkpoint(driver, 1);
+    remember(one[0], 0);
+  }
+  const std::string run = stored(one[0]).run;
+  const OperatorSnapshot second = share(one, 1, 2);
+  // An attempt with two subtasks that committed nothing.
+  remember("tx-1", {run, 0, "", "any"});
+  {
+    WriterDriver driver(anew(), 1, 2, nullptr, &second);
+    ASSERT_TRUE(driver.flush());
+    EXPECT_EQ(stored(checkpoint(driver, 2)).run, run);
+  }
+  // One that did; and what another job left there.
+  remember("tx-1", {run, 1, "x", "any"});
+  KafkaSink later = this->sink();
+  {
+    WriterDriver driver(later, 1, 2, nullptr, &second);
+    EXPECT_THAT(start_error(driver), HasSubstr("1 epochs were committed after the checkpoint"));
+  }
+  {
+    WriterDriver driver(later, 0, 1, nullptr, &one[0]);
+    EXPECT_THAT(start_error(driver), HasSubstr("1 epochs were committed after the checkpoint"));
+  }
+  remember("tx-1", {"another run", 7, "x", "any"});
+  WriterDriver driver(later, 1, 2, nullptr, &second);
+  EXPECT_TRUE(driver.flush());
+}
+
+TEST_F(KafkaExactlyOnceTest, ATransactionThatFailsIsSentAgain) {
+  WriterDriver driver(anew());
   write(driver, {"a", "b"});
   checkpoint(driver, 1);
   // AddOffsetsToTxn
@@ -307,8 +603,7 @@ TEST_F(KafkaExactlyOnceTest, ARecordThatNoBrokerTakesIsRefusedBeforeACheckpointH
 }
 
 TEST_F(KafkaExactlyOnceTest, TheTaskWaitsWhenTheBrokersAreFarBehind) {
-  KafkaSink sink = this->sink();
-  WriterDriver driver(sink);
+  WriterDriver driver(anew());
   checkpoint(driver, 1);
   ASSERT_TRUE(complete(driver, 1));
   cluster_.set_broker_up(1, false);

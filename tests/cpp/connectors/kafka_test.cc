@@ -340,20 +340,73 @@ TEST_F(KafkaTest, UnreachableBrokersAndHostsNameTheSetting) {
       "kafka",
       test::options_of({{"bootstrap.servers", "127.0.0.1:1"},
                         {"topics", "flights"},
-                        {"startup.timeout.ms", "500"}}),
+                        {"properties.default.api.timeout.ms", "500"}}),
       LogicalType::of(TypeKind::kString));
   const std::string text = error_of([&] { closed->discover_splits({}); });
   EXPECT_NE(text.find("'flights'"), std::string::npos) << text;
   EXPECT_NE(text.find("127.0.0.1:1"), std::string::npos) << text;
   EXPECT_NE(text.find("'bootstrap.servers'"), std::string::npos) << text;
 
-  KafkaSink sink(test::options_of(
-      {{"bootstrap.servers", "127.0.0.1:1"}, {"topic", "flights"}, {"startup.timeout.ms", "300"}}));
+  EXPECT_NE(text.find("(waited for 0.5 s, 'default.api.timeout.ms')"), std::string::npos) << text;
+
+  KafkaSink sink(test::options_of({{"bootstrap.servers", "127.0.0.1:1"},
+                                   {"topic", "flights"},
+                                   {"properties.max.block.ms", "300"}}));
   WriterDriver driver(sink);
   BatchBuilder builder(kafka_record_type());
   builder.append(message("flights", 0, "x"));
   driver.writer().write(builder.finish());
-  EXPECT_NE(error_of([&] { driver.flush(); }).find("'flights'"), std::string::npos);
+  const std::string sink_text = error_of([&] { driver.flush(); });
+  EXPECT_NE(sink_text.find("'flights'"), std::string::npos) << sink_text;
+  EXPECT_NE(sink_text.find("(waited for 0.3 s, 'max.block.ms')"), std::string::npos) << sink_text;
+}
+
+TEST(KafkaStartErrors, BrokersThatAreAwayAreWaitedForLongerThanWhatIsWrong) {
+  std::vector<std::string> warnings;
+  set_log_level(LogLevel::kWarn);
+  set_log_sink(
+      [&](LogLevel, std::string_view, std::string_view text) { warnings.emplace_back(text); });
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  const StartPatience patience;
+  const auto gives_up = [&](StartErrors& errors, std::int64_t seconds) {
+    return errors.out_of_time(
+        RD_KAFKA_RESP_ERR__TRANSPORT, seconds * kSecond, patience, "h:1", "cannot do it");
+  };
+  StartErrors away;
+  away.on_error(RD_KAFKA_RESP_ERR__TRANSPORT,
+                "h:1/bootstrap: Connect to ipv4#127.0.0.1:1 failed: Connection refused");
+  EXPECT_FALSE(gives_up(away, 0));
+  EXPECT_EQ(warnings.size(), 0u) << "it may be there in a moment";
+  EXPECT_FALSE(gives_up(away, 1));
+  EXPECT_FALSE(gives_up(away, 59));
+  ASSERT_EQ(warnings.size(), 1u);
+  for (const char* part : {"cannot do it yet",
+                           "'h:1'",
+                           "cannot be reached",
+                           "refused",
+                           "60.0 s",
+                           "'default.api.timeout.ms'"}) {
+    EXPECT_NE(warnings[0].find(part), std::string::npos) << warnings[0];
+  }
+  // It comes, and does not speak what we speak: that is found out as if it had been there.
+  away.on_error(RD_KAFKA_RESP_ERR__TRANSPORT, "h:1/bootstrap: Disconnected");
+  EXPECT_FALSE(gives_up(away, 60));
+  EXPECT_FALSE(gives_up(away, 68));
+  EXPECT_TRUE(gives_up(away, 69));
+  StartErrors gone;
+  gone.on_error(RD_KAFKA_RESP_ERR__TRANSPORT,
+                "h:1/bootstrap: Connection setup timed out in state CONNECT");
+  EXPECT_FALSE(gives_up(gone, 59));
+  EXPECT_TRUE(gives_up(gone, 60));
+  const std::string text = error_of([&] { gone.fail("h:1", "cannot do it"); });
+  EXPECT_NE(text.find("(waited for 60.0 s, 'default.api.timeout.ms'); check 'bootstrap.servers'"),
+            std::string::npos)
+      << text;
+  StartErrors unknown;
+  unknown.on_error(RD_KAFKA_RESP_ERR__RESOLVE, "no such host");
+  EXPECT_FALSE(gives_up(unknown, 9));
+  EXPECT_TRUE(gives_up(unknown, 10));
+  set_log_sink(nullptr);
 }
 
 TEST_F(KafkaTest, ASinkWaitsForATopicThatIsBeingMade) {
