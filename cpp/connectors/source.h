@@ -96,6 +96,10 @@ class Source {
   /// before, so it is read from its beginning. `split` comes from discover_splits() and goes to
   /// resolve_positions().
   virtual SourceSplit as_new_split(SourceSplit split) const { return split; }
+  /// True: the splits are cut from the source's own settings (ranges of numbers), not found in a
+  /// system. A job that is restored from such splits goes on with them and discovers none: another
+  /// parallelism would cut others, which overlap them.
+  virtual bool invents_splits() const { return false; }
   /// Before the first discovery of each attempt: the splits it is restored from, or none.
   virtual void restore(const std::vector<SourceSplit>& /*splits*/) {}
   virtual std::unique_ptr<SourceReader> create_reader(const SourceReaderContext& context) = 0;

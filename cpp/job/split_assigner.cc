@@ -49,6 +49,9 @@ SplitAssigner::Shares SplitAssigner::later(const std::function<bool()>& cancelle
 
 std::vector<SourceSplit> SplitAssigner::discover(bool as_new,
                                                  const std::function<bool()>& cancelled) {
+  if (source_.invents_splits() && !known_.empty()) {
+    return {};
+  }
   // Only a source that was told to give up has nothing to say; one that was slow but complete has.
   bool told = false;
   const auto ask = [&] {

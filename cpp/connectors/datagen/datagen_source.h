@@ -19,6 +19,7 @@ class DataGeneratorSource final : public Source {
     return rows_ >= 0 ? Boundedness::kBounded : Boundedness::kUnbounded;
   }
   LogicalTypePtr produced_type() const override { return type_; }
+  bool invents_splits() const override { return true; }
   std::vector<SourceSplit> discover_splits(const std::function<bool()>& cancelled) override;
   std::unique_ptr<SourceReader> create_reader(const SourceReaderContext& context) override;
 

@@ -210,6 +210,9 @@ std::vector<SourceSplit> HybridSource::discover_splits(const std::function<bool(
     discovered_ = false;
   }
   first_discovery_ = !discovered_;
+  if (discovered_ && sources_[current_]->invents_splits()) {
+    return {};  // found_ has them, perhaps as another parallelism cut them
+  }
   std::vector<SourceSplit> splits = sources_[current_]->discover_splits(cancelled);
   for (SourceSplit& split : splits) {
     split.id = with_part(current_, split.id);

@@ -16,6 +16,7 @@ class NumberSequenceSource final : public Source {
 
   Boundedness boundedness() const override { return Boundedness::kBounded; }
   LogicalTypePtr produced_type() const override { return type_; }
+  bool invents_splits() const override { return true; }
   std::vector<SourceSplit> discover_splits(const std::function<bool()>& cancelled) override;
   std::unique_ptr<SourceReader> create_reader(const SourceReaderContext& context) override;
 

@@ -1,9 +1,16 @@
 #include "job/split_assigner.h"
 
 #include "base/error.h"
+#include "connectors/datagen/datagen_source.h"
+#include "connectors/hybrid/hybrid_source.h"
+#include "connectors/sequence/number_sequence_source.h"
 #include "connectors/source_input.h"
+#include "tests/cpp/connectors/reading.h"
 
 #include <gtest/gtest.h>
+
+#include <algorithm>
+#include <numeric>
 
 namespace flott {
 namespace {
@@ -114,6 +121,86 @@ TEST(SplitAssigner, ACancelledDiscoveryGivesNothingAndIsNoError) {
   SplitAssigner assigner(source, 1);
   EXPECT_TRUE(texts(assigner.first(nullptr, [] { return true; })).empty());
   EXPECT_TRUE(texts(assigner.later([] { return true; })).empty());
+}
+
+using SourceFactory = std::function<std::unique_ptr<Source>(int parallelism)>;
+
+/// Reads `rows` numbers in each subtask (all when negative), from where `state` says; the state is
+/// then that of a checkpoint.
+std::vector<std::int64_t> read_on(const SourceFactory& make,
+                                  int parallelism,
+                                  std::int64_t rows,
+                                  OperatorCheckpoint& state) {
+  const std::unique_ptr<Source> source = make(parallelism);
+  SplitAssigner assigner(*source, static_cast<std::size_t>(parallelism));
+  SplitAssigner::Shares shares =
+      assigner.first(state.subtasks.empty() ? nullptr : &state, kNotCancelled);
+  state.subtasks.assign(shares.size(), {});
+  std::vector<std::unique_ptr<test::ReaderDriver>> readers;
+  for (const auto& share : shares) {
+    readers.push_back(std::make_unique<test::ReaderDriver>(*source));
+    readers.back()->reader().add_splits(share);
+  }
+  const auto read = [&] {
+    for (const auto& reader : readers) {
+      reader->finished = false;
+      rows < 0 ? reader->read_all() : reader->read_rows(rows, 7);
+    }
+  };
+  read();
+  // A hybrid source's next one may be due.
+  for (shares = assigner.later(kNotCancelled); rows < 0 && !shares.empty();
+       shares = assigner.later(kNotCancelled)) {
+    for (std::size_t i = 0; i < shares.size(); ++i) {
+      readers[i]->reader().add_splits(shares[i]);
+    }
+    read();
+  }
+  std::vector<std::int64_t> out;
+  for (std::size_t i = 0; i < readers.size(); ++i) {
+    const std::vector<std::int64_t> numbers = readers[i]->numbers();
+    out.insert(out.end(), numbers.begin(), numbers.end());
+    for (const SourceSplit& split : readers[i]->reader().positions()) {
+      state.subtasks[i].list_state[kSplitsState].push_back(encode_split(split));
+    }
+  }
+  return out;
+}
+
+TEST(SplitAssigner, NumbersThatASourceInventsAreReadOnceAtEveryParallelism) {
+  const SourceFactory sequence = [](int parallelism) {
+    return std::make_unique<NumberSequenceSource>(1, 200, parallelism);
+  };
+  const SourceFactory generator = [](int parallelism) {
+    return std::make_unique<DataGeneratorSource>(
+        Options({{"rows-per-second", "0"},
+                 {"splits", std::to_string(parallelism)},
+                 {"fields.n.kind", "sequence"},
+                 {"fields.n.start", "1"},
+                 {"fields.n.end", "200"}}),
+        LogicalType::row({"n"}, {LogicalType::of(TypeKind::kBigInt)}));
+  };
+  const SourceFactory hybrid = [](int parallelism) {
+    std::vector<std::unique_ptr<Source>> parts;
+    parts.push_back(std::make_unique<NumberSequenceSource>(1, 120, parallelism));
+    parts.push_back(std::make_unique<NumberSequenceSource>(121, 200, parallelism));
+    return std::make_unique<HybridSource>(std::move(parts));
+  };
+  std::vector<std::int64_t> all(200);
+  std::iota(all.begin(), all.end(), 1);
+  for (const SourceFactory& make : {sequence, generator, hybrid}) {
+    for (const std::vector<int>& parallelisms : {std::vector{1, 3, 2}, std::vector{3, 1, 2}}) {
+      OperatorCheckpoint state;
+      std::vector<std::int64_t> numbers;
+      for (std::size_t i = 0; i < parallelisms.size(); ++i) {
+        const std::vector<std::int64_t> read =
+            read_on(make, parallelisms[i], i + 1 < parallelisms.size() ? 20 : -1, state);
+        numbers.insert(numbers.end(), read.begin(), read.end());
+      }
+      std::sort(numbers.begin(), numbers.end());
+      EXPECT_EQ(numbers, all);
+    }
+  }
 }
 
 }  // namespace
