@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -163,7 +164,8 @@ class Run:
         self.plan = plan
         self.servers = servers
         self.folder = folder
-        self.name = name or f"faults-{plan.shape}-{plan.seed}-{os.getpid()}"
+        # A name that was used before is a topic that the broker may still be removing.
+        self.name = name or f"faults-{plan.shape}-{plan.seed}-{uuid.uuid4().hex[:8]}"
         self.shape = SHAPES[plan.shape]
         chunks = len(plan.attempts) + 1
         self.input = self.shape.make_input(random.Random(plan.seed), chunks, plan.chunk)
