@@ -85,9 +85,9 @@ def run(engine, options):
         env = pyflink_environment(engine, options)  # a JVM finds connectors once it has the jars
         env.enable_checkpointing(1000)
         env.get_checkpoint_config().set_checkpoint_storage_dir(f"file://{folder}")
-        env.from_source(
-            kafka_source(records), WatermarkStrategy.no_watermarks(), "kafka"
-        ).sink_to(kafka_sink())
+        env.from_source(kafka_source(records), WatermarkStrategy.no_watermarks(), "kafka").sink_to(
+            kafka_sink()
+        )
         env.execute()
 
     with tempfile.TemporaryDirectory() as folder:

@@ -244,18 +244,21 @@ class FileCheckpointStorage final : public CheckpointStorage {
     std::vector<StoredSnapshotFile> out;
     std::set<std::string> seen;
     bool any_new = false;
-    for_each_file(checkpoint, [&](const SnapshotFile& file) {
-      require_file_name(file);
-      if (!seen.insert(file.name).second) {
+    for_each_file(checkpoint, [&](const SnapshotFile& given) {
+      require_file_name(given);
+      if (!seen.insert(given.name).second) {
         return;
       }
-      const StoredSnapshotFile* known = job.find(file.name);
-      const std::string path = shared_path(job_folder, file.name);
+      const StoredSnapshotFile* known = job.find(given.name);
+      const std::string path = shared_path(job_folder, given.name);
       std::error_code error;
       if (known != nullptr &&
           (known->place == FilePlace::kInline || fs::file_size(path, error) == known->size)) {
         out.push_back(*known);
-      } else if (file.bytes != nullptr && file.bytes->size() < kInlineBytes) {
+        return;
+      }
+      const SnapshotFile file = settled(given);
+      if (file.bytes != nullptr && file.bytes->size() < kInlineBytes) {
         out.push_back(store_inline(file));
       } else {
         if (!any_new) {
@@ -387,11 +390,12 @@ std::string write_savepoint(const std::string& directory, const CheckpointData& 
   files::make_folders(folder.path());
   StoredFiles stored;
   std::set<std::string> seen;
-  for_each_file(checkpoint, [&](const SnapshotFile& file) {
-    require_file_name(file);
-    if (!seen.insert(file.name).second) {
+  for_each_file(checkpoint, [&](const SnapshotFile& given) {
+    require_file_name(given);
+    if (!seen.insert(given.name).second) {
       return;
     }
+    const SnapshotFile file = settled(given);
     stored.snapshot_files.push_back(
         file.bytes != nullptr && file.bytes->size() < kInlineBytes
             ? store_inline(file)

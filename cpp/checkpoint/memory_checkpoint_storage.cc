@@ -118,6 +118,7 @@ class MemoryCheckpointStorage final : public CheckpointStorage {
   };
 
   void keep(SnapshotFile& file, std::vector<std::shared_ptr<const OwnedFile>>& files) {
+    file = settled(std::move(file));
     Known& known = known_[file.name];
     if (auto owned = known.file.lock()) {
       file.path = owned->path();

@@ -16,8 +16,11 @@ using CheckpointId = std::int64_t;
 /// whole, and any state backend can restore it.
 enum class SnapshotKind : std::uint8_t { kCheckpoint, kSavepoint };
 
+class DeferredBytes;
+
 /// A file that belongs to checkpoints: written once, never changed, shared by all that name it. It
-/// lies at `path`, or its content is in memory; checkpoint/snapshot_file.h reads either.
+/// lies at `path`, or its content is in memory, perhaps still to be put together;
+/// checkpoint/snapshot_file.h reads each of them.
 struct SnapshotFile {
   std::string name;  ///< unique for ever (it has a random_id()); also its name in the storage
   std::string path;  ///< on this machine; after a restore: in the checkpoint's directory
@@ -27,6 +30,8 @@ struct SnapshotFile {
   /// Whoever would remove the file at `path` waits until this is let go: the task that wrote it may
   /// end before the checkpoint is stored.
   std::shared_ptr<const void> kept = nullptr;
+  /// Instead of `bytes`: made by the thread that writes the checkpoint, not by the task.
+  std::shared_ptr<DeferredBytes> deferred = nullptr;
 };
 
 /// Keyed state of one subtask as files, in the form of the backend that wrote them: a checkpoint

@@ -9,7 +9,27 @@
 
 namespace flott {
 
+std::shared_ptr<const std::string> DeferredBytes::get() {
+  const std::lock_guard lock(mutex_);
+  if (bytes_ == nullptr) {
+    bytes_ = std::make_shared<const std::string>(make_());
+    make_ = nullptr;  // and what it holds
+  }
+  return bytes_;
+}
+
+SnapshotFile settled(SnapshotFile file) {
+  if (file.deferred != nullptr) {
+    file.bytes = file.deferred->get();
+    file.deferred = nullptr;
+  }
+  return file;
+}
+
 std::shared_ptr<const std::string> content_of(const SnapshotFile& file) {
+  if (file.deferred != nullptr) {
+    return file.deferred->get();
+  }
   if (file.bytes != nullptr) {
     return file.bytes;
   }
@@ -18,8 +38,8 @@ std::shared_ptr<const std::string> content_of(const SnapshotFile& file) {
 }
 
 void place_file(const SnapshotFile& file, const std::string& path) {
-  if (file.bytes != nullptr) {
-    files::write_new(path, *file.bytes);
+  if (file.bytes != nullptr || file.deferred != nullptr) {
+    files::write_new(path, *content_of(file));
     return;
   }
   STREAM_CHECK(!file.path.empty(), "file '{}' of a snapshot has neither bytes nor path", file.name);
@@ -44,6 +64,16 @@ SnapshotFile make_snapshot_file(std::string_view prefix, std::string bytes) {
   file.name = fmt::format("{}-{}", prefix, random_id());
   file.size = bytes.size();
   file.bytes = std::make_shared<const std::string>(std::move(bytes));
+  return file;
+}
+
+SnapshotFile make_deferred_file(std::string_view prefix,
+                                std::uint64_t size,
+                                std::function<std::string()> make) {
+  SnapshotFile file;
+  file.name = fmt::format("{}-{}", prefix, random_id());
+  file.size = size;
+  file.deferred = std::make_shared<DeferredBytes>(std::move(make));
   return file;
 }
 

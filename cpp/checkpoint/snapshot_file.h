@@ -2,11 +2,26 @@
 
 #include "checkpoint/snapshot.h"
 
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 
 namespace flott {
+
+/// Content that is put together when it is first asked for, by whichever thread asks.
+class DeferredBytes {
+ public:
+  explicit DeferredBytes(std::function<std::string()> make) : make_(std::move(make)) {}
+  /// Throws what `make` throws; the next call then tries again.
+  std::shared_ptr<const std::string> get();
+
+ private:
+  std::mutex mutex_;
+  std::function<std::string()> make_;
+  std::shared_ptr<const std::string> bytes_;
+};
 
 /// What is in the file, from memory or from the disk. Throws kExternal with the path.
 std::shared_ptr<const std::string> content_of(const SnapshotFile& file);
@@ -15,8 +30,16 @@ std::shared_ptr<const std::string> content_of(const SnapshotFile& file);
 /// such file yet. Not synced.
 void place_file(const SnapshotFile& file, const std::string& path);
 
+/// The file with its content in `bytes` if that was deferred.
+SnapshotFile settled(SnapshotFile file);
+
 /// A file of these bytes under a name of its own: `<prefix>-<random id>`.
 SnapshotFile make_snapshot_file(std::string_view prefix, std::string bytes);
+
+/// Likewise, of `size` bytes that `make` will give.
+SnapshotFile make_deferred_file(std::string_view prefix,
+                                std::uint64_t size,
+                                std::function<std::string()> make);
 
 /// Calls visit(file) with each file of the checkpoint, some more than once.
 template <typename Checkpoint, typename Visit>

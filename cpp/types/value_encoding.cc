@@ -25,9 +25,10 @@
 #include "base/error.h"
 #include "types/batch.h"
 #include "types/decimal.h"
-#include "types/value.h"
+#include "types/value_encoding.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace flott {
 
@@ -47,9 +48,17 @@ std::int64_t unzigzag(std::uint64_t v) {
   return static_cast<std::int64_t>((v >> 1) ^ (~(v & 1) + 1));
 }
 
-void tagged_int(BytesWriter& w, char tag, std::int64_t v) {
-  w.u8(static_cast<std::uint8_t>(tag));
-  w.varint(zigzag(v));
+char* put_varint(std::uint64_t v, char* out) {
+  for (; v >= 0x80; v >>= 7) {
+    *out++ = static_cast<char>(v | 0x80);
+  }
+  *out++ = static_cast<char>(v);
+  return out;
+}
+
+char* put_tagged_int(char tag, std::int64_t v, char* out) {
+  *out++ = tag;
+  return put_varint(zigzag(v), out);
 }
 
 void encode_row(const Value& row, RowKind kind, const LogicalType* type, std::string& out) {
@@ -175,37 +184,46 @@ Value decode_value(BytesReader& in, int depth) {
 
 }  // namespace
 
+char* encode_scalar(const Value& value, char* out) {
+  switch (value.kind()) {
+    case ValueKind::kBool:
+      *out++ = value.as_bool() ? 't' : 'f';
+      return out;
+    case ValueKind::kInt:
+      return put_tagged_int('i', value.as_int(), out);
+    case ValueKind::kDouble: {
+      *out++ = 'd';
+      const double v = value.as_double();
+      std::memcpy(out, &v, sizeof v);
+      return out + sizeof v;
+    }
+    case ValueKind::kDate:
+      return put_tagged_int('D', value.as_int(), out);
+    case ValueKind::kTime:
+      return put_tagged_int('T', value.as_int(), out);
+    case ValueKind::kTimestamp:
+      return put_varint(value.aux(), put_tagged_int('S', value.as_int(), out));
+    case ValueKind::kTimestampLtz:
+      return put_varint(value.aux(), put_tagged_int('Z', value.as_int(), out));
+    case ValueKind::kIntervalMonths:
+      return put_tagged_int('M', value.as_int(), out);
+    case ValueKind::kIntervalMillis:
+      return put_tagged_int('I', value.as_int(), out);
+    default:
+      STREAM_DCHECK(value.is_null(), "not a scalar");
+      *out++ = 'N';
+      return out;
+  }
+}
+
 void Value::encode(std::string& out) const {
   BytesWriter w(out);
   switch (kind_) {
-    case ValueKind::kNull:
-      w.u8('N');
+    default: {
+      char bytes[kMaxScalarBytes];
+      out.append(bytes, encode_scalar(*this, bytes));
       return;
-    case ValueKind::kBool:
-      w.u8(as_bool() ? 't' : 'f');
-      return;
-    case ValueKind::kInt:
-      return tagged_int(w, 'i', as_int());
-    case ValueKind::kDouble:
-      w.u8('d');
-      w.f64(as_double());
-      return;
-    case ValueKind::kDate:
-      return tagged_int(w, 'D', as_int());
-    case ValueKind::kTime:
-      return tagged_int(w, 'T', as_int());
-    case ValueKind::kTimestamp:
-      tagged_int(w, 'S', as_int());
-      w.varint(aux_);
-      return;
-    case ValueKind::kTimestampLtz:
-      tagged_int(w, 'Z', as_int());
-      w.varint(aux_);
-      return;
-    case ValueKind::kIntervalMonths:
-      return tagged_int(w, 'M', as_int());
-    case ValueKind::kIntervalMillis:
-      return tagged_int(w, 'I', as_int());
+    }
     case ValueKind::kDecimal: {
       const DecimalNode& d = as_decimal();
       const auto bits = static_cast<unsigned __int128>(d.unscaled);

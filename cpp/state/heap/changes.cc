@@ -41,17 +41,11 @@ void Changes::forget(const KeyEntry& entry) {
   }
 }
 
-void Changes::stored(const KeyTable& table) {
-  if (watching_) {
-    for (const Changed& changed : changed_) {
-      changed.entry->changed_at = 0;
-    }
-  } else {
-    for (KeyEntry* entry = table.first(); entry != nullptr; entry = entry->next) {
-      entry->changed_at = 0;
-    }
-    watching_ = true;
+void Changes::begin(const KeyTable& table) {
+  for (KeyEntry* entry = table.first(); entry != nullptr; entry = entry->next) {
+    entry->changed_at = 0;
   }
+  watching_ = true;
   changed_.clear();
   removed_.clear();
 }

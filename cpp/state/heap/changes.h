@@ -47,12 +47,16 @@ class Changes {
       forget(entry);
     }
   }
-  const std::vector<Changed>& changed() const { return changed_; }
+  bool empty() const { return changed_.empty() && removed_.empty(); }
+  std::size_t changed_count() const { return changed_.size(); }
   const std::vector<Removed>& removed() const { return removed_; }
+  /// Calls store(entry) with each changed key. Then nothing has changed; if it throws, all that had.
+  template <typename Store>
+  void take(Store store);
 
-  /// A segment holds all keys of the table: the first, if nothing was watched before.
-  void stored(const KeyTable& table);
-  /// There is no segment any more. Nothing is watched until stored().
+  /// A segment holds all keys of the table.
+  void begin(const KeyTable& table);
+  /// There is no segment any more. Nothing is watched until begin().
   void stop(const KeyTable& table);
 
  private:
@@ -60,11 +64,38 @@ class Changes {
   void forget(const KeyEntry& entry);
 
   static constexpr std::uint32_t kNotWatched = ~std::uint32_t{0};
+  /// Entries lie anywhere in memory: so many before its turn each is asked for.
+  static constexpr std::size_t kAhead = 8;
 
   bool watching_ = false;
   std::vector<Changed> changed_;
   /// Keys that some segment has and that are gone, or were and have been made again.
   std::vector<Removed> removed_;
 };
+
+template <typename Store>
+void Changes::take(Store store) {
+  std::size_t at = 0;
+  try {
+    for (; at < changed_.size(); ++at) {
+      if (at + kAhead < changed_.size()) {
+        const char* const ahead = reinterpret_cast<const char*>(changed_[at + kAhead].entry);
+        __builtin_prefetch(ahead, 1);
+        __builtin_prefetch(ahead + 64, 1);
+        __builtin_prefetch(ahead + 128, 1);
+      }
+      KeyEntry& entry = *changed_[at].entry;
+      store(entry);
+      entry.changed_at = 0;  // at once: the entry is in the processor's cache now
+    }
+  } catch (...) {
+    while (at-- > 0) {
+      changed_[at].entry->changed_at = static_cast<std::uint32_t>(at + 1);
+    }
+    throw;
+  }
+  changed_.clear();
+  removed_.clear();
+}
 
 }  // namespace flott::heap

@@ -7,6 +7,7 @@
 #include "state/migration.h"
 #include "state/namespace_codec.h"
 #include "types/host.h"
+#include "types/value_encoding.h"
 
 #include <algorithm>
 #include <string_view>
@@ -18,6 +19,28 @@ namespace flott::heap {
 namespace {
 
 constexpr std::string_view kBackendName = "heap";
+/// A length up to this takes one byte.
+constexpr std::size_t kShort = 40;
+
+/// Writes a number into the byte that was kept for it; what follows makes room if it needs more.
+void set_varint(std::string& out, std::size_t at, std::uint64_t number) {
+  if (number < 0x80) [[likely]] {
+    out[at] = static_cast<char>(number);
+    return;
+  }
+  std::string bytes;
+  BytesWriter(bytes).varint(number);
+  out.replace(at, 1, bytes);
+}
+
+/// What `append` appends, with its length before it.
+template <typename Append>
+void append_sized(std::string& out, Append append) {
+  const std::size_t at = out.size();
+  out.push_back('\0');
+  append();
+  set_varint(out, at, out.size() - at - 1);
+}
 
 /// Content of a state that is restored but not declared (yet).
 struct RawContainer final : Container {
@@ -217,30 +240,72 @@ void HeapKeyedStateBackend::clear_all() {
 
 bool HeapKeyedStateBackend::encode_slot(
     std::uint32_t index, const Window& window, const Slot& slot, Timestamp now, std::string& out) {
-  scratch_.clear();
-  const Registered& registered = states_[index];
-  std::string_view content;
-  if (registered.state == nullptr) {
-    content = static_cast<const RawContainer&>(*slot.container).bytes;
-  } else if (registered.state->encode(slot, now, scratch_)) {
-    content = scratch_;
-  } else {
-    return false;
-  }
+  const std::size_t begin = out.size();
   BytesWriter writer(out);
   writer.varint(index);
   encode_namespace(window, writer);
-  writer.string(content);
+  const Registered& registered = states_[index];
+  bool any = true;
+  append_sized(out, [&] {
+    if (registered.state == nullptr) {
+      out += static_cast<const RawContainer&>(*slot.container).bytes;
+    } else {
+      any = registered.state->encode(slot, now, out);
+    }
+  });
+  if (!any) {
+    out.resize(begin);
+  }
+  return any;
+}
+
+bool HeapKeyedStateBackend::encode_plain_key(const KeyEntry& entry, std::string& out) const {
+  const Slot& slot = *entry.slots.find(0);
+  const std::size_t text_size = entry.key.kind() == ValueKind::kString ? entry.key.as_string().size() : 0;
+  if (entry.namespaces != nullptr || entry.live != 1 || slot.empty() || !is_scalar(slot.value) ||
+      !states_[0].state->is_plain() || entry.bytes.size() > kShort || text_size > kShort ||
+      (text_size == 0 && !is_scalar(entry.key))) {
+    return false;
+  }
+  const std::size_t begin = out.size();
+  out.resize(begin + 2 * kShort + 2 * kMaxScalarBytes + 8);  // cut off below
+  char* to = out.data() + begin;
+  *to++ = static_cast<char>(entry.bytes.size());
+  to = std::copy(entry.bytes.begin(), entry.bytes.end(), to);
+  char* const key_size = to++;
+  if (text_size > 0) {
+    const std::string_view text = entry.key.as_string();
+    *to++ = 's';
+    *to++ = static_cast<char>(text_size);
+    to = std::copy(text.begin(), text.end(), to);
+  } else {
+    to = encode_scalar(entry.key, to);
+  }
+  *key_size = static_cast<char>(to - key_size - 1);
+  *to++ = 1;  // slot
+  *to++ = 0;  // its state
+  *to++ = 0;  // the void namespace
+  char* const content_size = to++;
+  to = encode_scalar(slot.value, to);
+  *content_size = static_cast<char>(to - content_size - 1);
+  out.resize(static_cast<std::size_t>(to - out.data()));
   return true;
 }
 
 bool HeapKeyedStateBackend::encode_key(const KeyEntry& entry, Timestamp now, std::string& out) {
-  slots_.clear();
+  if (states_[0].state != nullptr && encode_plain_key(entry, out)) {
+    return true;
+  }
+  const std::size_t begin = out.size();
+  BytesWriter(out).string(entry.bytes);
+  append_sized(out, [&] { entry.key.encode(out); });
+  const std::size_t count_at = out.size();
   std::uint64_t slot_count = 0;
+  out.push_back('\0');
   const auto add = [&](const Window& window, const SlotArray& of) {
     for (std::uint32_t i = 0; i < states_.size(); ++i) {
       const Slot* slot = of.find(i);
-      if (slot != nullptr && !slot->empty() && encode_slot(i, window, *slot, now, slots_)) {
+      if (slot != nullptr && !slot->empty() && encode_slot(i, window, *slot, now, out)) {
         ++slot_count;
       }
     }
@@ -252,15 +317,10 @@ bool HeapKeyedStateBackend::encode_key(const KeyEntry& entry, Timestamp now, std
     }
   }
   if (slot_count == 0) {
+    out.resize(begin);
     return false;
   }
-  BytesWriter writer(out);
-  writer.string(entry.bytes);
-  scratch_.clear();
-  entry.key.encode(scratch_);
-  writer.string(scratch_);
-  writer.varint(slot_count);
-  out += slots_;
+  set_varint(out, count_at, slot_count);
   return true;
 }
 
@@ -322,34 +382,41 @@ std::optional<KeyedStateFiles> HeapKeyedStateBackend::snapshot_files() {
   };
   Changes& changes = core_.changes;
   const bool is_base = !changes.watching();
-  if (is_base || !changes.changed().empty() || !changes.removed().empty()) {
+  if (is_base || !changes.empty()) {
     const HostScope host_scope;
-    SegmentBuilder segment;
-    std::string record;
+    SegmentBuilder segment(is_base, header());
+    const std::size_t records =
+        is_base ? core_.table.size() : changes.changed_count() + changes.removed().size();
+    segment.reserve(records, records * record_bytes_);
+    const auto store = [&](const KeyEntry& entry) {
+      if (encode_key(entry, at, segment.record())) {
+        segment.end_record(group_of(entry.hash));
+        return true;
+      }
+      return false;
+    };
     if (is_base) {
       for (const KeyEntry* entry = core_.table.first(); entry != nullptr; entry = entry->next) {
-        record.clear();
-        if (encode_key(*entry, at, record)) {
-          segment.add(group_of(entry->hash), record);
+        store(*entry);
+      }
+      changes.begin(core_.table);
+    } else {
+      // One key after the other: one that is gone and has come back is among the changed ones, too.
+      for (const Changes::Removed& removed : changes.removed()) {
+        if (core_.table.find(removed.hash, removed.bytes) == nullptr) {
+          segment.add_removed(group_of(removed.hash), removed.bytes);
         }
       }
+      changes.take([&](const KeyEntry& entry) {
+        if (!store(entry)) {
+          segment.add_removed(group_of(entry.hash), entry.bytes);
+        }
+      });
     }
-    // One key after the other: one that is gone and has come back is among the changed ones, too.
-    for (const Changes::Removed& removed : changes.removed()) {
-      if (core_.table.find(removed.hash, removed.bytes) == nullptr) {
-        segment.add_removed(group_of(removed.hash), removed.bytes);
-      }
+    if (segment.record_count() > 0) {
+      record_bytes_ = segment.record_bytes() / segment.record_count() + 1;
     }
-    for (const Changes::Changed& changed : changes.changed()) {
-      record.clear();
-      if (encode_key(*changed.entry, at, record)) {
-        segment.add(group_of(changed.entry->hash), record);
-      } else {
-        segment.add_removed(group_of(changed.entry->hash), changed.entry->bytes);
-      }
-    }
-    segments_.add(segment.finish(is_base, header()));
-    changes.stored(core_.table);
+    segments_.add(std::move(segment));
   }
   KeyedStateFiles out;
   out.backend = kBackendName;

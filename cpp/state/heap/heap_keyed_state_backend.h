@@ -73,6 +73,9 @@ class HeapKeyedStateBackend final : public KeyedStateBackend {
   /// Appends the key with its slots, as in a frame; false (and nothing appended) when all of it has
   /// expired.
   bool encode_key(const KeyEntry& entry, Timestamp now, std::string& out);
+  /// Likewise, of a key with one native value and nothing else: several times as quick. False when
+  /// it is not one.
+  bool encode_plain_key(const KeyEntry& entry, std::string& out) const;
   /// What to do with errors of reading a key group.
   template <typename Read>
   void reading(KeyGroup group, Read read);
@@ -87,9 +90,8 @@ class HeapKeyedStateBackend final : public KeyedStateBackend {
   // Mutable: the current key's value is fetched from its entry when first asked for.
   mutable Core core_;
   std::vector<Registered> states_;
-  std::string scratch_;
-  std::string slots_;
   SegmentChain segments_;
+  std::size_t record_bytes_ = 0;  ///< of a key in the last segment, on average
 };
 
 }  // namespace flott::heap

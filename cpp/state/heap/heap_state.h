@@ -84,6 +84,8 @@ class HeapState {
   /// Appends the slot's content without what has expired; false (and nothing appended) when nothing
   /// is left.
   virtual bool encode(const Slot& slot, Timestamp now, std::string& out) const = 0;
+  /// Whether encode() is just that of the slot's value.
+  virtual bool is_plain() const { return false; }
   /// Fills an empty slot; `stamped` says whether the bytes carry access times. May leave it empty.
   virtual void decode(BytesReader& in, bool stamped, Slot& slot) = 0;
   /// Replaces each value of a slot by what `convert` makes of it.

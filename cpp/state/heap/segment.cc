@@ -6,6 +6,11 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
 #include <utility>
 
 // Grammar of a segment. Numbers little-endian; string, varint: base/bytes.h.
@@ -28,6 +33,24 @@ struct BytesHash {
   using is_avalanching = void;
   std::size_t operator()(std::string_view bytes) const { return hash_bytes(bytes); }
 };
+
+std::size_t varint_size(std::uint64_t v) {
+  std::size_t size = 1;
+  for (; v >= 0x80; v >>= 7) {
+    ++size;
+  }
+  return size;
+}
+
+/// As BytesWriter::varint; returns its size.
+std::size_t write_varint(std::uint64_t v, char* out) {
+  std::size_t size = 0;
+  for (; v >= 0x80; v >>= 7) {
+    out[size++] = static_cast<char>(v | 0x80);
+  }
+  out[size++] = static_cast<char>(v);
+  return size;
+}
 
 std::string_view key_of(std::string_view record) {
   return BytesReader(record).string();
@@ -73,43 +96,89 @@ Segment::Segment(std::shared_ptr<const std::string> bytes) : bytes_(std::move(by
   }
 }
 
-void SegmentBuilder::add(KeyGroup group, std::string_view record) {
-  Group& to = groups_[group];
-  ++to.records;
-  BytesWriter(to.bytes).string(record);
+void SegmentBuilder::reserve(std::size_t records, std::size_t bytes) {
+  records_.reserve(records);
+  bytes_.reserve(bytes);
+  // New memory comes page by page while the task stands still: rather in large ones.
+  constexpr std::uintptr_t kHugePage = 2 << 20;
+  const auto begin = reinterpret_cast<std::uintptr_t>(bytes_.data());
+  const std::uintptr_t first = (begin + kHugePage - 1) / kHugePage * kHugePage;
+  if (first + kHugePage <= begin + bytes_.capacity()) {
+    // NOLINTNEXTLINE(performance-no-int-to-ptr)
+    ::madvise(reinterpret_cast<void*>(first), begin + bytes_.capacity() - first, MADV_HUGEPAGE);
+  }
+}
+
+void SegmentBuilder::end_record(KeyGroup group) {
+  const std::size_t size = bytes_.size() - done_;
+  if (size > std::numeric_limits<std::uint32_t>::max()) [[unlikely]] {
+    cancel_record();
+    throw_error(ErrorKind::kInvalidArgument,
+                "the state of one key takes {} bytes, more than the 4 GB that a checkpoint stores; "
+                "use map state with the RocksDB backend, or finer keys",
+                size);
+  }
+  const auto number = static_cast<std::size_t>(group);
+  if (number >= groups_.size()) [[unlikely]] {
+    groups_.resize(number + 1);
+  }
+  ++groups_[number].records;
+  groups_[number].bytes += varint_size(size) + size;
+  records_.push_back({static_cast<std::uint32_t>(group), static_cast<std::uint32_t>(size)});
+  done_ = bytes_.size();
 }
 
 void SegmentBuilder::add_removed(KeyGroup group, std::string_view key_bytes) {
-  std::string record;
-  BytesWriter out(record);
+  BytesWriter out(bytes_);
   out.string(key_bytes);
   out.string({});
   out.varint(0);
-  add(group, record);
+  end_record(group);
 }
 
-std::string SegmentBuilder::finish(bool is_base, std::string_view header) {
+std::string SegmentBuilder::head() const {
   std::string bytes;
-  std::size_t size = 0;
-  for (const auto& [group, content] : groups_) {
-    size += content.bytes.size() + 24;
-  }
-  bytes.reserve(size + header.size() + 24);
   BytesWriter out(bytes);
   out.u8(kSegmentVersion);
-  out.u8(is_base ? 1 : 0);
-  out.string(header);
-  out.varint(groups_.size());
-  for (const auto& [group, content] : groups_) {
-    out.varint(group);
-    out.varint(content.records);
-    out.varint(content.bytes.size());
+  out.u8(is_base_ ? 1 : 0);
+  out.string(header_);
+  out.varint(static_cast<std::uint64_t>(
+      std::count_if(groups_.begin(), groups_.end(), [](const Group& g) { return g.records > 0; })));
+  for (std::size_t group = 0; group < groups_.size(); ++group) {
+    if (groups_[group].records > 0) {
+      out.varint(group);
+      out.varint(groups_[group].records);
+      out.varint(groups_[group].bytes);
+    }
   }
-  for (auto& [group, content] : groups_) {
-    bytes += content.bytes;
-    content.bytes = std::string();
+  return bytes;
+}
+
+std::size_t SegmentBuilder::size() const {
+  std::size_t size = head().size();
+  for (const Group& group : groups_) {
+    size += group.bytes;
   }
-  groups_.clear();
+  return size;
+}
+
+std::string SegmentBuilder::build() const {
+  std::string bytes = head();
+  std::vector<std::size_t> at(groups_.size());
+  std::size_t end = bytes.size();
+  for (std::size_t group = 0; group < groups_.size(); ++group) {
+    at[group] = end;
+    end += groups_[group].bytes;
+  }
+  bytes.resize(end);
+  const char* from = bytes_.data();
+  for (const Record& record : records_) {
+    std::size_t& to = at[record.group];
+    to += write_varint(record.size, bytes.data() + to);
+    std::memcpy(bytes.data() + to, from, record.size);
+    to += record.size;
+    from += record.size;
+  }
   return bytes;
 }
 
@@ -189,16 +258,17 @@ std::string merge_segments(const std::vector<const Segment*>& segments,
       groups[group] = true;
     }
   }
-  SegmentBuilder builder;
+  SegmentBuilder builder(is_base, std::string(segments.back()->header()));
   for (const auto& [group, used] : groups) {
     if (stop()) {
       return {};
     }
     for_each_record(segments, group, !is_base, [&, to = group](std::string_view record) {
-      builder.add(to, record);
+      builder.record().append(record);
+      builder.end_record(to);
     });
   }
-  return builder.finish(is_base, segments.back()->header());
+  return builder.build();
 }
 
 }  // namespace flott::heap

@@ -39,22 +39,45 @@ class Segment {
   std::map<KeyGroup, SegmentGroup> groups_;
 };
 
-/// Collects the records of a segment.
+/// Collects the records of a segment: one after the other as they come, which is quick and done
+/// while the task stands still. Sorting them by key group is left to build().
 class SegmentBuilder {
  public:
-  /// `record` is a key as in a frame: bytes, value, slots.
-  void add(KeyGroup group, std::string_view record);
+  SegmentBuilder(bool is_base, std::string header)
+      : is_base_(is_base), header_(std::move(header)) {}
+
+  /// For the record that begins: a key as in a frame (bytes, value, slots) is to be appended, then
+  /// end_record() called, or cancel_record().
+  std::string& record() { return bytes_; }
+  void end_record(KeyGroup group);
+  void cancel_record() { bytes_.resize(done_); }
   void add_removed(KeyGroup group, std::string_view key_bytes);
-  bool empty() const { return groups_.empty(); }
-  /// `header`: as of a frame. The builder is empty afterwards.
-  std::string finish(bool is_base, std::string_view header);
+
+  void reserve(std::size_t records, std::size_t bytes);
+  bool is_base() const { return is_base_; }
+  std::size_t record_count() const { return records_.size(); }
+  std::size_t record_bytes() const { return bytes_.size(); }
+  /// How many bytes build() gives.
+  std::size_t size() const;
+  std::string build() const;
 
  private:
   struct Group {
     std::uint64_t records = 0;
-    std::string bytes;
+    std::uint64_t bytes = 0;  ///< with the length before each
   };
-  std::map<KeyGroup, Group> groups_;
+  struct Record {
+    std::uint32_t group;
+    std::uint32_t size;
+  };
+  std::string head() const;
+
+  bool is_base_;
+  std::string header_;
+  std::string bytes_;
+  std::size_t done_ = 0;  ///< where the present record begins
+  std::vector<Record> records_;
+  std::vector<Group> groups_;  ///< by number
 };
 
 /// Calls visit(record) with each key of the group as the newest of `segments` (oldest first) that

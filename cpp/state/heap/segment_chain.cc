@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <exception>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -13,24 +14,20 @@ namespace {
 
 /// More deltas than this are merged, whatever their size: each is a file to be read on restore.
 constexpr std::size_t kMaxDeltas = 32;
+constexpr std::string_view kFilePrefix = "heap";
 /// A merge of less is over sooner than a thread has started.
 constexpr std::size_t kMergeAtOnceBytes = 64 * 1024;
 
 }  // namespace
 
-SegmentChain::Link SegmentChain::make_link(std::string bytes) {
-  Link link;
-  link.file = make_snapshot_file("heap", std::move(bytes));
-  link.segment = std::make_shared<const Segment>(link.file.bytes);
-  return link;
-}
-
-void SegmentChain::add(std::string segment) {
-  Link link = make_link(std::move(segment));
-  if (link.segment->is_base()) {
+void SegmentChain::add(SegmentBuilder segment) {
+  if (segment.is_base()) {
     clear();
   }
-  links_.push_back(std::move(link));
+  const std::size_t size = segment.size();
+  auto records = std::make_shared<const SegmentBuilder>(std::move(segment));
+  links_.push_back(
+      make_deferred_file(kFilePrefix, size, [records = std::move(records)] { return records->build(); }));
 }
 
 std::vector<SnapshotFile> SegmentChain::files() {
@@ -41,12 +38,7 @@ std::vector<SnapshotFile> SegmentChain::files() {
   if (merge_ == nullptr) {
     start_merge();
   }
-  std::vector<SnapshotFile> out;
-  out.reserve(links_.size());
-  for (const Link& link : links_) {
-    out.push_back(link.file);
-  }
-  return out;
+  return links_;
 }
 
 void SegmentChain::clear() {
@@ -65,12 +57,14 @@ void SegmentChain::settle() {
 }
 
 void SegmentChain::run(Merge& merge) {
-  std::vector<const Segment*> segments;
-  for (const auto& input : merge.inputs) {
-    segments.push_back(input.get());
-  }
   try {
-    merge.result = merge_segments(segments, [&] { return merge.stop.load(); });
+    std::vector<Segment> segments;
+    segments.reserve(merge.inputs.size());
+    std::vector<const Segment*> chain;
+    for (const SnapshotFile& input : merge.inputs) {
+      chain.push_back(&segments.emplace_back(content_of(input)));
+    }
+    merge.result = merge_segments(chain, [&] { return merge.stop.load(); });
   } catch (const std::exception&) {
     merge.result.clear();  // no memory: the chain only stays longer
   }
@@ -83,9 +77,9 @@ void SegmentChain::start_merge() {
   }
   std::size_t deltas = 0;
   for (std::size_t i = 1; i < links_.size(); ++i) {
-    deltas += links_[i].segment->size();
+    deltas += links_[i].size;
   }
-  const std::size_t base = links_.front().segment->size();
+  const std::size_t base = links_.front().size;
   const bool outgrown = deltas > base;
   if (!outgrown && links_.size() - 1 < kMaxDeltas) {
     return;
@@ -96,8 +90,8 @@ void SegmentChain::start_merge() {
   merge_->count = links_.size() - merge_->first;
   std::size_t bytes = 0;
   for (std::size_t i = merge_->first; i < links_.size(); ++i) {
-    merge_->inputs.push_back(links_[i].segment);
-    bytes += links_[i].segment->size();
+    merge_->inputs.push_back(links_[i]);
+    bytes += links_[i].size;
   }
   if (bytes <= kMergeAtOnceBytes) {
     run(*merge_);
@@ -120,7 +114,7 @@ void SegmentChain::take_merged() {
   if (merge->result.empty()) {
     return;
   }
-  Link merged = make_link(std::move(merge->result));
+  SnapshotFile merged = make_snapshot_file(kFilePrefix, std::move(merge->result));
   const auto begin = links_.begin() + static_cast<std::ptrdiff_t>(merge->first);
   *begin = std::move(merged);
   links_.erase(begin + 1, begin + static_cast<std::ptrdiff_t>(merge->count));

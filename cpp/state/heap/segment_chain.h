@@ -23,8 +23,8 @@ class SegmentChain {
   SegmentChain& operator=(const SegmentChain&) = delete;
 
   bool empty() const { return links_.empty(); }
-  /// A base replaces all.
-  void add(std::string segment);
+  /// A base replaces all. The segment is built where its file is read first.
+  void add(SegmentBuilder segment);
   /// All of the chain as files, with what has been merged so far.
   std::vector<SnapshotFile> files();
   void clear();
@@ -32,25 +32,20 @@ class SegmentChain {
   void settle();
 
  private:
-  struct Link {
-    SnapshotFile file;
-    std::shared_ptr<const Segment> segment;
-  };
   struct Merge {
     std::size_t first = 0;  ///< positions of what is merged: [first, first + count)
     std::size_t count = 0;
-    std::vector<std::shared_ptr<const Segment>> inputs;
+    std::vector<SnapshotFile> inputs;
     std::atomic<bool> stop{false};
     std::atomic<bool> done{false};
     std::string result;
     std::thread thread;
   };
-  static Link make_link(std::string bytes);
   void start_merge();
   void take_merged();
   static void run(Merge& merge);
 
-  std::vector<Link> links_;
+  std::vector<SnapshotFile> links_;
   std::unique_ptr<Merge> merge_;
 };
 

@@ -22,6 +22,7 @@ class SingleValueSlot : public HeapState {
     slot.value.encode(out);
     return true;
   }
+  bool is_plain() const final { return !ttl_.enabled(); }
   void decode(BytesReader& in, bool stamped, Slot& slot) final {
     const Timestamp access = stamped ? in.i64() : ttl_.now();
     slot.access = access;
