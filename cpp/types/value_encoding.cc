@@ -21,11 +21,12 @@
 // A batch row is written as a row. Tags are never reused; a reader refuses tags and flags it does
 // not know, so that bytes of a newer version are an error and not a wrong value.
 
+#include "types/value_encoding.h"
+
 #include "base/bytes.h"
 #include "base/error.h"
 #include "types/batch.h"
 #include "types/decimal.h"
-#include "types/value_encoding.h"
 
 #include <algorithm>
 #include <cstring>

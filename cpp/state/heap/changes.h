@@ -50,7 +50,8 @@ class Changes {
   bool empty() const { return changed_.empty() && removed_.empty(); }
   std::size_t changed_count() const { return changed_.size(); }
   const std::vector<Removed>& removed() const { return removed_; }
-  /// Calls store(entry) with each changed key. Then nothing has changed; if it throws, all that had.
+  /// Calls store(entry) with each changed key. Then nothing has changed; if it throws, all that
+  /// had.
   template <typename Store>
   void take(Store store);
 

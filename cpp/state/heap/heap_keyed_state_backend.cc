@@ -261,7 +261,8 @@ bool HeapKeyedStateBackend::encode_slot(
 
 bool HeapKeyedStateBackend::encode_plain_key(const KeyEntry& entry, std::string& out) const {
   const Slot& slot = *entry.slots.find(0);
-  const std::size_t text_size = entry.key.kind() == ValueKind::kString ? entry.key.as_string().size() : 0;
+  const std::size_t text_size =
+      entry.key.kind() == ValueKind::kString ? entry.key.as_string().size() : 0;
   if (entry.namespaces != nullptr || entry.live != 1 || slot.empty() || !is_scalar(slot.value) ||
       !states_[0].state->is_plain() || entry.bytes.size() > kShort || text_size > kShort ||
       (text_size == 0 && !is_scalar(entry.key))) {

@@ -5,7 +5,6 @@
 #include "base/hash.h"
 
 #include <boost/unordered/unordered_flat_map.hpp>
-
 #include <sys/mman.h>
 
 #include <algorithm>

@@ -26,8 +26,8 @@ void SegmentChain::add(SegmentBuilder segment) {
   }
   const std::size_t size = segment.size();
   auto records = std::make_shared<const SegmentBuilder>(std::move(segment));
-  links_.push_back(
-      make_deferred_file(kFilePrefix, size, [records = std::move(records)] { return records->build(); }));
+  links_.push_back(make_deferred_file(
+      kFilePrefix, size, [records = std::move(records)] { return records->build(); }));
 }
 
 std::vector<SnapshotFile> SegmentChain::files() {

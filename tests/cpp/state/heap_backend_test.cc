@@ -1,3 +1,4 @@
+#include "checkpoint/snapshot_file.h"
 #include "tests/cpp/state/backend_conformance.h"
 
 #include <set>
@@ -156,9 +157,31 @@ TEST_F(HeapSegments, KeysThatComeAndGoLeaveNoTrace) {
   EXPECT_EQ(backend_->snapshot_files()->files.size(), 1u);
 }
 
+TEST_F(HeapSegments, WhatIsReadLaterIsWhatWasThereAtTheBarrier) {
+  std::vector<KeyedStateFiles> taken;
+  for (int round = 1; round <= 5; ++round) {
+    for (std::int64_t key = 0; key < 300; ++key) {
+      update(key, round);
+    }
+    if (round == 3) {
+      set_key(*backend_, i(299));
+      value_->clear();
+    }
+    taken.push_back(*backend_->snapshot_files());
+  }
+  for (int round = 5; round >= 1; --round) {
+    const KeyedStateFiles& files = taken[static_cast<std::size_t>(round - 1)];
+    EXPECT_EQ(restored_sum(files), round * (round == 3 ? 299 : 300));
+    for (const SnapshotFile& file : files.files) {
+      EXPECT_EQ(content_of(file)->size(), file.size);
+    }
+  }
+}
+
 TEST_F(HeapSegments, DamageIsAnErrorThatNamesTheFile) {
   update(1, 1);
   KeyedStateFiles files = *backend_->snapshot_files();
+  files.files[0] = settled(files.files[0]);
   const std::string intact = *files.files[0].bytes;
   for (std::size_t size = 0; size < intact.size(); ++size) {
     files.files[0].bytes = std::make_shared<const std::string>(intact.substr(0, size));
