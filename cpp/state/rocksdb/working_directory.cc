@@ -63,9 +63,14 @@ WorkingDirectory::WorkingDirectory(const std::vector<std::string>& parents) {
   // Owner only: state may be anybody's data.
   if (!error && fs::create_directory(path_, error)) {
     fs::permissions(path_, fs::perms::owner_all, error);
-    lock_ = try_lock(path_ + "/" + kLockName, O_CREAT | O_EXCL);
+    // Locked before it has the name that others look for: they would take it for a dead one's.
+    const std::string lock_path = path_ + "/" + kLockName;
+    lock_ = try_lock(lock_path + ".new", O_CREAT | O_EXCL);
     if (lock_ < 0 && !error) {
       error = std::error_code(errno, std::generic_category());
+    }
+    if (!error) {
+      fs::rename(lock_path + ".new", lock_path, error);
     }
   }
   if (error) {

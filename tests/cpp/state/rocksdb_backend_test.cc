@@ -256,7 +256,8 @@ TEST_F(RocksDbBackend, ARestoredDatabaseGoesOnSharingWhatItWasRestoredFrom) {
     fill(*backend, 0, 5000);
     files = stored(*backend->snapshot_files());
   }
-  for (int round = 1; round <= 3; ++round) {
+  // Two rounds: with four files of a state the database begins to merge them, sooner or later.
+  for (int round = 1; round <= 2; ++round) {
     auto backend = make();
     backend->restore_files(files);
     fill(*backend, 5000 * round, 5000 * round + 100);
@@ -269,7 +270,7 @@ TEST_F(RocksDbBackend, ARestoredDatabaseGoesOnSharingWhatItWasRestoredFrom) {
   }
   auto backend = make();
   backend->restore_files(files);
-  EXPECT_EQ(backend->key_count(), 5300u);
+  EXPECT_EQ(backend->key_count(), 5200u);
 }
 
 TEST_F(RocksDbBackend, NewFilesStayUntilACheckpointWithThemIsComplete) {
