@@ -335,6 +335,11 @@ Timestamp SourceInput::next_time() const {
   return poll_again_ || !barriers_.empty() || !ready_.empty() ? kMinTimestamp : next_periodic_;
 }
 
+void SourceInput::abort_checkpoint(CheckpointId id) {
+  // One whose end of time is on its way already has drained: the task fails with it.
+  std::erase_if(barriers_, [&](const CheckpointBarrier& barrier) { return barrier.id <= id; });
+}
+
 void SourceInput::snapshot(CheckpointId id, OperatorSnapshot& out) {
   reader_->on_checkpoint(id);
   std::vector<std::string>& splits = out.list_state[kSplitsState];

@@ -53,6 +53,7 @@ class SourceInput final : public TaskInput {
   int input_count() const override { return 1; }
   bool uses_host() const override { return reader_uses_host_; }
   void trigger_checkpoint(CheckpointBarrier barrier) override { barriers_.push_back(barrier); }
+  void abort_checkpoint(CheckpointId id) override;
   void snapshot(CheckpointId id, OperatorSnapshot& out) override;
   void notify_checkpoint_complete(CheckpointId id) override;
   std::vector<WatermarkOrigin> watermark_origins(Timestamp now) override;

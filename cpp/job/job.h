@@ -44,6 +44,8 @@ struct SavepointRequest {
   std::string directory;  ///< empty: JobOptions::savepoint_directory
   /// kStop and kDrain: the job has finished when it is complete; one that fails lets it go on.
   AfterBarrier then = AfterBarrier::kGoOn;
+  /// With kGoOn: the job is cancelled when it is complete, and no other checkpoint comes between.
+  bool cancels = false;
 };
 
 /// A completed checkpoint.

@@ -372,9 +372,14 @@ void JobCheckpoints::savepoint_written(Writing done) {
   // As in Flink (FLIP-203): one that the job goes on from publishes nothing, as no restart of the
   // job itself uses it.
   if (done.savepoint->then != AfterBarrier::kGoOn && attempt_ != nullptr) {
+    stopped_with_ = done.stats.path;
+    awaiting_commit_.clear();
     for (const Deployment::DeployedTask& deployed : attempt_->deployment().tasks) {
       deployed.task->notify_checkpoint_complete(done.id);
     }
+  }
+  if (done.savepoint->cancels && attempt_ != nullptr) {
+    callbacks_.cancel();
   }
   reply_all(waiting_, done.stats.path, nullptr);
   begin_asked_for();

@@ -30,6 +30,8 @@ class JobCheckpoints {
     std::function<void(WrittenCheckpoint)> written;
     /// More periodic checkpoints failed in a row than the job tolerates.
     std::function<void(std::exception_ptr)> failed_too_often;
+    /// A savepoint that cancels the job is complete.
+    std::function<void()> cancel;
   };
   using Reply = std::shared_ptr<std::promise<std::string>>;
 
@@ -59,8 +61,12 @@ class JobCheckpoints {
   /// A task is left that could take part in a checkpoint.
   bool any_finished() const { return coordinator_ && coordinator_->any_finished(); }
   bool possible() const {
-    return coordinator_ && (!coordinator_->all_finished() || !awaiting_commit_.empty());
+    return coordinator_ && stopped_with_.empty() &&
+           (!coordinator_->all_finished() || !awaiting_commit_.empty());
   }
+  /// The complete savepoint that the job ends with, or empty: whatever fails from there on, an
+  /// older checkpoint is no place to go back to.
+  const std::string& stopped_with() const { return stopped_with_; }
 
   /// Begins what is due, gives up what takes too long.
   void run_timers(std::int64_t now_ns);
@@ -133,6 +139,7 @@ class JobCheckpoints {
   std::deque<Asked> queued_;
   std::optional<SavepointRequest> savepoint_;  ///< what is under way is one, until it is written
   std::deque<std::string> retained_;
+  std::string stopped_with_;
   std::set<std::string> known_files_;  ///< of the last completed checkpoint
 
   mutable std::mutex mutex_;  ///< guards the next four

@@ -105,6 +105,7 @@ LocalJob::LocalJob(const StreamGraph& graph, const JobOptions& options)
   callbacks.failed_too_often = [this](std::exception_ptr error) {
     fail(std::move(error), "checkpointing");
   };
+  callbacks.cancel = [this] { cancel(); };
   checkpoints_ = std::make_unique<JobCheckpoints>(
       options_, id_, clock_, restored ? restored->id + 1 : 1, std::move(callbacks));
   attempt_ = make_attempt(0, std::move(restored));
@@ -235,6 +236,9 @@ void LocalJob::coordinate() {
     while (waits_for_restart() && monotonic_ns() < restart_at_ns_) {
       turn();
     }
+    if (status_ == JobStatus::kRestarting) {
+      notice_cancel();  // it may have come while a restart failed, and none follows then
+    }
     if (status_ != JobStatus::kRestarting) {
       break;
     }
@@ -246,10 +250,6 @@ void LocalJob::coordinate() {
 /// Waits for something to do, and does it.
 void LocalJob::turn() {
   std::deque<Event> events;
-  const auto cancel_is_new = [this] {
-    const JobStatus status = status_;
-    return cancel_requested_ && (status == JobStatus::kRunning || status == JobStatus::kRestarting);
-  };
   {
     std::unique_lock lock(mutex_);
     const std::int64_t wait_ns =
@@ -262,15 +262,24 @@ void LocalJob::turn() {
   for (Event& event : events) {
     std::visit([this](auto& e) { handle(e); }, event);
   }
-  if (cancel_is_new()) {
-    any_cancelled_ = true;
-    status_ = JobStatus::kCancelling;
-    log(LogLevel::kInfo, "flott.job", "job '{}' ({}) is being cancelled", options_.name, id_);
-  }
+  notice_cancel();
   if (!stopping()) {
     run_timers();
   } else if (!attempt_->over()) {
     interrupt_calls();
+  }
+}
+
+bool LocalJob::cancel_is_new() const {
+  const JobStatus status = status_;
+  return cancel_requested_ && (status == JobStatus::kRunning || status == JobStatus::kRestarting);
+}
+
+void LocalJob::notice_cancel() {
+  if (cancel_is_new()) {
+    any_cancelled_ = true;
+    status_ = JobStatus::kCancelling;
+    log(LogLevel::kInfo, "flott.job", "job '{}' ({}) is being cancelled", options_.name, id_);
   }
 }
 
@@ -410,7 +419,14 @@ void LocalJob::fail(std::exception_ptr error, std::string location) {
   checkpoints_->end_attempt();
   std::optional<RestartStrategy::Restart> again;
   std::string why_not;
-  if (certain_to_repeat(error)) {
+  const std::string& stopped_with = checkpoints_->stopped_with();
+  if (!stopped_with.empty()) {
+    // As Flink: its sinks publish what the savepoint holds, and the caller was told of it.
+    why_not = fmt::format(
+        "savepoint {} is complete and consistent, but the job failed while it was stopping; start "
+        "it from there (execution.savepoint.path), which also publishes what its sinks have not",
+        stopped_with);
+  } else if (certain_to_repeat(error)) {
     why_not = "it would fail again in the same way";
   } else {
     again = restart_strategy_->on_failure(now_ns / kNsPerMs);
@@ -431,7 +447,8 @@ void LocalJob::fail(std::exception_ptr error, std::string location) {
         again->of,
         again->delay_ms);
   } else {
-    const bool restarts = options_.restart.kind != RestartOptions::Kind::kNone;
+    const bool restarts =
+        options_.restart.kind != RestartOptions::Kind::kNone || !stopped_with.empty();
     log(options_.detached ? LogLevel::kError : LogLevel::kInfo,
         "flott.job",
         "job '{}' ({}) failed in {}: {}{}{}",

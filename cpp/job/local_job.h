@@ -77,6 +77,8 @@ class LocalJob final : public Job {
   void handle(WrittenCheckpoint& event);
   void fail(std::exception_ptr error, std::string location);
   bool stopping() const;
+  bool cancel_is_new() const;
+  void notice_cancel();
   bool waits_for_restart() const;
   void interrupt_calls();
   void run_timers();
@@ -90,7 +92,6 @@ class LocalJob final : public Job {
   SystemClock system_clock_;
   const Clock& clock_;
   const std::unique_ptr<RestartStrategy> restart_strategy_;
-  std::unique_ptr<JobCheckpoints> checkpoints_;
 
   std::thread coordinator_thread_;
   std::mutex join_mutex_;
@@ -109,6 +110,9 @@ class LocalJob final : public Job {
   std::atomic<std::int64_t> running_since_ns_{0};  ///< of the attempt
   std::atomic<std::int64_t> restarting_time_ms_{0};
   JobResult result_;
+
+  /// Behind what the thread that writes them posts to: it may still write when the job has ended.
+  std::unique_ptr<JobCheckpoints> checkpoints_;
 
   // The coordinator's own.
   bool attempt_failed_ = false;

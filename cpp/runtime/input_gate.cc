@@ -93,7 +93,7 @@ bool InputGate::handle(std::size_t index, Element&& element, Item& out) {
 }
 
 bool InputGate::on_barrier(std::size_t index, CheckpointBarrier barrier, Item& out) {
-  if (barrier.id <= last_barrier_) {
+  if (barrier.id <= last_barrier_ || barrier.id <= aborted_) {
     return false;  // of a checkpoint that was given up
   }
   if (!aligning_ || barrier.id > aligning_->id) {
@@ -112,17 +112,31 @@ void InputGate::begin_alignment(CheckpointBarrier barrier) {
         "checkpoint {} overtaken by {} before it was aligned",
         aligning_->id,
         barrier.id);
-    for (State& state : channels_) {
-      state.has_barrier = false;
-    }
+    end_alignment();
     unblocked_ = true;
   }
   aligning_ = barrier;
   aligning_since_ns_ = monotonic_ns();
 }
 
+void InputGate::end_alignment() {
+  aligning_.reset();
+  for (State& state : channels_) {
+    state.has_barrier = false;
+  }
+}
+
+void InputGate::abort_checkpoint(CheckpointId id) {
+  aborted_ =
+      id;  // barriers are under way of one checkpoint at a time: older ones are given up, too
+  if (aligning_ && aligning_->id <= id) {
+    end_alignment();
+  }
+}
+
 void InputGate::trigger_checkpoint(CheckpointBarrier barrier) {
-  if (barrier.id <= last_barrier_ || (aligning_ && barrier.id <= aligning_->id)) {
+  if (barrier.id <= last_barrier_ || barrier.id <= aborted_ ||
+      (aligning_ && barrier.id <= aligning_->id)) {
     return;  // the last of the upstream tasks has passed it on before it finished
   }
   begin_alignment(barrier);
@@ -141,10 +155,7 @@ bool InputGate::barrier_complete(Item& out) {
   out = {0, *aligning_};
   last_barrier_ = aligning_->id;
   alignment_ns_ = monotonic_ns() - aligning_since_ns_;
-  aligning_.reset();
-  for (State& state : channels_) {
-    state.has_barrier = false;
-  }
+  end_alignment();
   return true;
 }
 

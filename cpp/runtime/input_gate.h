@@ -32,11 +32,14 @@ class InputGate final : public TaskInput {
   /// No barrier can come any more, as all upstream tasks have finished: it follows what is still in
   /// the channels.
   void trigger_checkpoint(CheckpointBarrier barrier) override;
+  /// Channels whose sources have dropped the barrier do not bring it: the others do not wait.
+  void abort_checkpoint(CheckpointId id) override;
   std::int64_t alignment_ns() const override { return alignment_ns_; }
   void close() override;
 
  private:
   void begin_alignment(CheckpointBarrier barrier);
+  void end_alignment();
   bool handle(std::size_t index, Element&& element, Item& out);
   bool on_barrier(std::size_t index, CheckpointBarrier barrier, Item& out);
   bool barrier_complete(Item& out);
@@ -57,6 +60,7 @@ class InputGate final : public TaskInput {
   std::size_t cursor_ = 0;
   std::optional<CheckpointBarrier> aligning_;
   CheckpointId last_barrier_ = -1;
+  CheckpointId aborted_ = -1;  ///< the last that abort_checkpoint() was told of
   std::int64_t aligning_since_ns_ = 0;
   std::int64_t alignment_ns_ = 0;
   bool unblocked_ = false;    ///< channels were unblocked in the middle of a round

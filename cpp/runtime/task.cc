@@ -51,17 +51,22 @@ void Task::notify_checkpoint_complete(CheckpointId id) {
 void Task::notify_checkpoint_aborted(CheckpointId id) {
   post([this, id] {
     last_aborted_ = std::max(last_aborted_, id);
+    input_->abort_checkpoint(id);
     if (phase_ != Phase::kStopped || stopped_at_.id != id) {
       return;
     }
     if (stopped_at_.then == AfterBarrier::kDrain) {
-      throw Error(ErrorKind::kExternal,
-                  "the job was drained for a savepoint that could not be completed, and what was "
-                  "drained cannot be taken back; restart it from its last checkpoint",
-                  Retryable::kYes);
+      fail_drained();
     }
     phase_ = Phase::kTakeInput;
   });
+}
+
+void Task::fail_drained() {
+  throw Error(ErrorKind::kExternal,
+              "the job was drained for a savepoint that could not be completed, and what was "
+              "drained cannot be taken back; restart it from its last checkpoint",
+              Retryable::kYes);
 }
 
 void Task::commit_after(CheckpointId id) {
@@ -260,6 +265,7 @@ bool Task::step(std::int64_t deadline_ns) {
       if (last_completed_ < stopped_at_.id) {
         return progressed;
       }
+      callbacks_.keep_final_state = false;  // the savepoint has it, and no checkpoint comes behind
       phase_ = chain_->has_uncommitted() ? Phase::kCommitting : Phase::kDone;
       return true;
     case Phase::kDone:
@@ -312,6 +318,9 @@ void Task::end_input(int input) {
 bool Task::take_checkpoint() {
   const CheckpointBarrier barrier = std::get<CheckpointBarrier>(item_.element);
   if (barrier.then == AfterBarrier::kDrain) {
+    if (last_aborted_ >= barrier.id) {
+      fail_drained();  // the end of time went before it, from the source on
+    }
     for (int input = 0; input < input_->input_count(); ++input) {
       end_input(input);
     }

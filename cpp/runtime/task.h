@@ -93,8 +93,9 @@ class Task {
   bool post(Mailbox::Letter letter) { return mailbox_.post(std::move(letter)); }
   void trigger_checkpoint(CheckpointBarrier barrier);
   void notify_checkpoint_complete(CheckpointId id);
-  /// Checkpoint `id` will not be complete: a task that had stopped for it goes on, unless it had to
-  /// drain its state, which fails it.
+  /// Checkpoint `id`, which was to stop the job, will not be complete: a task that had stopped for
+  /// it goes on. Draining cannot be taken back: it fails where that has begun, elsewhere nothing is
+  /// drained.
   void notify_checkpoint_aborted(CheckpointId id);
   /// The state given to awaits_commit() is part of checkpoint `id` and of all later ones.
   void commit_after(CheckpointId id);
@@ -127,6 +128,7 @@ class Task {
   bool step(std::int64_t deadline_ns);
   bool take_input();
   bool take_checkpoint();
+  [[noreturn]] static void fail_drained();
   /// Tells the chain, once an input.
   void end_input(int input);
   bool time_is_due() const;

@@ -34,6 +34,9 @@ class TaskInput {
   /// Cut the stream here (a letter from the coordinator): sources, and channels of which every one
   /// has ended or is about to.
   virtual void trigger_checkpoint(CheckpointBarrier /*barrier*/) {}
+  /// Checkpoint `id`, which was to stop the job, was given up: its barrier, where it has not come
+  /// out of next() yet, does not come any more.
+  virtual void abort_checkpoint(CheckpointId /*id*/) {}
   /// How long the barrier that came last out of next() waited for those of other channels.
   virtual std::int64_t alignment_ns() const { return 0; }
   virtual void snapshot(CheckpointId /*id*/, OperatorSnapshot& /*out*/) {}

@@ -296,6 +296,52 @@ TEST_F(CheckpointJob, ACheckpointThatTakesTooLongIsGivenUp) {
   }));
 }
 
+TEST_F(CheckpointJob, ADrainThatIsGivenUpBeforeTheSourceCouldTakeItDrainsNothing) {
+  std::promise<void> may_go_on;
+  Graph g;
+  auto out = std::make_shared<Collected>();
+  const auto source =
+      std::make_shared<VectorSource>(std::vector<std::vector<std::int64_t>>{numbers(0, 100)})
+          ->unbounded();
+  const int slow =
+      g.map("slow", g.source(source, 1), 1, [go_on = may_go_on.get_future().share()](Value v) {
+        go_on.wait();
+        return v;
+      });
+  g.sink(slow, 1, out);
+  JobOptions impatient = options();
+  impatient.checkpoint_timeout_ms = 50;
+  const auto job = start_job(g.graph, impatient);
+  ASSERT_TRUE(eventually(*job, [&] { return source->polled_rows() > 0; }));
+  auto drained = job->trigger_savepoint_async({root_ + "/saved", AfterBarrier::kDrain});
+  EXPECT_THROW(drained.get(), Error);
+  may_go_on.set_value();
+  ASSERT_TRUE(out->wait_for_size(100));
+  EXPECT_TRUE(eventually(*job, [&] {
+    try {
+      return !job->trigger_checkpoint().empty();
+    } catch (const Error&) {
+      return false;  // 50 ms can be short on a busy machine
+    }
+  })) << "the barrier is behind everything that was sent";
+  EXPECT_TRUE(out->watermarks(0).empty()) << "time goes on";
+  EXPECT_EQ(job->status(), JobStatus::kRunning);
+  EXPECT_EQ(job->attempt(), 1);
+}
+
+TEST_F(CheckpointJob, NoCheckpointComesBetweenASavepointAndTheCancellationItIsFor) {
+  CountJob count(four_splits()->unbounded(), 2);
+  JobOptions periodic = options();
+  periodic.checkpoint_interval_ms = 1;
+  const auto job = start_job(count.g.graph, periodic);
+  ASSERT_TRUE(eventually(*job, [&] { return !job->checkpoints().empty(); }));
+  const std::string path =
+      job->trigger_savepoint_async({root_ + "/saved", AfterBarrier::kGoOn, true}).get();
+  ASSERT_TRUE(job->wait_for(kPatience));
+  EXPECT_EQ(job->status(), JobStatus::kCanceled);
+  EXPECT_LT(job->checkpoints().back().id, read_checkpoint(path).id);
+}
+
 TEST_F(CheckpointJob, StateOfAnUnknownOperatorIsRefused) {
   CountJob first(four_splits()->unbounded(), 1);
   const auto job = start_job(first.g.graph, options());

@@ -184,6 +184,63 @@ TEST_F(RestartJob, WithoutACheckpointOfItsOwnItGoesBackToWhereItWasStarted) {
   EXPECT_TRUE(std::filesystem::exists(path)) << "it belongs to another job";
 }
 
+/// As jobs with checkpoints restart by default, without the delays.
+RestartOptions without_end() {
+  RestartOptions out;
+  out.kind = RestartOptions::Kind::kExponentialDelay;
+  out.delay_ms = 1;
+  out.max_delay_ms = 1;
+  return out;
+}
+
+TEST_F(RestartJob, WhatItWasStartedFromIsNotLookedForForEver) {
+  std::string path;
+  {
+    TrapJob first(hundred()->hold(0, 30));
+    const auto job = start_job(first.g.graph, options({}));
+    ASSERT_TRUE(first.out->wait_for_size(30));
+    path = job->trigger_checkpoint();
+    job->cancel();
+    ASSERT_TRUE(job->wait_for(kPatience));
+  }
+  const auto source = hundred()->hold(0, 40);
+  TrapJob t(source);
+  JobOptions from = options(without_end());
+  from.restore_path = path;
+  const auto job = start_job(t.g.graph, from);
+  ASSERT_TRUE(t.out->wait_for_size(10));
+  std::filesystem::remove_all(path);
+  t.trap->failures = 1;
+  source->release();
+  ASSERT_TRUE(job->wait_for(kPatience));
+  EXPECT_EQ(job->status(), JobStatus::kFailed);
+  EXPECT_THAT(message_of(job->result().error), HasSubstr("there is no checkpoint at " + path));
+}
+
+TEST_F(RestartJob, CanBeCancelledWhileARestartFails) {
+  const auto source = hundred()->unbounded();
+  TrapJob t(source);
+  std::atomic<Job*> running{nullptr};
+  std::atomic<int> made{0};
+  t.g.add({.name = "made twice"}, {0}, [&](int) -> std::unique_ptr<Operator> {
+    if (++made > 1) {
+      running.load()->cancel();
+      throw Error(ErrorKind::kExternal, "cannot be made again");
+    }
+    return make_map_operator(harness::map_with([](Value v) { return v; }));
+  });
+  t.trap->failures = 0;
+  source->hold(0, 50);
+  const auto job = start_job(t.g.graph, options(without_end()));
+  running = job.get();
+  ASSERT_TRUE(t.out->wait_for_size(50));
+  t.trap->failures = 1;
+  source->release();
+  ASSERT_TRUE(job->wait_for(kPatience));
+  EXPECT_EQ(job->status(), JobStatus::kCanceled);
+  EXPECT_EQ(made, 2);
+}
+
 TEST_F(RestartJob, TheLastFailureIsTheJobsAndEachIsLogged) {
   const LogLines log;
   TrapJob t(hundred());

@@ -317,6 +317,50 @@ TEST_F(TwoPhaseSinkJob, ARestartNeverGoesBehindWhatWasPublished) {
   EXPECT_TRUE(std::filesystem::exists(older)) << "the user has to choose";
 }
 
+TEST_F(TwoPhaseSinkJob, AFailureBehindACompleteStopIsFinal) {
+  struct FailsToClose : Operator {
+    void open(OperatorContext&) override {}
+    void process(Record&& record, int, Output& out) override { out.emit(std::move(record)); }
+    void close() override { throw Error(ErrorKind::kUserCode, "close() fails"); }
+  };
+  for (const bool restarts : {true, false}) {
+    const auto ledger = std::make_shared<Ledger>();
+    Graph g;
+    const auto source =
+        std::make_shared<VectorSource>(std::vector<std::vector<std::int64_t>>{numbers(0, 60)})
+            ->unbounded()
+            ->hold(0, 20);
+    const int n = g.add({.name = "trap", .type = LogicalType::of(TypeKind::kBigInt)},
+                        {g.source(source, 1)},
+                        [](int) { return std::make_unique<FailsToClose>(); });
+    g.add({.name = "ledger"}, {n}, make_sink_operator(std::make_shared<LedgerSink>(ledger)));
+    const auto job = start_job(g.graph, restarts ? restarting(checkpointed()) : checkpointed());
+    ASSERT_TRUE(eventually(*job, [&] { return source->polled_rows() == 20; }));
+    job->trigger_checkpoint();
+    source->release();
+    ASSERT_TRUE(eventually(*job, [&] { return source->polled_rows() == 60; }));
+    const std::string path =
+        job->trigger_savepoint_async({root_ / "saved", AfterBarrier::kStop}).get();
+    ASSERT_TRUE(job->wait_for(kPatience)) << "it runs again";
+    EXPECT_EQ(job->status(), JobStatus::kFailed);
+    EXPECT_EQ(job->attempt(), 1) << "an older checkpoint would publish again";
+    EXPECT_EQ(message_of(job->result().error), "close() fails");
+    EXPECT_THAT(job->result().error_location, HasSubstr(path));
+    EXPECT_THAT(job->result().error_location, HasSubstr("failed while it was stopping"));
+    EXPECT_EQ(ledger->sorted(), numbers(0, 60));
+
+    FailingJob again(
+        std::make_shared<VectorSource>(std::vector<std::vector<std::int64_t>>{numbers(0, 80)}),
+        ledger);
+    JobOptions restore = checkpointed();
+    restore.restore_path = path;
+    const auto second = start_job(again.g.graph, restore);
+    ASSERT_TRUE(second->wait_for(kPatience));
+    EXPECT_EQ(second->status(), JobStatus::kFinished);
+    EXPECT_EQ(ledger->sorted(), numbers(0, 80)) << "each once";
+  }
+}
+
 TEST_F(TwoPhaseSinkJob, AFinalCheckpointThatCannotBeWrittenFailsTheJobAndPublishesNothing) {
   Graph g;
   const auto source =

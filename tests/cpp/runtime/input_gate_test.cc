@@ -158,5 +158,20 @@ TEST(InputGate, CloseDropsWhatWaits) {
   EXPECT_TRUE(g[0].has_room());
 }
 
+TEST(InputGate, WaitsForNoBarrierOfACheckpointThatWasGivenUp) {
+  Gate g({0, 0});
+  g[0].push(CheckpointBarrier{7, 0});
+  g[0].push(ints({1}));
+  EXPECT_EQ(g.read(), "");
+  g.gate->abort_checkpoint(7);
+  EXPECT_EQ(g.read(), "1") << "the other source has dropped the barrier";
+  g[1].push(CheckpointBarrier{7, 0});
+  g[1].push(ints({2}));
+  EXPECT_EQ(g.read(), "2") << "one that was under way is passed over";
+  g[0].push(CheckpointBarrier{8, 0});
+  g[1].push(CheckpointBarrier{8, 0});
+  EXPECT_EQ(g.read(), "barrier 8");
+}
+
 }  // namespace
 }  // namespace flott

@@ -415,6 +415,17 @@ TEST_F(SourceInputTest, BarriersComeBetweenPolls) {
       << "positions are behind 11, so 11 belongs before the barrier";
 }
 
+TEST_F(SourceInputTest, ABarrierThatWasGivenUpDoesNotCome) {
+  make(punctuated());
+  add(1);
+  input->trigger_checkpoint({1, 0, SnapshotKind::kSavepoint, AfterBarrier::kDrain});
+  input->abort_checkpoint(1);
+  rows(0, {5});
+  EXPECT_EQ(read(), "5") << "nor does the end of time that goes before it";
+  input->trigger_checkpoint({2, 0, SnapshotKind::kSavepoint, AfterBarrier::kDrain});
+  EXPECT_EQ(read(), "watermark max | barrier 2");
+}
+
 TEST_F(SourceInputTest, SnapshotsHoldTheSplitsWithPositions) {
   make({});
   input->add_splits({{"a", "12"}, {"b", std::string("\0\xff", 2)}});

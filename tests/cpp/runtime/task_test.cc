@@ -33,6 +33,7 @@ class ScriptedInput final : public TaskInput {
     return Status::kElement;
   }
   Timestamp next_time() const override { return next_time_; }
+  void abort_checkpoint(CheckpointId id) override { *aborted = id; }
   int input_count() const override { return 1; }
   void trigger_checkpoint(CheckpointBarrier barrier) override {
     const std::lock_guard lock(mutex_);
@@ -55,6 +56,7 @@ class ScriptedInput final : public TaskInput {
     return asked_;
   }
 
+  CheckpointId* aborted = nullptr;
   std::atomic<Timestamp> next_time_{kMaxTimestamp};
   std::atomic<bool> breaks_{false};  ///< behind the last element
 
@@ -114,6 +116,7 @@ class TaskTest : public ::testing::Test {
     links[0].edges.push_back({-1, std::make_unique<RecordWriter>(std::move(writer))});
     auto scripted = std::make_unique<ScriptedInput>(signal);
     input = scripted.get();
+    scripted->aborted = &input_aborted;
     Task::Callbacks callbacks;
     callbacks.acknowledge = [this](CheckpointId id, TaskSnapshot snapshot) {
       acknowledged.set_value({id, std::move(snapshot)});
@@ -146,6 +149,7 @@ class TaskTest : public ::testing::Test {
   std::shared_ptr<TaskSignal> signal = std::make_shared<TaskSignal>();
   std::shared_ptr<std::atomic<bool>> cancelled = std::make_shared<std::atomic<bool>>(false);
   ScriptedInput* input = nullptr;
+  CheckpointId input_aborted = 0;
   std::promise<std::pair<CheckpointId, TaskSnapshot>> acknowledged;
   std::promise<TaskResult> ended;
   std::unique_ptr<Task> task;
@@ -190,7 +194,9 @@ TEST_F(TaskTest, StopsBehindABarrierThatSaysSoWhenItsCheckpointIsComplete) {
   run();
   EXPECT_EQ(acknowledged.get_future().get().first, 7);
   task->notify_checkpoint_complete(7);
-  EXPECT_EQ(result().status, TaskResult::Status::kFinished);
+  const TaskResult r = result();
+  EXPECT_EQ(r.status, TaskResult::Status::kFinished);
+  EXPECT_TRUE(r.final_snapshot.links.empty()) << "the savepoint has it, nobody asks for it again";
   EXPECT_EQ(drain(channels[0]), "1 | barrier 7") << "no end of input: a restore goes on from here";
   EXPECT_FALSE(finished);
 }
@@ -250,6 +256,20 @@ TEST_F(TaskTest, ADrainedTaskCannotGoOn) {
   } catch (const Error& error) {
     EXPECT_TRUE(error.retryable()) << error.what();
   }
+}
+
+TEST_F(TaskTest, ADrainThatWasGivenUpBeforeItsBarrierCameDoesNotDrain) {
+  Op& op = make();
+  bool finished = false;
+  op.finished = [&] { return finished = true; };
+  task->notify_checkpoint_aborted(7);
+  input->push(CheckpointBarrier{7, 0, SnapshotKind::kSavepoint, AfterBarrier::kDrain});
+  input->push(ints({2}));
+  run();
+  const TaskResult r = result();
+  EXPECT_EQ(r.status, TaskResult::Status::kFailed) << "time has ended before the barrier";
+  EXPECT_FALSE(finished);
+  EXPECT_EQ(input_aborted, 7) << "one that has the barrier yet drops it";
 }
 
 TEST_F(TaskTest, ATriggerReachesAnInputThatWaits) {
