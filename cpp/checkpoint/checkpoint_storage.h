@@ -11,7 +11,9 @@
 
 namespace flott {
 
-/// A file of a checkpoint is damaged, cut off or missing; kExternal.
+/// A checkpoint is not there, or cannot be read however often one tries: a file of it is damaged,
+/// cut off, missing or of a newer format. An error of the disk is a plain Error; both are
+/// kExternal.
 class DamagedCheckpoint : public Error {
  public:
   DamagedCheckpoint(std::string file, std::string message)

@@ -25,30 +25,26 @@ std::string resolve(const std::string& path) {
     folder = folder.parent_path();
     return folder.empty() ? "." : folder.string();
   }
-  const fs::file_status status = fs::status(folder, error);
-  if (!fs::exists(status)) {
-    throw_error(ErrorKind::kExternal,
-                "there is no checkpoint at {}: {}; give a chk-<n> folder, its _metadata, or the "
-                "folder of a job",
-                folder.string(),
-                error ? error.message() : "no such file or folder");
+  const auto refuse = [&](std::string_view what) {
+    throw DamagedCheckpoint(
+        folder.string(),
+        fmt::format("{}; give a chk-<n> folder, its _metadata, or the folder of a job", what));
+  };
+  if (!files::exists(folder.string())) {
+    refuse(fmt::format("there is no checkpoint at {}: no such file or folder", folder.string()));
   }
-  if (!fs::is_directory(status)) {
-    throw_error(ErrorKind::kExternal,
-                "{} is no checkpoint; give a chk-<n> folder, its _metadata, or the folder of a job",
-                folder.string());
+  if (!fs::is_directory(folder, error)) {
+    refuse(fmt::format("{} is no checkpoint", folder.string()));
   }
   if (fs::exists(folder / kManifestName, error) ||
       checkpoint_id_of(fs::absolute(folder).filename().string()).has_value()) {
     return folder.string();
   }
-  if (const auto newest = newest_checkpoint_in(folder.string())) {
-    return *newest;
+  const auto newest = newest_checkpoint_in(folder.string());
+  if (!newest) {
+    refuse(fmt::format("{} holds no complete checkpoint", folder.string()));
   }
-  throw_error(ErrorKind::kExternal,
-              "{} holds no complete checkpoint; give a chk-<n> folder, its _metadata, or the "
-              "folder of a job",
-              folder.string());
+  return *newest;
 }
 
 void read_operator(const std::string& folder, const StoredFile& file, OperatorCheckpoint& op) {
@@ -57,8 +53,7 @@ void read_operator(const std::string& folder, const StoredFile& file, OperatorCh
     return;
   }
   const std::string path = folder + "/" + file.name;
-  std::error_code error;
-  if (!fs::exists(path, error)) {
+  if (!files::exists(path)) {
     throw_damaged(path,
                   fmt::format("it is missing (state of operator '{}', uid {})", op.name, op.uid));
   }
@@ -109,8 +104,7 @@ void find_files(const std::string& folder,
     if (file.bytes != nullptr) {
       sum = {file.bytes->size(), crc32c(*file.bytes)};
     } else {
-      std::error_code error;
-      if (!fs::exists(file.path, error)) {
+      if (!files::exists(file.path)) {
         throw_damaged(
             file.path,
             fmt::format("it is missing ({} needs it{})",
@@ -150,8 +144,7 @@ CheckpointData read_checkpoint(const std::string& path) {
   }
   const std::string folder = resolve(path);
   const std::string manifest = folder + "/" + std::string(kManifestName);
-  std::error_code error;
-  if (!fs::exists(manifest, error)) {
+  if (!files::exists(manifest)) {
     throw_damaged(manifest, "it is missing");
   }
   StoredFiles stored;

@@ -169,6 +169,17 @@ Sum copy_synced(const std::string& from, const std::string& to) {
   return sum;
 }
 
+bool exists(const std::string& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) == 0) {
+    return true;
+  }
+  if (errno != ENOENT && errno != ENOTDIR) {
+    fail("look at", path, errno);
+  }
+  return false;
+}
+
 std::string read_all(const std::string& path) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) {

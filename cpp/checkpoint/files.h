@@ -14,6 +14,8 @@ void write_synced(const std::string& path, std::string_view bytes);
 /// As write_synced(), without the sync.
 void write_new(const std::string& path, std::string_view bytes);
 std::string read_all(const std::string& path);
+/// False where there is nothing; throws when the system cannot tell (a disk that is away).
+bool exists(const std::string& path);
 /// Size and CRC-32C of a file's content.
 struct Sum {
   std::uint64_t size = 0;

@@ -115,13 +115,14 @@ int take_headline(const std::string& path, std::string_view magic, std::string_v
 
 void require_version(const std::string& path, int version) {
   if (version < 1 || version > kVersion) {
-    throw_error(ErrorKind::kExternal,
-                "checkpoint file {} has format version {}, and this version of Flott reads up to "
-                "{}: restore it with "
-                "the version of Flott that wrote it, or restore another checkpoint",
-                path,
-                version,
-                kVersion);
+    throw DamagedCheckpoint(
+        path,
+        fmt::format("checkpoint file {} has format version {}, and this version of Flott reads up "
+                    "to {}: restore it with the version of Flott that wrote it, or restore another "
+                    "checkpoint",
+                    path,
+                    version,
+                    kVersion));
   }
 }
 

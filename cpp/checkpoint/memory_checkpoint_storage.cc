@@ -161,11 +161,12 @@ std::unique_ptr<CheckpointStorage> make_memory_checkpoint_storage() {
 CheckpointData read_memory_checkpoint(const std::string& path) {
   const auto checkpoint = MemoryCheckpoints::instance().get(path);
   if (checkpoint == nullptr) {
-    throw_error(ErrorKind::kExternal,
-                "there is no checkpoint at {}: checkpoints without a directory live in the process "
-                "that wrote them, "
-                "until newer ones replace them; set a checkpoint directory to keep them",
-                path);
+    throw DamagedCheckpoint(
+        path,
+        fmt::format("there is no checkpoint at {}: checkpoints without a directory live in the "
+                    "process that wrote them, until newer ones replace them; set a checkpoint "
+                    "directory to keep them",
+                    path));
   }
   return checkpoint->data;
 }

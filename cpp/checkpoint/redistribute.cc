@@ -74,7 +74,11 @@ OperatorSnapshot redistribute(const OperatorCheckpoint& from,
                from.name,
                subtask,
                parallelism);
-  if (from.max_parallelism != max_parallelism) {
+  const bool by_key_group =
+      std::any_of(from.subtasks.begin(), from.subtasks.end(), [](const OperatorSnapshot& part) {
+        return !part.keyed_state.empty() || !part.keyed_files.empty() || !part.timers.empty();
+      });
+  if (by_key_group && from.max_parallelism != max_parallelism) {
     throw_error(
         ErrorKind::kInvalidArgument,
         "operator '{}' (uid {}): its state was written with a maximum parallelism of {}, the job "

@@ -50,9 +50,10 @@ class RestartStrategy {
 std::unique_ptr<RestartStrategy> make_restart_strategy(const RestartOptions& options,
                                                        std::function<double()> chance = {});
 
-/// The same failure would come again at once: the program or its configuration was found to be
-/// wrong. Everything else is tried again, as in Flink: functions and servers may behave the next
-/// time.
+/// The same failure would come again at once. The rule: what is refused - a program, a setting, a
+/// checkpoint or what it needs - is kInvalidArgument. Everything else is tried again, as in Flink:
+/// functions, disks and servers may behave the next time. (Retryable::kNo is Error's default and
+/// says nothing; kYes excepts a kInvalidArgument.)
 bool certain_to_repeat(const std::exception_ptr& error);
 
 }  // namespace flott

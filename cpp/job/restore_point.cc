@@ -14,7 +14,15 @@ std::optional<CheckpointData> choose_restore_point(
     if (choices.restore_path.empty()) {
       return std::nullopt;
     }
-    return read(choices.restore_path);
+    try {
+      return read(choices.restore_path);
+    } catch (const DamagedCheckpoint& e) {
+      throw_error(ErrorKind::kInvalidArgument,
+                  "job '{}' does not restart: it has no checkpoint of its own yet, and what it was "
+                  "started from cannot be read any more. {}",
+                  choices.job_name,
+                  e.what());
+    }
   }
   std::string damage;
   for (auto path = choices.completed.rbegin(); path != choices.completed.rend(); ++path) {
@@ -43,10 +51,7 @@ std::optional<CheckpointData> choose_restore_point(
                   damage,
                   *path,
                   fmt::join(choices.committing_sinks, ", "));
-    } catch (const Error& e) {
-      if (e.kind() == ErrorKind::kInvalidArgument) {
-        throw;
-      }
+    } catch (const DamagedCheckpoint& e) {
       damage += damage.empty() ? e.what() : fmt::format("; {}", e.what());
     }
   }

@@ -441,13 +441,16 @@ class TextLineWriter final : public SinkWriter {
     const auto size = static_cast<std::int64_t>(fs::file_size(file.hidden, error));
     if (error || size < file.bytes) {
       throw_error(
-          ErrorKind::kExternal,
+          error && error != std::errc::no_such_file_or_directory ? ErrorKind::kExternal
+                                                                 : ErrorKind::kInvalidArgument,
           "the file '{}', of which the checkpoint knows {} bytes, {}. It was removed, cut off, or "
           "finished after this checkpoint; put it back, or restore the newest checkpoint (from "
           "this one, what was finished since is written again)",
           file.hidden.string(),
           file.bytes,
-          error ? "is gone" : fmt::format("has only {}", size));
+          error == std::errc::no_such_file_or_directory ? "is gone"
+          : error                                       ? "cannot be read: " + error.message()
+                                                        : fmt::format("has only {}", size));
     }
     if (file.bytes == 0) {
       copied_.push_back(file.hidden);

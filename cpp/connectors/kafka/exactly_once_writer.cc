@@ -168,7 +168,7 @@ void ExactlyOnceWriter::restore(const OperatorSnapshot& snapshot) {
     BytesReader in(entry);
     const int version = in.u8();
     if (version != kVersion && version != kWithoutLineage) {
-      throw_error(ErrorKind::kExternal,
+      throw_error(ErrorKind::kInvalidArgument,
                   "the checkpoint's Kafka transactions have the format {}, which a newer Flott "
                   "wrote; restore with that version",
                   version);
@@ -211,7 +211,7 @@ void ExactlyOnceWriter::restore(const OperatorSnapshot& snapshot) {
                                        snapshot.files.end(),
                                        [&](const SnapshotFile& f) { return f.name == name; });
         if (file == snapshot.files.end()) {
-          throw_error(ErrorKind::kExternal,
+          throw_error(ErrorKind::kInvalidArgument,
                       "the checkpoint has no file '{}' with the records that are still to be "
                       "committed to Kafka for '{}'; it is damaged, restore another one",
                       name,

@@ -106,6 +106,18 @@ TEST(Redistribute, AnotherMaximumParallelismIsRefusedWithBothNumbers) {
   }
 }
 
+TEST(Redistribute, AnotherMaximumParallelismIsFineWhereNothingIsStoredByKeyGroup) {
+  OperatorCheckpoint op = make_operator(2);
+  for (OperatorSnapshot& subtask : op.subtasks) {
+    subtask.keyed_state.clear();
+    subtask.timers.clear();
+    subtask.list_state["splits"] = {"a", "b"};
+  }
+  EXPECT_EQ(redistribute(op, 0, 1, 64).list_state.at("splits").size(), 4u);
+  op.subtasks[1].timers[3] = "t";
+  EXPECT_THROW(redistribute(op, 0, 1, 64), Error);
+}
+
 TEST(Redistribute, MissingSubtasksAndDoubleKeyGroupsAreRefused) {
   OperatorCheckpoint missing = make_operator(2);
   missing.subtasks.pop_back();

@@ -17,7 +17,7 @@ using ::testing::HasSubstr;
 std::function<CheckpointData(const std::string&)> reader(std::set<std::string> damaged = {}) {
   return [damaged = std::move(damaged)](const std::string& path) {
     if (damaged.contains(path)) {
-      throw_error(ErrorKind::kExternal, "{}/op-0.state is damaged", path);
+      throw DamagedCheckpoint(path, path + "/op-0.state is damaged");
     }
     CheckpointData out;
     out.id = std::stol(path.substr(4));
@@ -60,6 +60,30 @@ TEST(RestorePoint, NeverGoesBehindWhatASinkHasPublished) {
                     HasSubstr("sink 'out'"),
                     HasSubstr("chk-4"),
                     HasSubstr("a second time")));
+}
+
+TEST(RestorePoint, IsRefusedForGoodWhenWhatTheJobWasStartedFromIsGone) {
+  EXPECT_THAT(
+      failure_of({"job", {}, "chk-1", {}}, {"chk-1"}),
+      AllOf(HasSubstr("chk-1/op-0.state is damaged"), HasSubstr("no checkpoint of its own")));
+}
+
+TEST(RestorePoint, AnErrorOfTheDiskIsNoDamage) {
+  for (const RestoreChoices& choices : {RestoreChoices{"job", {"chk-4", "chk-5"}, "", {}},
+                                        RestoreChoices{"job", {}, "chk-1", {}}}) {
+    int reads = 0;
+    try {
+      choose_restore_point(choices, [&](const std::string& path) -> CheckpointData {
+        ++reads;
+        throw_error(ErrorKind::kExternal, "cannot open {}: too many open files", path);
+      });
+      FAIL() << "no error";
+    } catch (const Error& e) {
+      EXPECT_EQ(e.kind(), ErrorKind::kExternal) << "the next attempt may read it";
+      EXPECT_THAT(e.what(), HasSubstr("too many open files"));
+    }
+    EXPECT_EQ(reads, 1) << "an older one does not stand in for it";
+  }
 }
 
 TEST(RestorePoint, IsNotTheBeginningWhenAllAreDamaged) {
