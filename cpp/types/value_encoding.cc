@@ -25,6 +25,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/varint.h"
 #include "types/batch.h"
 #include "types/decimal.h"
 
@@ -47,14 +48,6 @@ std::uint64_t zigzag(std::int64_t v) {
 
 std::int64_t unzigzag(std::uint64_t v) {
   return static_cast<std::int64_t>((v >> 1) ^ (~(v & 1) + 1));
-}
-
-char* put_varint(std::uint64_t v, char* out) {
-  for (; v >= 0x80; v >>= 7) {
-    *out++ = static_cast<char>(v | 0x80);
-  }
-  *out++ = static_cast<char>(v);
-  return out;
 }
 
 char* put_tagged_int(char tag, std::int64_t v, char* out) {

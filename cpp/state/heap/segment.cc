@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/varint.h"
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <sys/mman.h>
@@ -32,24 +33,6 @@ struct BytesHash {
   using is_avalanching = void;
   std::size_t operator()(std::string_view bytes) const { return hash_bytes(bytes); }
 };
-
-std::size_t varint_size(std::uint64_t v) {
-  std::size_t size = 1;
-  for (; v >= 0x80; v >>= 7) {
-    ++size;
-  }
-  return size;
-}
-
-/// As BytesWriter::varint; returns its size.
-std::size_t write_varint(std::uint64_t v, char* out) {
-  std::size_t size = 0;
-  for (; v >= 0x80; v >>= 7) {
-    out[size++] = static_cast<char>(v | 0x80);
-  }
-  out[size++] = static_cast<char>(v);
-  return size;
-}
 
 std::string_view key_of(std::string_view record) {
   return BytesReader(record).string();
@@ -111,7 +94,6 @@ void SegmentBuilder::reserve(std::size_t records, std::size_t bytes) {
 void SegmentBuilder::end_record(KeyGroup group) {
   const std::size_t size = bytes_.size() - done_;
   if (size > std::numeric_limits<std::uint32_t>::max()) [[unlikely]] {
-    cancel_record();
     throw_error(ErrorKind::kInvalidArgument,
                 "the state of one key takes {} bytes, more than the 4 GB that a checkpoint stores; "
                 "use map state with the RocksDB backend, or finer keys",
@@ -163,7 +145,7 @@ std::size_t SegmentBuilder::size() const {
 
 std::string SegmentBuilder::build() const {
   std::string bytes = head();
-  std::vector<std::size_t> at(groups_.size());
+  std::vector<std::size_t> at(groups_.size());  // where each group's next record goes
   std::size_t end = bytes.size();
   for (std::size_t group = 0; group < groups_.size(); ++group) {
     at[group] = end;
@@ -172,10 +154,9 @@ std::string SegmentBuilder::build() const {
   bytes.resize(end);
   const char* from = bytes_.data();
   for (const Record& record : records_) {
-    std::size_t& to = at[record.group];
-    to += write_varint(record.size, bytes.data() + to);
-    std::memcpy(bytes.data() + to, from, record.size);
-    to += record.size;
+    char* const to = put_varint(record.size, bytes.data() + at[record.group]);
+    std::memcpy(to, from, record.size);
+    at[record.group] = static_cast<std::size_t>(to - bytes.data()) + record.size;
     from += record.size;
   }
   return bytes;

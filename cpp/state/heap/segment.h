@@ -47,10 +47,9 @@ class SegmentBuilder {
       : is_base_(is_base), header_(std::move(header)) {}
 
   /// For the record that begins: a key as in a frame (bytes, value, slots) is to be appended, then
-  /// end_record() called, or cancel_record().
+  /// end_record() called.
   std::string& record() { return bytes_; }
   void end_record(KeyGroup group);
-  void cancel_record() { bytes_.resize(done_); }
   void add_removed(KeyGroup group, std::string_view key_bytes);
 
   void reserve(std::size_t records, std::size_t bytes);

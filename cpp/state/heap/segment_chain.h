@@ -13,8 +13,8 @@ namespace flott::heap {
 
 /// The segments that together are the backend's state at its last snapshot: a base and deltas,
 /// oldest first. Deltas that have become as large as the base are merged with it, many small ones
-/// with each other, by a thread of the chain's own that only sees finished, immutable segments; the
-/// state never has to be encoded as a whole again. Used by the task's thread.
+/// with each other, by a thread of the chain's own that only sees what is finished and does not
+/// change; the state never has to be encoded as a whole again. Used by the task's thread.
 class SegmentChain {
  public:
   SegmentChain() = default;
