@@ -35,7 +35,8 @@ struct RocksOptions {
   bool dynamic_level_size = false;
   std::uint64_t target_file_bytes = 64 << 20;
   std::uint64_t level_base_bytes = 256 << 20;
-  std::vector<std::string> compression;  ///< a level each, the last one for those below
+  /// A level each, the last one for those below. Empty: LZ4; Flink: SNAPPY.
+  std::vector<std::string> compression;
   std::uint64_t write_batch_bytes = 2 << 20;
   std::string log_level = "HEADER_LEVEL";  ///< Flink: INFO_LEVEL
   std::string log_directory;

@@ -452,9 +452,10 @@ def _say_what_has_no_effect(key: str) -> None:
     if key in _said or key in _RESTART_SETTINGS:
         return
     if key.startswith(("state.backend.", "execution.checkpointing.inc", "taskmanager.memory.man")):
-        from pyflink.datastream._rocksdb import KNOWN
+        from pyflink.datastream._rocksdb import KNOWN, say_what_is_kept
 
         if key in KNOWN:
+            say_what_is_kept(key)
             return
     if key.startswith(_NOT_NEEDED):
         from pyflink.datastream._logging import info

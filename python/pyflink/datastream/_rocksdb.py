@@ -51,26 +51,41 @@ _WITH_EFFECT = {
 }
 """Settings that the engine reads (cpp/state/rocksdb/options.cc)."""
 
-_ACCEPTED = {
-    PREFIX + name
-    for name in (
-        "bloom-filter.block-based-mode",
-        "checkpoint.transfer.thread.num",
-        "compaction.filter.periodic-compaction-time",
-        "compaction.filter.query-time-after-num-entries",
-        "incremental-restore-async-compact-after-rescale",
-        "log.file-num",
-        "log.max-file-size",
-        "options-factory",
-        "rescaling.use-delete-files-in-range",
-        "restore-overlap-fraction-threshold",
-        "timer-service.cache-size",
-        "use-ingest-db-restore-mode",
+_KEPT = {
+    PREFIX + name: why
+    for name, why in (
+        ("bloom-filter.block-based-mode", "RocksDB has only full filters by now"),
+        ("checkpoint.transfer.thread.num", "one thread of the job writes its checkpoints"),
+        (
+            "compaction.filter.periodic-compaction-time",
+            "files are not compacted by their age",
+        ),
+        (
+            "compaction.filter.query-time-after-num-entries",
+            "StateTtlConfig.cleanup_in_rocksdb_compact_filter() says it for each state",
+        ),
+        ("incremental-restore-async-compact-after-rescale", "RocksDB compacts when it has to"),
+        ("log.file-num", "RocksDB keeps four files of 25 MB"),
+        ("log.max-file-size", "RocksDB keeps four files of 25 MB"),
+        ("options-factory", "a Java class cannot be run; use the single settings"),
+        ("rescaling.use-delete-files-in-range", "a restore decides by itself"),
+        ("restore-overlap-fraction-threshold", "a restore decides by itself"),
+        ("timer-service.cache-size", "timers are in memory"),
+        ("use-ingest-db-restore-mode", "a restore decides by itself"),
     )
 }
-"""Flink's other settings of RocksDB: not needed here, or decided by the engine."""
+"""Flink's other settings of RocksDB, and why they have no effect here."""
 
-KNOWN = _WITH_EFFECT | _ACCEPTED
+KNOWN = _WITH_EFFECT | set(_KEPT)
+
+
+def say_what_is_kept(key: str) -> None:
+    """Says once that a setting of RocksDB has no effect, if it has none."""
+    why = _KEPT.get(key)
+    if why is not None:
+        from pyflink.datastream._logging import kept_only
+
+        kept_only(f"the setting {key!r}", why)
 
 
 def job_settings(

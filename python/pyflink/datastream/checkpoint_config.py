@@ -205,7 +205,10 @@ class CheckpointConfig:
         return self.enable_unaligned_checkpoints(False)
 
     def set_alignment_timeout(self, alignment_timeout: Duration) -> CheckpointConfig:
-        """Accepted: checkpoints are aligned."""
+        """Kept, without effect, which the log says: checkpoints stay aligned."""
+        from pyflink.datastream._logging import kept_only
+
+        kept_only("CheckpointConfig.set_alignment_timeout", "checkpoints stay aligned")
         self._alignment_timeout = alignment_timeout
         return self
 

@@ -236,6 +236,12 @@ class BroadcastState(ReadOnlyBroadcastState[K, V]):
         self.remove(key)
 
 
+def _kept_only(setting: str, why: str) -> None:
+    from pyflink.datastream._logging import kept_only
+
+    kept_only(setting, why)
+
+
 def _without_rounding(type_info: TypeInformation) -> TypeInformation:
     """The type with DOUBLE for FLOAT: upstream gives a value back as it was put, for as long as its
     cache has it, so that a sum kept in FLOAT state is not rounded with each record."""
@@ -577,7 +583,22 @@ class StateTtlConfig:
         def cleanup_incrementally(
             self, cleanup_size: int, run_cleanup_for_every_record: bool
         ) -> StateTtlConfig.Builder:
-            """A few values are looked at on every access."""
+            """A few values are looked at on every access.
+
+            :param cleanup_size: kept, without effect: state in memory looks at five.
+            :param run_cleanup_for_every_record: kept, without effect: only accesses to the state
+                look at values.
+            """
+            if cleanup_size != 5:
+                _kept_only(
+                    "StateTtlConfig: cleanup_size",
+                    "state in memory looks at five values an access",
+                )
+            if run_cleanup_for_every_record:
+                _kept_only(
+                    "StateTtlConfig: run_cleanup_for_every_record",
+                    "values are looked at when the state is accessed",
+                )
             strategies = StateTtlConfig.CleanupStrategies
             self._strategies[strategies.Strategies.INCREMENTAL_CLEANUP] = (
                 strategies.IncrementalCleanupStrategy(cleanup_size, run_cleanup_for_every_record)
@@ -589,7 +610,17 @@ class StateTtlConfig:
             query_time_after_num_entries: int,
             periodic_compaction_time: Duration | None = None,
         ) -> StateTtlConfig.Builder:
-            """RocksDB removes them when it compacts."""
+            """RocksDB removes them when it compacts.
+
+            :param query_time_after_num_entries: after so many entries the clock is read again.
+            :param periodic_compaction_time: kept, without effect: files are compacted when new ones
+                make it worth while, not by their age.
+            """
+            if periodic_compaction_time is not None:
+                _kept_only(
+                    "StateTtlConfig: periodic_compaction_time",
+                    "files are not compacted by their age",
+                )
             strategies = StateTtlConfig.CleanupStrategies
             self._strategies[strategies.Strategies.ROCKSDB_COMPACTION_FILTER] = (
                 strategies.RocksdbCompactFilterCleanupStrategy(
@@ -599,7 +630,14 @@ class StateTtlConfig:
             return self
 
         def disable_cleanup_in_background(self) -> StateTtlConfig.Builder:
-            """Expired values go only when they are touched."""
+            """RocksDB's compactions remove nothing then.
+
+            State in memory goes on looking at values on every access, which the log says.
+            """
+            _kept_only(
+                "StateTtlConfig: disable_cleanup_in_background, for state in memory,",
+                "state in memory looks at values on every access",
+            )
             self._is_cleanup_in_background = False
             return self
 

@@ -51,7 +51,9 @@ class EmbeddedRocksDBStateBackend(StateBackend):
 
     Its memory is bounded by ``taskmanager.memory.managed.size`` (by default 128 MB a slot, a slot
     for each parallel subtask) or ``state.backend.rocksdb.memory.fixed-per-slot``. Every value is
-    stored as bytes: what a function changes in a value without ``update()`` is lost.
+    stored as bytes: what a function changes in a value without ``update()`` is lost. Blocks are
+    compressed by LZ4 (upstream: by Snappy), unless
+    ``state.backend.rocksdb.compression.per.level`` says otherwise.
 
     :param enable_incremental_checkpointing: whether checkpoints share the files that have not
         changed; as ``state.backend.incremental`` says (false) when None.
@@ -99,7 +101,14 @@ class EmbeddedRocksDBStateBackend(StateBackend):
         return self._predefined
 
     def set_options(self, options_factory_class_name: str) -> None:
-        """Upstream's Java class that makes options; kept, without effect."""
+        """Upstream's Java class that makes options; kept, without effect, which the log says."""
+        from pyflink.datastream._logging import kept_only
+
+        kept_only(
+            "EmbeddedRocksDBStateBackend.set_options",
+            f"a Java class cannot be run; use the settings 'state.backend.rocksdb.*' instead of"
+            f" {options_factory_class_name!r}",
+        )
         self._options = options_factory_class_name
 
     def get_options(self) -> str | None:
@@ -107,16 +116,25 @@ class EmbeddedRocksDBStateBackend(StateBackend):
         return self._options
 
     def get_number_of_transfer_threads(self) -> int:
-        """Threads that copy files of a checkpoint."""
+        """See :meth:`set_number_of_transfer_threads`."""
         return self._threads
 
     def set_number_of_transfer_threads(self, number_of_transfering_threads: int) -> None:
-        """Threads that copy files of a checkpoint."""
+        """Kept, without effect, which the log says: one thread of the job writes its checkpoints.
+
+        :raises ValueError: when it is less than 1.
+        """
         if number_of_transfering_threads < 1:
             raise ValueError(
                 "The number of threads used to transfer files must be greater than zero, got"
                 f" {number_of_transfering_threads}"
             )
+        from pyflink.datastream._logging import kept_only
+
+        kept_only(
+            "EmbeddedRocksDBStateBackend.set_number_of_transfer_threads",
+            "one thread of the job writes its checkpoints",
+        )
         self._threads = number_of_transfering_threads
 
 
@@ -221,11 +239,11 @@ class RocksDBStateBackend(EmbeddedRocksDBStateBackend):
         return self._stream_backend
 
     def get_number_of_transfering_threads(self) -> int:
-        """Threads that copy files of a checkpoint."""
+        """See :meth:`set_number_of_transfer_threads`."""
         return self._threads
 
     def set_number_of_transfering_threads(self, number_of_transfering_threads: int) -> None:
-        """Threads that copy files of a checkpoint."""
+        """See :meth:`set_number_of_transfer_threads`."""
         self.set_number_of_transfer_threads(number_of_transfering_threads)
 
 

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from pyflink.common import Configuration, RestartStrategies
+from pyflink.common import Configuration, Duration, RestartStrategies, Time
 from pyflink.common.restart_strategy import _ExponentialDelay
 from pyflink.datastream import (
     CheckpointingMode,
@@ -15,9 +15,11 @@ from pyflink.datastream import (
     StreamExecutionEnvironment,
     TimeCharacteristic,
     _logging,
+    _rocksdb,
 )
 from pyflink.datastream import _configure as configure_module
 from pyflink.datastream.checkpoint_storage import JobManagerCheckpointStorage
+from pyflink.datastream.state import StateTtlConfig
 from pyflink.datastream.state_backend import (
     EmbeddedRocksDBStateBackend,
     FsStateBackend,
@@ -477,5 +479,28 @@ def test_what_is_only_kept_is_named_once(key, value, monkeypatch, caplog):
     monkeypatch.setattr(_logging, "_kept", set())
     for _ in range(2):
         of({key: value})
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "is kept and has no effect" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda: EmbeddedRocksDBStateBackend().set_options("my.Factory"),
+        lambda: EmbeddedRocksDBStateBackend().set_number_of_transfer_threads(16),
+        lambda: StateTtlConfig.new_builder(Time.days(1)).cleanup_incrementally(5, True),
+        lambda: StateTtlConfig.new_builder(Time.days(1)).cleanup_incrementally(10, False),
+        lambda: StateTtlConfig.new_builder(Time.days(1)).disable_cleanup_in_background(),
+        lambda: StateTtlConfig.new_builder(Time.days(1)).cleanup_in_rocksdb_compact_filter(
+            10, Duration.of_hours(1)
+        ),
+        *(lambda key=key: of({key: "1"}) for key in sorted(_rocksdb._KEPT)),
+        lambda: of({"execution.checkpointing.aligned-checkpoint-timeout": "1 s"}),
+    ],
+)
+def test_what_is_only_kept_by_other_ways_is_named_once(use, monkeypatch, caplog):
+    monkeypatch.setattr(_logging, "_kept", set())
+    for _ in range(2):
+        use()
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "is kept and has no effect" in caplog.text
