@@ -9,6 +9,7 @@
 #include "bindings/native_types.h"
 #include "bindings/node_params.h"
 
+#include <cxxabi.h>
 #include <pthread.h>
 #include <sched.h>
 #include <unistd.h>
@@ -26,6 +27,31 @@
 
 namespace flott::bindings {
 namespace {
+
+/// A GilRelease for waits in which threads of the program (daemon threads) may be when it ends. Who
+/// comes back when the interpreter is being finalized stands still until the process has ended.
+class WaitRelease {
+ public:
+  WaitRelease() : depth_(std::exchange(t_gil_depth, 0)), state_(PyEval_SaveThread()) {}
+  ~WaitRelease() {
+    try {
+      PyEval_RestoreThread(state_);
+    } catch (const abi::__forced_unwind&) {
+      // Up to 3.13 CPython ends such threads by pthread_exit, whose unwinding does not get through
+      // destructors: the process would be aborted.
+      for (;;) {
+        ::pause();
+      }
+    }
+    t_gil_depth = depth_;
+  }
+  WaitRelease(const WaitRelease&) = delete;
+  WaitRelease& operator=(const WaitRelease&) = delete;
+
+ private:
+  int depth_;
+  PyThreadState* state_;
+};
 
 constexpr std::int64_t kSignalIntervalMs = 50;
 constexpr std::int64_t kBlockedReportNs = 1'000'000'000;
@@ -281,13 +307,13 @@ std::shared_ptr<PythonJob> start_python_job(const GraphBuilder& builder,
   }
   std::shared_ptr<Job> job;
   {
-    const GilRelease released;
+    const WaitRelease released;
     job = start_job(builder.graph(), job_options);
   }
   // Dropping the last reference joins threads, which need the GIL to end.
   std::shared_ptr<Job> joining(job.get(), [job](Job*) mutable {
     if (PyGILState_Check() != 0) {
-      const GilRelease released;
+      const WaitRelease released;
       job.reset();
     } else {
       job.reset();
@@ -301,7 +327,7 @@ std::shared_ptr<PythonJob> start_python_job(const GraphBuilder& builder,
 bool PythonJob::wait_step(std::int64_t ms) {
   bool done = false;
   {
-    const GilRelease released;
+    const WaitRelease released;
     done = job_->wait_for(std::chrono::milliseconds(ms));
   }
   if (!done) {
@@ -330,7 +356,7 @@ void PythonJob::cancel_after_interrupt() {
   while (true) {
     bool done = false;
     {
-      const GilRelease released;
+      const WaitRelease released;
       done = job_->wait_for(std::chrono::milliseconds(kSignalIntervalMs));
     }
     if (done) {
@@ -430,7 +456,7 @@ Ref PythonJob::next_collected(CollectState& queue) {
     const bool ended = is_terminal(job_->status());
     bool closed = false;
     {
-      const GilRelease released;
+      const WaitRelease released;
       closed = queue.take(ended ? 0 : kSignalIntervalMs);
     }
     if (!queue.taken.empty()) {
@@ -461,25 +487,29 @@ Ref PythonJob::next_collected(CollectState& queue) {
 
 std::string PythonJob::trigger_checkpoint() {
   require_not_forked();
-  return wait_for_path(job_->trigger_checkpoint_async());
+  return wait_for_path(job_->trigger_checkpoint_async().share());
 }
 
-std::string PythonJob::trigger_savepoint(const std::string& directory, const std::string& then) {
+std::shared_future<std::string> PythonJob::trigger_savepoint(const std::string& directory,
+                                                             const std::string& then) {
   require_not_forked();
   SavepointRequest request;
   request.directory = directory;
   if (then == "stop" || then == "drain") {
     request.then = then == "stop" ? AfterBarrier::kStop : AfterBarrier::kDrain;
+  } else if (then == "cancel") {
+    request.cancels = true;
   } else if (then != "go_on") {
     throw_error(ErrorKind::kInvalidArgument, "'{}' is nothing to do after a savepoint", then);
   }
-  return wait_for_path(job_->trigger_savepoint_async(request));
+  return job_->trigger_savepoint_async(request).share();
 }
 
-std::string PythonJob::wait_for_path(std::future<std::string> path) {
+std::string PythonJob::wait_for_path(const std::shared_future<std::string>& path) {
+  require_not_forked();
   while (true) {
     {
-      const GilRelease released;
+      const WaitRelease released;
       if (path.wait_for(std::chrono::milliseconds(kSignalIntervalMs)) ==
           std::future_status::ready) {
         break;
@@ -489,6 +519,22 @@ std::string PythonJob::wait_for_path(std::future<std::string> path) {
     report_blocked();
   }
   return path.get();
+}
+
+bool PendingSavepoint::done() const {
+  return path.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+}
+
+bool PendingSavepoint::failed() const {
+  if (!done()) {
+    return false;
+  }
+  try {
+    path.get();
+    return false;
+  } catch (const Error&) {
+    return true;
+  }
 }
 
 void shut_down_jobs() {
@@ -515,7 +561,7 @@ void shut_down_jobs() {
   }
   constexpr auto kPatience = std::chrono::seconds(5);
   for (auto& job : running) {
-    const GilRelease released;
+    const WaitRelease released;
     if (!job->wait_for(kPatience)) {
       const std::string text = "flott: job '" + job->name() +
                                "' did not end; blocked in: " + joined(job->blocked_operators()) +

@@ -26,8 +26,11 @@ class PythonJob {
   Ref result();
   Ref next_collected(CollectState& queue);
   std::string trigger_checkpoint();
-  /// `then`: "go_on", "stop", "drain".
-  std::string trigger_savepoint(const std::string& directory, const std::string& then);
+  /// Asks for a savepoint and returns. `then`: "go_on", "stop", "drain", "cancel".
+  std::shared_future<std::string> trigger_savepoint(const std::string& directory,
+                                                    const std::string& then);
+  /// Waits for what trigger_savepoint() returned.
+  std::string wait_for_path(const std::shared_future<std::string>& path);
 
  private:
   /// Waits up to `ms` with the GIL released, then runs signal handlers.
@@ -36,12 +39,20 @@ class PythonJob {
   void cancel_after_interrupt();
   void report_blocked();
   void raise_failure();
-  std::string wait_for_path(std::future<std::string> path);
 
   std::shared_ptr<Job> job_;
   std::int64_t last_report_ns_ = 0;
   std::string reported_;
   bool noted_ = false;  ///< the failure's exception has its note
+};
+
+/// A _native.Savepoint: one that was asked for. It keeps its job.
+struct PendingSavepoint {
+  std::shared_ptr<PythonJob> job;
+  std::shared_future<std::string> path;
+  bool done() const;
+  /// It is done, and there is none.
+  bool failed() const;
 };
 
 /// `options`: a dict of JobOptions fields by name and job_parameters. Throws what start_job throws.

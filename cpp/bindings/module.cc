@@ -588,6 +588,10 @@ void define_testing(py::module_& module) {
 }
 
 void define_job(py::module_& module) {
+  py::class_<PendingSavepoint>(module, "Savepoint")
+      .def("done", &PendingSavepoint::done)
+      .def("failed", &PendingSavepoint::failed)
+      .def("wait", [](const PendingSavepoint& self) { return self.job->wait_for_path(self.path); });
   py::class_<PythonJob, std::shared_ptr<PythonJob>>(module, "Job")
       .def_property_readonly("id", [](const PythonJob& self) { return self.job().id(); })
       .def_property_readonly("name", [](const PythonJob& self) { return self.job().name(); })
@@ -603,10 +607,15 @@ void define_job(py::module_& module) {
           py::arg("timeout_ms") = py::none())
       .def("result", [](PythonJob& self) { return take(self.result()); })
       .def("trigger_checkpoint", &PythonJob::trigger_checkpoint)
-      .def("trigger_savepoint",
-           &PythonJob::trigger_savepoint,
-           py::arg("directory") = "",
-           py::arg("then") = "go_on")
+      .def(
+          "trigger_savepoint",
+          [](const std::shared_ptr<PythonJob>& self,
+             const std::string& directory,
+             const std::string& then) {
+            return PendingSavepoint{self, self->trigger_savepoint(directory, then)};
+          },
+          py::arg("directory") = "",
+          py::arg("then") = "go_on")
       .def("checkpoints",
            [](const PythonJob& self) {
              py::list out;

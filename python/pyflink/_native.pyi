@@ -385,6 +385,15 @@ class StepJob:
     def collected(self, queue: CollectQueue) -> Any:
         """Next element in a collect sink's queue; StopIteration when there is none now."""
 
+class Savepoint:
+    """One that was asked for."""
+
+    def done(self) -> bool: ...
+    def failed(self) -> bool:
+        """It is done, and there is none: wait() raises."""
+    def wait(self) -> str:
+        """The path of the complete savepoint."""
+
 class Job:
     id: str
     name: str
@@ -398,7 +407,8 @@ class Job:
     def result(self) -> dict[str, Any]:
         """Waits; then `status`, `net_runtime_ms`, `error_location`. Raises as wait()."""
     def trigger_checkpoint(self) -> str: ...
-    def trigger_savepoint(self, directory: str = "", then: str = "go_on") -> str: ...
+    def trigger_savepoint(self, directory: str = "", then: str = "go_on") -> Savepoint:
+        """Asks for one and returns. `then`: "go_on", "stop", "drain" or "cancel" the job."""
     def checkpoints(self) -> list[dict[str, Any]]: ...
     def metrics(self) -> dict[str, float]: ...
     def blocked_operators(self) -> list[str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 
 from pyflink.common import Configuration, Row, Types
-from pyflink.datastream import KeyedProcessFunction, StreamExecutionEnvironment
+from pyflink.datastream import KeyedProcessFunction, MapFunction, StreamExecutionEnvironment
 from pyflink.datastream.state import ListStateDescriptor, ValueStateDescriptor
 from tests.python import stored_job
 
@@ -221,6 +223,81 @@ def test_a_savepoint_that_cannot_be_written_lets_the_job_go_on(tmp_path):
         assert job.trigger_savepoint(str(tmp_path / "save")).result()
     finally:
         job.cancel().result()
+
+
+class FailsToClose(MapFunction):
+    """Its close() raises."""
+
+    def map(self, value):
+        return value
+
+    def close(self):
+        raise RuntimeError("close() fails")
+
+
+def test_a_failure_behind_a_complete_stop_fails_the_job_and_names_the_savepoint(tmp_path):
+    env = StreamExecutionEnvironment.get_execution_environment().set_parallelism(1)
+    env.enable_checkpointing(3_600_000)  # and with it restarts
+    env.get_checkpoint_config().set_checkpoint_storage_dir((tmp_path / "chk").as_uri())
+    arrived = threading.Event()
+
+    def note(value):
+        arrived.set()
+        return value
+
+    source = env.add_source(stored_job.Silent(["a"]), type_info=Types.STRING())
+    source.map(note, Types.STRING()).map(FailsToClose()).print()
+    job = env.execute_async()
+    assert arrived.wait(30)
+    with pytest.raises(RuntimeError, match=r"close\(\) fails") as caught:
+        job.stop_with_savepoint(False, str(tmp_path / "save")).result()
+    (path,) = (tmp_path / "save").iterdir()
+    assert any(str(path) in note for note in caught.value.__notes__)
+    assert job.get_job_status().result().name == "FAILED"
+
+
+EXITS = """
+import sys, threading, time
+from pyflink.common import Types
+from pyflink.datastream import StreamExecutionEnvironment
+from tests.python import stored_job
+
+class Slow:
+    def __del__(self, sleep=time.sleep):
+        sleep(0.2)  # other threads come back while the interpreter is being finalized
+
+env = StreamExecutionEnvironment.get_execution_environment().set_parallelism(1)
+env.add_source(stored_job.Silent(["a"]), type_info=Types.STRING()).print()
+job = env.execute_async()
+job.trigger_savepoint(sys.argv[1])
+slow, started = Slow(), threading.Event()
+
+def wait():
+    while True:
+        started.set()
+        try:
+            job._job.wait(1)
+        except Exception:
+            pass
+
+for _ in range(4):
+    threading.Thread(target=wait, daemon=True).start()
+started.wait()
+print("the end")
+"""
+
+
+def test_a_program_ends_in_order_while_a_savepoint_and_threads_are_waited_for(tmp_path):
+    for _ in range(3):
+        ended = subprocess.run(
+            [sys.executable, "-c", EXITS, str(tmp_path)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stderr
+        assert "the end" in ended.stdout
 
 
 class Late(KeyedProcessFunction):

@@ -10,8 +10,6 @@ from pyflink.common.job_status import JobStatus
 # as typing's, without importing it: that costs as much as all of this package
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pyflink import _native
 
 __all__ = ["JobClient"]
@@ -78,7 +76,10 @@ class JobClient:
         """Takes a savepoint behind which the sources read nothing more, and ends the job.
 
         The job has finished when the savepoint is complete and what sinks kept back for it is
-        published. When the savepoint fails, the job goes on.
+        published. When the savepoint fails, the job goes on. When something fails behind a
+        complete savepoint - a function's ``close()``, a sink that publishes - the job has failed,
+        as upstream: the future raises that failure, with the savepoint's path in a note. It can be
+        started from there.
 
         :param advance_to_end_of_event_time: ends time first, so that all windows and timers
             fire: for a job that is not to be continued from the savepoint.
@@ -98,44 +99,31 @@ class JobClient:
         :param savepoint_directory: see :meth:`trigger_savepoint`.
         :return: future of the savepoint's path; done when the job has ended.
         """
+        return self._savepoint(savepoint_directory, "cancel")
 
-        def cancel() -> None:
-            self._job.cancel()
-            self._join()
+    def _savepoint(self, directory: str | None, then: str) -> CompletableFuture:
+        try:
+            savepoint = self._job.trigger_savepoint(str(directory or ""), then)
+        except Exception as error:
+            refusal = error
 
-        return self._savepoint(savepoint_directory, "go_on", cancel)
+            def refuse() -> str:
+                raise refusal
 
-    def _savepoint(
-        self, directory: str | None, then: str, afterwards: Callable[[], None] | None = None
-    ) -> CompletableFuture:
-        # Begun now and waited for elsewhere: the call must not block.
-        import threading
-
-        folder = "" if directory is None else str(directory)
-        outcome: list[str] = []
-        failure: list[BaseException] = []
-
-        def take() -> None:
-            try:
-                outcome.append(self._job.trigger_savepoint(folder, then))
-                if afterwards is not None:
-                    afterwards()
-                elif then != "go_on":
-                    self._join()
-            except BaseException as error:
-                failure.append(error)
-
-        thread = threading.Thread(target=take, name="savepoint", daemon=True)
-        thread.start()
+            return CompletableFuture(refuse)
 
         def result() -> str:
-            while thread.is_alive():
-                thread.join(0.05)  # signals are handled in between
-            if failure:
-                raise failure[0]
-            return outcome[0]
+            path = savepoint.wait()
+            if then == "cancel":
+                self._join()
+            elif then != "go_on":
+                self._wait_for_result()  # what fails now is raised, with the path in a note
+            return path
 
-        return CompletableFuture(result, lambda: not thread.is_alive())
+        return CompletableFuture(
+            result,
+            lambda: savepoint.done() and (then == "go_on" or savepoint.failed() or self.is_done()),
+        )
 
     def is_done(self) -> bool:
         """Whether the job ended, in whatever way."""
