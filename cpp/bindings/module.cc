@@ -636,11 +636,17 @@ void define_job(py::module_& module) {
            })
       .def("metrics",
            [](const PythonJob& self) {
-             std::map<std::string, double> metrics;
+             std::map<std::string, double> numbers;
+             std::map<std::string, std::string> texts;
              {
                // Gauges of user code take the GIL themselves, on this thread or another.
                const GilRelease released;
-               metrics = self.job().metrics();
+               numbers = self.job().metrics();
+               texts = self.job().text_metrics();
+             }
+             py::dict metrics = py::cast(numbers);
+             for (const auto& [name, text] : texts) {
+               metrics[py::str(name)] = text;
              }
              return metrics;
            })

@@ -83,6 +83,7 @@ class CountAssigner final : public WindowAssigner {
       : size_(size), slide_(slide), scope_(std::move(scope)) {}
 
   bool is_event_time() const override { return false; }
+  bool windows_end() const override { return false; }
 
   void assign(const Value& /*value*/,
               Timestamp /*timestamp*/,

@@ -49,6 +49,10 @@ std::unique_ptr<CheckpointStorage> make_memory_checkpoint_storage();
 /// may be moved; returns its path. It belongs to the user: nothing of ours discards it.
 std::string write_savepoint(const std::string& directory, const CheckpointData& checkpoint);
 
+/// Removes a savepoint, as write_savepoint() gave its path, that was given up before anybody was
+/// told of it.
+void remove_savepoint(const std::string& path);
+
 /// Reads a checkpoint or savepoint by path (a `chk-<n>` folder, its `_metadata`, or a job folder:
 /// the newest). Every file's checksum is verified; the first that is damaged or missing is thrown
 /// as DamagedCheckpoint.

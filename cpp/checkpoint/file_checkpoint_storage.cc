@@ -409,4 +409,27 @@ std::string write_savepoint(const std::string& directory, const CheckpointData& 
   return path;
 }
 
+void remove_savepoint(const std::string& path) {
+  const fs::path folder(path);
+  const std::string name = folder.filename().string();
+  if (!name.starts_with(kSavepointPrefix)) {
+    throw_error(ErrorKind::kInvalidArgument, "'{}' is no savepoint; nothing was removed", path);
+  }
+  // Renamed first, so that one that is half removed is never taken for a savepoint.
+  const fs::path hidden = folder.parent_path() / ("." + name + ".removing");
+  std::error_code error;
+  fs::rename(folder, hidden, error);
+  if (error == std::errc::no_such_file_or_directory) {
+    return;
+  }
+  if (error) {
+    throw_error(ErrorKind::kExternal,
+                "cannot remove {}: {} ({}); remove the folder by hand",
+                path,
+                error.message(),
+                error.value());
+  }
+  files::remove_all(hidden.string());
+}
+
 }  // namespace flott

@@ -5,9 +5,14 @@
 #include "checkpoint/files.h"
 #include "checkpoint/snapshot_file.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <filesystem>
 #include <map>
 #include <mutex>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
@@ -16,18 +21,55 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::string_view kFolderPrefix = "flott-checkpoints-";
+constexpr const char* kLockName = "in-use";
+
+/// Descriptor of the locked file, or -1.
+int try_lock(const std::string& path, int flags) {
+  const int fd = ::open(path.c_str(), flags | O_RDWR | O_CLOEXEC, 0600);
+  if (fd >= 0 && ::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    ::close(fd);
+    return -1;
+  }
+  return fd;
+}
+
+/// Removes the folders of processes that were killed. Never fails: it is a favour.
+void sweep(const fs::path& parent) {
+  std::error_code ignored;
+  for (fs::directory_iterator it(parent, ignored), end; it != end; it.increment(ignored)) {
+    const std::string path = it->path().string();
+    if (!it->path().filename().string().starts_with(kFolderPrefix)) {
+      continue;
+    }
+    // One without the lock's file is just being made.
+    const int fd = try_lock(path + "/" + kLockName, 0);
+    if (fd >= 0) {
+      std::error_code stays;
+      fs::remove_all(path, stays);
+      ::close(fd);
+    }
+  }
+}
+
 /// A temporary folder for the files that came with a path: their owner may remove its own name of
-/// them. Gone with the last file in it.
+/// them. Gone with the last file in it, or, when its process is killed, when another one makes its
+/// own: it is locked as long as it is in use.
 class FileFolder {
  public:
   FileFolder()
-      : path_((fs::temp_directory_path() / fmt::format("flott-checkpoints-{}", random_id()))
+      : path_((fs::temp_directory_path() / fmt::format("{}{}", kFolderPrefix, random_id()))
                   .string()) {
+    sweep(fs::temp_directory_path());
     files::make_folders(path_);
+    lock_ = try_lock(path_ + "/" + kLockName, O_CREAT);
   }
   ~FileFolder() {
     std::error_code ignored;
     fs::remove_all(path_, ignored);
+    if (lock_ >= 0) {
+      ::close(lock_);
+    }
   }
   FileFolder(const FileFolder&) = delete;
   FileFolder& operator=(const FileFolder&) = delete;
@@ -35,6 +77,7 @@ class FileFolder {
 
  private:
   const std::string path_;
+  int lock_ = -1;
 };
 
 /// One file in it, as long as a checkpoint needs it.
@@ -119,6 +162,7 @@ class MemoryCheckpointStorage final : public CheckpointStorage {
 
   void keep(SnapshotFile& file, std::vector<std::shared_ptr<const OwnedFile>>& files) {
     file = settled(std::move(file));
+    file.kept = nullptr;  // the file at its path is not needed any more: it has one of its own
     Known& known = known_[file.name];
     if (auto owned = known.file.lock()) {
       file.path = owned->path();

@@ -71,6 +71,33 @@ CheckpointId CheckpointCoordinator::first_with_final_state(int task) const {
   return pending_ && !pending_->parts.contains(task) ? pending_->barrier.id : next_id_;
 }
 
+std::vector<StateSize> CheckpointCoordinator::state_sizes() const {
+  std::map<std::pair<int, std::string>, StateSize> sums;
+  for (std::size_t i = 0; i < tasks_.size(); ++i) {
+    const int task = static_cast<int>(i);
+    const auto part = pending_->parts.find(task);
+    const TaskSnapshot& snapshot =
+        part != pending_->parts.end() ? part->second : finished_.at(task);
+    for (std::size_t link = 0; link < snapshot.state_sizes.size(); ++link) {
+      const int op = tasks_[i].link_operators[link];
+      const OperatorInfo& info = operators_[static_cast<std::size_t>(op)];
+      for (const KeyedStateSize& size : snapshot.state_sizes[link]) {
+        StateSize& sum = sums[{op, size.state}];
+        sum.uid = info.uid;
+        sum.operator_name = info.name;
+        sum.state = size.state;
+        sum.entries += size.entries;
+        sum.bytes += size.bytes;
+      }
+    }
+  }
+  std::vector<StateSize> out;
+  for (auto& [id, sum] : sums) {
+    out.push_back(std::move(sum));
+  }
+  return out;
+}
+
 CheckpointData CheckpointCoordinator::take() {
   STREAM_CHECK(complete(), "every task has acknowledged");
   CheckpointData out;

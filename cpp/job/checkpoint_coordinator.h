@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "checkpoint/checkpoint_storage.h"
 #include "checkpoint/snapshot.h"
+#include "job/state_growth.h"
 #include "runtime/task.h"
 
 #include <map>
@@ -65,6 +66,9 @@ class CheckpointCoordinator {
   CheckpointId first_with_final_state(int task) const;
   /// One is pending and has every part.
   bool complete() const;
+  /// What each keyed state holds that nothing removes by itself, summed over the subtasks. When
+  /// complete().
+  std::vector<StateSize> state_sizes() const;
   /// Everything collected, ready to be written; the checkpoint is not pending any more.
   CheckpointData take();
   /// Gives up the pending checkpoint.

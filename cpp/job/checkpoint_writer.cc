@@ -11,7 +11,7 @@
 
 namespace flott {
 
-CheckpointWriter::CheckpointWriter(std::unique_ptr<CheckpointStorage> storage,
+CheckpointWriter::CheckpointWriter(std::shared_ptr<CheckpointStorage> storage,
                                    std::string job_name,
                                    std::function<void(WrittenCheckpoint)> done)
     : storage_(std::move(storage)), job_name_(std::move(job_name)), done_(std::move(done)) {}
@@ -27,16 +27,22 @@ CheckpointWriter::~CheckpointWriter() {
   }
 }
 
-void CheckpointWriter::write(CheckpointData checkpoint) {
-  ask(std::move(checkpoint));
+void CheckpointWriter::write(CheckpointData checkpoint, GivenUp given_up) {
+  ask(Write{std::move(checkpoint), std::move(given_up), std::nullopt});
 }
 
-void CheckpointWriter::write_savepoint(CheckpointData checkpoint, std::string directory) {
-  ask(Savepoint{std::move(checkpoint), std::move(directory)});
+void CheckpointWriter::write_savepoint(CheckpointData checkpoint,
+                                       std::string directory,
+                                       GivenUp given_up) {
+  ask(Write{std::move(checkpoint), std::move(given_up), std::move(directory)});
 }
 
 void CheckpointWriter::discard(std::string path) {
-  ask(std::move(path));
+  ask(Removal{std::move(path)});
+}
+
+void CheckpointWriter::discard_savepoint(std::string path) {
+  ask(Removal{std::move(path), true});
 }
 
 void CheckpointWriter::ask(Order order) {
@@ -68,47 +74,52 @@ void CheckpointWriter::run() {
     busy_ = true;
     lock.unlock();
     std::visit([this](auto& o) { carry_out(o); }, order);
-    order = std::string();  // a checkpoint's memory, before anybody waits for the lock
+    order = Removal();  // a checkpoint's memory, before anybody waits for the lock
     lock.lock();
     busy_ = false;
     changed_.notify_all();
   }
 }
 
-void CheckpointWriter::carry_out(CheckpointData& checkpoint) {
-  report(checkpoint.id, [&] {
-    std::string path = storage_->write(checkpoint);
-    fault_point(FaultPoint::kBetweenManifestAndCommit);
-    return path;
-  });
-}
-
-void CheckpointWriter::carry_out(Savepoint& savepoint) {
-  report(savepoint.checkpoint.id,
-         [&] { return flott::write_savepoint(savepoint.directory, savepoint.checkpoint); });
-}
-
-void CheckpointWriter::report(CheckpointId id, const std::function<std::string()>& write) {
+void CheckpointWriter::carry_out(Write& order) {
   WrittenCheckpoint written;
-  written.id = id;
+  written.id = order.checkpoint.id;
+  written.savepoint = order.savepoint_directory.has_value();
   const std::int64_t began_ns = monotonic_ns();
   try {
-    written.path = write();
+    if (*order.given_up) {
+      written.error = "it was given up";
+    } else if (written.savepoint) {
+      written.path = flott::write_savepoint(*order.savepoint_directory, order.checkpoint);
+    } else {
+      written.path = storage_->write(order.checkpoint);
+      fault_point(FaultPoint::kBetweenManifestAndCommit);
+    }
   } catch (const std::exception& e) {
     written.error = e.what();
+  }
+  if (*order.given_up && !written.path.empty()) {
+    // At once, as its job may have ended: nobody is left then who would order it.
+    carry_out(Removal{std::exchange(written.path, {}), written.savepoint});
+    written.error = "it was given up";
   }
   written.duration_ms = (monotonic_ns() - began_ns) / 1'000'000;
   done_(std::move(written));
 }
 
-void CheckpointWriter::carry_out(const std::string& path) {
+void CheckpointWriter::carry_out(const Removal& order) {
   try {
-    storage_->discard(path);
+    if (order.savepoint) {
+      remove_savepoint(order.path);
+    } else {
+      storage_->discard(order.path);
+    }
   } catch (const std::exception& e) {
     log(LogLevel::kWarn,
         "flott.checkpoint",
-        "the old checkpoint {} of job '{}' could not be removed, it stays: {}",
-        path,
+        "the {} {} of job '{}' could not be removed, it stays: {}",
+        order.savepoint ? "savepoint" : "old checkpoint",
+        order.path,
         job_name_,
         e.what());
   }

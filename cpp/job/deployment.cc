@@ -4,7 +4,10 @@
 #include "base/log.h"
 #include "runtime/input_gate.h"
 #include "runtime/sorted_input.h"
+#include "state/stored_states.h"
 #include "types/host.h"
+
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
@@ -97,6 +100,7 @@ class Builder {
     if (restore_ == nullptr) {
       return;
     }
+    std::vector<std::string> unclaimed;
     for (const OperatorCheckpoint& stored : restore_->operators) {
       const bool known = std::any_of(graph_.nodes().begin(),
                                      graph_.nodes().end(),
@@ -105,25 +109,33 @@ class Builder {
           stored.subtasks.begin(), stored.subtasks.end(), [](const OperatorSnapshot& snapshot) {
             return snapshot.empty();
           });
-      if (!known && !stateless && options_.allow_unclaimed_state) {
-        log(LogLevel::kWarn,
-            "flott.job",
-            "the state of operator '{}' (uid '{}') in checkpoint {} is left behind: this job does "
-            "not have the operator (execution.savepoint.ignore-unclaimed-state)",
-            stored.name,
-            stored.uid,
-            restore_->id);
-      } else if (!known && !stateless) {
-        throw_error(
-            ErrorKind::kInvalidArgument,
-            "checkpoint {} holds state of operator '{}' (uid '{}'), which this job does not "
-            "have; give the operator its old uid(), or set "
-            "'execution.savepoint.ignore-unclaimed-state' to leave that state behind",
-            restore_->id,
-            stored.name,
-            stored.uid);
+      if (!known && !stateless) {
+        unclaimed.push_back(fmt::format("of operator '{}' (uid '{}'): {}",
+                                        stored.name,
+                                        stored.uid,
+                                        fmt::join(stored_state_names(stored), ", ")));
       }
     }
+    if (unclaimed.empty()) {
+      return;
+    }
+    if (options_.allow_unclaimed_state) {
+      for (const std::string& state : unclaimed) {
+        log(LogLevel::kWarn,
+            "flott.job",
+            "state in checkpoint {} is left behind, as this job does not have the operator "
+            "(execution.savepoint.ignore-unclaimed-state): {}",
+            restore_->id,
+            state);
+      }
+      return;
+    }
+    throw_error(ErrorKind::kInvalidArgument,
+                "checkpoint {} holds state that no operator of this job claims: {}. Give the "
+                "operator its old uid(), or set 'execution.savepoint.ignore-unclaimed-state' to "
+                "true to leave that state behind",
+                restore_->id,
+                fmt::join(unclaimed, "; "));
   }
 
   const OperatorCheckpoint* stored(const StreamNode& n) const {

@@ -84,6 +84,7 @@ class Job {
   virtual std::future<std::string> trigger_checkpoint_async() = 0;
   /// Asks for a savepoint; the future gives its path, or throws as trigger_checkpoint() does.
   virtual std::future<std::string> trigger_savepoint_async(const SavepointRequest& request) = 0;
+  /// The last thousand completed ones, newest last.
   virtual std::vector<CheckpointStats> checkpoints() const = 0;
   /// How often it was started: 1 until it fails for the first time.
   virtual int attempt() const = 0;
@@ -91,6 +92,8 @@ class Job {
   /// "jobmanager.<job>.<metric>" of the job -> value; sums are up to the reader. A restart begins
   /// the tasks' anew.
   virtual std::map<std::string, double> metrics() const = 0;
+  /// Likewise, those that are no numbers.
+  virtual std::map<std::string, std::string> text_metrics() const = 0;
   /// Operators of tasks whose current step - a few records, mostly one call - has been running for
   /// longer than a second (DESIGN: "blocked in C").
   virtual std::vector<std::string> blocked_operators() const = 0;

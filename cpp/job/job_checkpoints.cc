@@ -18,6 +18,7 @@ constexpr std::int64_t kNsPerMs = 1'000'000;
 constexpr std::chrono::milliseconds kPatienceAtTheEnd{1000};
 /// A busy disk makes one slow; only when it stays so somebody is told.
 constexpr int kSlowInARow = 5;
+constexpr std::size_t kHistory = 1000;  // a job may take one a second for years
 
 template <typename Visit>
 void for_each_snapshot(const CheckpointData& data, Visit visit) {
@@ -61,14 +62,31 @@ void log_what_is_not_done(const JobOptions& options) {
         "(execution.checkpointing.unaligned.enabled); their results are the same",
         options.name);
   }
-  if (options.max_concurrent_checkpoints > 1) {
+  if (options.max_concurrent_checkpoints > 1 && options.min_pause_between_checkpoints_ms > 0) {
     log(LogLevel::kInfo,
         "flott.checkpoint",
         "job '{}': one checkpoint is under way at a time, not {} "
-        "(execution.checkpointing.max-concurrent-checkpoints)",
+        "(execution.checkpointing.max-concurrent-checkpoints), as there is a pause between them "
+        "(execution.checkpointing.min-pause)",
         options.name,
         options.max_concurrent_checkpoints);
   }
+}
+
+/// As Flink: a pause between checkpoints makes no sense with several of them.
+std::size_t concurrent_checkpoints(const JobOptions& options) {
+  return options.min_pause_between_checkpoints_ms > 0
+             ? 1
+             : static_cast<std::size_t>(std::max(options.max_concurrent_checkpoints, 1));
+}
+
+std::shared_ptr<CheckpointStorage> storage_of(const JobOptions& options) {
+  if (options.checkpoint_storage != nullptr) {
+    return options.checkpoint_storage;
+  }
+  return options.checkpoint_directory.empty()
+             ? make_memory_checkpoint_storage()
+             : make_file_checkpoint_storage(options.checkpoint_directory);
 }
 
 }  // namespace
@@ -83,12 +101,11 @@ JobCheckpoints::JobCheckpoints(const JobOptions& options,
       clock_(clock),
       callbacks_(std::move(callbacks)),
       next_id_(first_id),
+      concurrent_(concurrent_checkpoints(options)),
+      schedule_(options.checkpoint_interval_ms, options.min_pause_between_checkpoints_ms),
+      growth_(options.state_growth),
       writer_(std::make_unique<CheckpointWriter>(
-          options.checkpoint_directory.empty()
-              ? make_memory_checkpoint_storage()
-              : make_file_checkpoint_storage(options.checkpoint_directory),
-          options.name,
-          callbacks_.written)) {
+          storage_of(options), options.name, callbacks_.written)) {
   if (first_id > 1) {
     restored_at_ms_ = clock.now_ms();
   }
@@ -111,24 +128,31 @@ void JobCheckpoints::begin_attempt(Attempt& attempt) {
                        next_id_);
   failures_in_a_row_ = 0;
   final_not_before_ns_ = 0;
-  next_periodic_ns_ = monotonic_ns() + options_.checkpoint_interval_ms * kNsPerMs;
+  schedule_.start(monotonic_ns());
 }
 
 void JobCheckpoints::end_attempt() {
   if (!coordinator_) {
     return;
   }
-  if (coordinator_->pending()) {
-    coordinator_->abort();
-    const std::lock_guard lock(mutex_);
-    ++failed_count_;
-    shown_in_progress_ = writing_.has_value();
-  }
+  give_up_pending();
   for (Asked& asked : queued_) {
     waiting_.push_back(std::move(asked.reply));
   }
   queued_.clear();
   savepoint_.reset();
+  // A checkpoint that is being written may still serve the restart, a savepoint nobody.
+  int savepoints = 0;
+  for (Writing& writing : writing_) {
+    waiting_.insert(waiting_.end(), writing.waiting.begin(), writing.waiting.end());
+    writing.waiting.clear();
+    if (writing.savepoint) {
+      *writing.given_up = true;
+      ++savepoints;
+    }
+  }
+  std::erase_if(writing_, [](const Writing& writing) { return writing.savepoint.has_value(); });
+  show_in_progress(savepoints);
   reply_all(waiting_,
             {},
             external_error(
@@ -139,7 +163,7 @@ void JobCheckpoints::end_attempt() {
 }
 
 std::optional<CheckpointData> JobCheckpoints::restore_point() {
-  give_up();
+  give_up_all();
   RestoreChoices choices;
   choices.job_name = options_.name;
   choices.completed = retained_;
@@ -160,16 +184,28 @@ std::optional<CheckpointData> JobCheckpoints::restore_point() {
   return out;
 }
 
-bool JobCheckpoints::in_progress() const {
-  return writing_ || (coordinator_ && coordinator_->pending());
-}
-
-std::int64_t JobCheckpoints::since_ns() const {
-  return writing_ ? writing_->since_ns : coordinator_->pending_since_ns();
+bool JobCheckpoints::may_begin() const {
+  if (!coordinator_ || pending()) {
+    return false;
+  }
+  if (writing_.empty()) {
+    return true;
+  }
+  // Behind a savepoint that ends the job nothing is to be published (where it stops the tasks no
+  // barrier gets through either), and the checkpoint that publishes the last results is not begun
+  // again while it is being written.
+  return writing_.size() < concurrent_ && !coordinator_->all_finished() &&
+         std::none_of(
+             writing_.begin(),
+             writing_.end(),
+             [](const Writing& writing) {
+               return writing.savepoint &&
+                      (writing.savepoint->then != AfterBarrier::kGoOn || writing.savepoint->cancels);
+             });
 }
 
 bool JobCheckpoints::periodic() const {
-  return options_.checkpoint_interval_ms > 0 && possible() &&
+  return schedule_.periodic() && possible() &&
          (options_.checkpoints_after_tasks_finish || !coordinator_->any_finished());
 }
 
@@ -180,28 +216,46 @@ bool JobCheckpoints::final_is_due() const {
 }
 
 std::int64_t JobCheckpoints::next_deadline_ns() const {
-  if (in_progress()) {
-    return since_ns() + options_.checkpoint_timeout_ms * kNsPerMs;
+  std::int64_t next = kNever;
+  if (may_begin()) {
+    next = final_is_due() ? final_not_before_ns_ : periodic() ? schedule_.next_ns() : kNever;
   }
-  if (final_is_due()) {
-    return final_not_before_ns_;
+  const std::int64_t timeout_ns = options_.checkpoint_timeout_ms * kNsPerMs;
+  if (pending()) {
+    next = std::min(next, coordinator_->pending_since_ns() + timeout_ns);
   }
-  return periodic() ? next_periodic_ns_ : kNever;
+  for (const Writing& writing : writing_) {
+    next = std::min(next, writing.since_ns + timeout_ns);
+  }
+  return next;
 }
 
 void JobCheckpoints::run_timers(std::int64_t now_ns) {
-  if (in_progress()) {
-    if (now_ns - since_ns() >= options_.checkpoint_timeout_ms * kNsPerMs) {
-      failed(fmt::format("it took longer than {} ms (execution.checkpointing.timeout){}",
-                         options_.checkpoint_timeout_ms,
-                         writing_ ? ": it is still being written" : ""));
-    }
-  } else if (final_is_due()) {
+  if (!writing_.empty()) {  // the oldest one; the next is looked at in the next turn
+    give_up_if_late(writing_.front().id, writing_.front().since_ns, now_ns);
+  }
+  if (pending()) {
+    give_up_if_late(coordinator_->pending_id(), coordinator_->pending_since_ns(), now_ns);
+  }
+  if (!may_begin()) {
+    return;
+  }
+  if (final_is_due()) {
     if (now_ns >= final_not_before_ns_) {
       begin();
     }
-  } else if (now_ns >= next_periodic_ns_ && periodic()) {
+  } else if (now_ns >= schedule_.next_ns() && periodic()) {
     begin();
+  }
+}
+
+void JobCheckpoints::give_up_if_late(CheckpointId id, std::int64_t since_ns, std::int64_t now_ns) {
+  if (now_ns - since_ns >= options_.checkpoint_timeout_ms * kNsPerMs) {
+    failed(id,
+           fmt::format(
+               "it took longer than {} ms (execution.checkpointing.timeout){}",
+               options_.checkpoint_timeout_ms,
+               pending() && coordinator_->pending_id() == id ? "" : ": it is still being written"));
   }
 }
 
@@ -212,7 +266,7 @@ void JobCheckpoints::ask(Reply reply, std::optional<SavepointRequest> savepoint)
 }
 
 void JobCheckpoints::begin_asked_for() {
-  if (queued_.empty() || in_progress() || !possible()) {
+  if (queued_.empty() || !may_begin() || !possible()) {
     return;  // end_attempt() answers those for whom it is too late
   }
   // One checkpoint does for all that ask for one; each savepoint is its own.
@@ -226,14 +280,15 @@ void JobCheckpoints::begin_asked_for() {
 
 void JobCheckpoints::begin() {
   longest_ = {};
-  {
-    const std::lock_guard lock(mutex_);
-    shown_in_progress_ = true;
+  if (!savepoint_) {
+    schedule_.begun(monotonic_ns());
   }
-  trigger(savepoint_
-              ? coordinator_->begin(clock_.now_ms(), SnapshotKind::kSavepoint, savepoint_->then)
-              : coordinator_->begin(clock_.now_ms()));
+  const CheckpointCoordinator::Trigger to_tell =
+      savepoint_ ? coordinator_->begin(clock_.now_ms(), SnapshotKind::kSavepoint, savepoint_->then)
+                 : coordinator_->begin(clock_.now_ms());
   next_id_ = coordinator_->pending_id() + 1;
+  show_in_progress();
+  trigger(to_tell);
   if (coordinator_->complete()) {
     write();  // of final states only
   }
@@ -287,6 +342,7 @@ void JobCheckpoints::write() {
   Writing writing;
   writing.id = coordinator_->pending_id();
   writing.since_ns = coordinator_->pending_since_ns();
+  writing.state_sizes = coordinator_->state_sizes();
   CheckpointData data = coordinator_->take();
   CheckpointStats& stats = writing.stats;
   stats.id = writing.id;
@@ -310,45 +366,61 @@ void JobCheckpoints::write() {
   stats.size_bytes = static_cast<std::int64_t>(fresh);
   stats.full_size_bytes = static_cast<std::int64_t>(fresh + shared);
   writing.savepoint = std::exchange(savepoint_, std::nullopt);
-  writing_ = std::move(writing);
-  if (writing_->savepoint) {
-    writer_->write_savepoint(std::move(data), writing_->savepoint->directory);
+  writing.waiting = std::exchange(waiting_, {});
+  if (writing.savepoint) {
+    writer_->write_savepoint(std::move(data), writing.savepoint->directory, writing.given_up);
   } else {
-    writer_->write(std::move(data));
+    writer_->write(std::move(data), writing.given_up);
   }
+  writing_.push_back(std::move(writing));
+  begin_asked_for();  // where another one may be under way
 }
 
 void JobCheckpoints::written(WrittenCheckpoint result) {
-  if (!writing_ || writing_->id != result.id) {
-    if (!result.path.empty()) {  // a savepoint stays, with a warning: its folder is the user's
-      writer_->discard(std::move(result.path));  // it was given up meanwhile
+  const auto found = std::find_if(
+      writing_.begin(), writing_.end(), [&](const Writing& w) { return w.id == result.id; });
+  if (found == writing_.end()) {
+    // It was given up, just when it was complete.
+    if (!result.path.empty() && result.savepoint) {
+      writer_->discard_savepoint(std::move(result.path));
+    } else if (!result.path.empty()) {
+      writer_->discard(std::move(result.path));
     }
     return;
   }
   if (result.path.empty()) {
-    failed(result.error);
+    failed(result.id, result.error);
     return;
   }
-  Writing done = *std::exchange(writing_, std::nullopt);
+  Writing done = std::move(*found);
+  writing_.erase(found);
   const std::int64_t now_ns = monotonic_ns();
   done.stats.path = result.path;
   done.stats.duration_ms = (now_ns - done.since_ns) / kNsPerMs;
   done.stats.write_duration_ms = result.duration_ms;
+  log_completed(done.stats);
+  {
+    const std::lock_guard lock(mutex_);
+    if (!done.savepoint) {
+      ++completed_count_;
+      stats_.push_back(done.stats);
+      if (stats_.size() > kHistory) {
+        stats_.pop_front();
+      }
+    }
+  }
+  show_in_progress();
   if (done.savepoint) {
     savepoint_written(std::move(done));
     return;
   }
   known_files_ = std::move(done.files);
-  log_completed(done.stats);
-  {
-    const std::lock_guard lock(mutex_);
-    stats_.push_back(done.stats);
-    shown_in_progress_ = false;
-  }
   std::erase_if(awaiting_commit_, [&](const auto& task) { return task.second <= result.id; });
   failures_in_a_row_ = 0;
-  next_periodic_ns_ = std::max(done.since_ns + options_.checkpoint_interval_ms * kNsPerMs,
-                               now_ns + options_.min_pause_between_checkpoints_ms * kNsPerMs);
+  schedule_.completed(now_ns);
+  for (const std::string& warning : growth_.observe(result.id, done.state_sizes)) {
+    log(LogLevel::kWarn, "flott.state", "job '{}': {}", options_.name, warning);
+  }
   retained_.push_back(result.path);
   while (static_cast<int>(retained_.size()) > std::max(options_.retained_checkpoints, 1)) {
     writer_->discard(std::move(retained_.front()));
@@ -359,16 +431,11 @@ void JobCheckpoints::written(WrittenCheckpoint result) {
       deployed.task->notify_checkpoint_complete(result.id);
     }
   }
-  reply_all(waiting_, result.path, nullptr);
+  reply_all(done.waiting, result.path, nullptr);
   begin_asked_for();
 }
 
 void JobCheckpoints::savepoint_written(Writing done) {
-  log_completed(done.stats);
-  {
-    const std::lock_guard lock(mutex_);
-    shown_in_progress_ = false;
-  }
   // As in Flink (FLIP-203): one that the job goes on from publishes nothing, as no restart of the
   // job itself uses it.
   if (done.savepoint->then != AfterBarrier::kGoOn && attempt_ != nullptr) {
@@ -381,7 +448,7 @@ void JobCheckpoints::savepoint_written(Writing done) {
   if (done.savepoint->cancels && attempt_ != nullptr) {
     callbacks_.cancel();
   }
-  reply_all(waiting_, done.stats.path, nullptr);
+  reply_all(done.waiting, done.stats.path, nullptr);
   begin_asked_for();
 }
 
@@ -425,37 +492,59 @@ void JobCheckpoints::log_completed(const CheckpointStats& stats) {
   }
 }
 
-void JobCheckpoints::give_up() {
-  if (!in_progress()) {
-    return;
-  }
-  writing_.reset();
-  if (coordinator_) {
-    coordinator_->abort();
-  }
+void JobCheckpoints::show_in_progress(int failures) {
   const std::lock_guard lock(mutex_);
-  ++failed_count_;
-  shown_in_progress_ = false;
+  failed_count_ += failures;
+  shown_in_progress_ = writing_.size() + (pending() ? 1 : 0);
 }
 
-void JobCheckpoints::failed(const std::string& reason) {
-  const CheckpointId id = writing_ ? writing_->id : coordinator_->pending_id();
-  const std::optional<SavepointRequest> savepoint = writing_ ? writing_->savepoint : savepoint_;
-  savepoint_.reset();
-  give_up();
+void JobCheckpoints::give_up_pending() {
+  if (pending()) {
+    coordinator_->abort();
+    show_in_progress(1);
+  }
+}
+
+void JobCheckpoints::give_up_all() {
+  give_up_pending();
+  for (const Writing& writing : writing_) {
+    *writing.given_up = true;
+  }
+  const auto given_up = static_cast<int>(writing_.size());
+  writing_.clear();
+  show_in_progress(given_up);
+}
+
+void JobCheckpoints::failed(CheckpointId id, const std::string& reason) {
+  std::optional<SavepointRequest> savepoint;
+  std::vector<Reply> waiting;
+  if (const auto found = std::find_if(
+          writing_.begin(), writing_.end(), [&](const Writing& w) { return w.id == id; });
+      found != writing_.end()) {
+    *found->given_up = true;
+    savepoint = std::move(found->savepoint);
+    waiting = std::move(found->waiting);
+    writing_.erase(found);
+    show_in_progress(1);
+  } else {
+    savepoint = std::exchange(savepoint_, std::nullopt);
+    waiting = std::exchange(waiting_, {});
+    give_up_pending();
+  }
   if (savepoint && savepoint->then != AfterBarrier::kGoOn) {
     let_go_on(id);
   }
   const std::string message =
       fmt::format("checkpoint {} of job '{}' failed: {}", id, options_.name, reason);
   log(LogLevel::kWarn, "flott.checkpoint", "{}", message);
-  const std::int64_t pause_ms =
-      std::max(options_.checkpoint_interval_ms, options_.min_pause_between_checkpoints_ms);
-  next_periodic_ns_ = monotonic_ns() + pause_ms * kNsPerMs;
-  final_not_before_ns_ = next_periodic_ns_;
+  const std::int64_t now_ns = monotonic_ns();
+  schedule_.failed(now_ns);
+  final_not_before_ns_ = now_ns + std::max(options_.checkpoint_interval_ms,
+                                           options_.min_pause_between_checkpoints_ms) *
+                                      kNsPerMs;
   const std::exception_ptr error = external_error(message);
-  const bool asked_for = !waiting_.empty();
-  reply_all(waiting_, {}, error);
+  const bool asked_for = !waiting.empty();
+  reply_all(waiting, {}, error);
   if (attempt_ == nullptr) {
     return;
   }
@@ -480,6 +569,7 @@ void JobCheckpoints::reply_all(std::vector<Reply>& replies,
 
 void JobCheckpoints::finish(JobStatus status) {
   end_attempt();
+  give_up_all();
   const bool remove = status == JobStatus::kFinished ||
                       (status == JobStatus::kCanceled &&
                        options_.checkpoint_retention != CheckpointRetention::kOnCancellation) ||
@@ -497,23 +587,26 @@ void JobCheckpoints::finish(JobStatus status) {
         "job '{}' has ended while a checkpoint of it is still being written",
         options_.name);
   }
-  give_up();
+}
+
+void JobCheckpoints::settle() {
+  writer_->wait_until_idle(kPatienceAtTheEnd);
 }
 
 std::vector<CheckpointStats> JobCheckpoints::stats() const {
   const std::lock_guard lock(mutex_);
-  return stats_;
+  return {stats_.begin(), stats_.end()};
 }
 
 std::map<std::string, double> JobCheckpoints::metrics() const {
   const std::lock_guard lock(mutex_);
   const auto number = [](auto value) { return static_cast<double>(value); };
   std::map<std::string, double> out{
-      {"numberOfCompletedCheckpoints", number(stats_.size())},
+      {"numberOfCompletedCheckpoints", number(completed_count_)},
       {"numberOfFailedCheckpoints", number(failed_count_)},
-      {"numberOfInProgressCheckpoints", shown_in_progress_ ? 1.0 : 0.0},
+      {"numberOfInProgressCheckpoints", number(shown_in_progress_)},
       {"totalNumberOfCheckpoints",
-       number(stats_.size()) + number(failed_count_) + (shown_in_progress_ ? 1.0 : 0.0)},
+       number(completed_count_) + number(failed_count_) + number(shown_in_progress_)},
       {"lastCheckpointRestoreTimestamp", number(restored_at_ms_)},
   };
   const CheckpointStats last = stats_.empty() ? CheckpointStats{} : stats_.back();
@@ -525,6 +618,11 @@ std::map<std::string, double> JobCheckpoints::metrics() const {
   show("lastCheckpointSize", last.size_bytes);
   show("lastCheckpointFullSize", last.full_size_bytes);
   return out;
+}
+
+std::map<std::string, std::string> JobCheckpoints::text_metrics() const {
+  const std::lock_guard lock(mutex_);
+  return {{"lastCheckpointExternalPath", stats_.empty() ? "n/a" : stats_.back().path}};
 }
 
 }  // namespace flott

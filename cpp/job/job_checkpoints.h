@@ -2,9 +2,11 @@
 
 #include "job/attempt.h"
 #include "job/checkpoint_coordinator.h"
+#include "job/checkpoint_schedule.h"
 #include "job/checkpoint_writer.h"
 #include "job/job.h"
 #include "job/restore_point.h"
+#include "job/state_growth.h"
 
 #include <deque>
 #include <exception>
@@ -22,7 +24,12 @@ namespace flott {
 
 /// The checkpoints of a job over all its attempts: when one begins, how long it may take, what its
 /// failure means, which are kept, and what users see of them. Used by the job's coordinator thread;
-/// stats() and metrics() by any.
+/// stats(), metrics() and text_metrics() by any.
+///
+/// One at a time has its barriers on the way; as many as
+/// `execution.checkpointing.max-concurrent-checkpoints` are under way with those that are being
+/// written, one after the other. (Flink lets barriers follow each other more closely. Aligned as
+/// they are, the later one would only wait in the same channels.)
 class JobCheckpoints {
  public:
   struct Callbacks {
@@ -55,8 +62,7 @@ class JobCheckpoints {
   /// All but the publication of its results is done: Task::Callbacks::awaits_commit.
   void awaits_commit(int task, TaskSnapshot final_snapshot);
   void written(WrittenCheckpoint result);
-  /// Takes a checkpoint as soon as the one under way, if any, is done, and answers. The attempt is
-  /// running.
+  /// Takes a checkpoint as soon as those under way allow it, and answers. The attempt is running.
   void ask(Reply reply, std::optional<SavepointRequest> savepoint = std::nullopt);
   /// A task is left that could take part in a checkpoint.
   bool any_finished() const { return coordinator_ && coordinator_->any_finished(); }
@@ -75,10 +81,14 @@ class JobCheckpoints {
 
   /// The job's end: removes what its status leaves no use for, and waits a moment for it.
   void finish(JobStatus status);
+  /// Waits a moment until what was told to written() after finish() is removed.
+  void settle();
 
   std::vector<CheckpointStats> stats() const;
   /// Flink's names -> values.
   std::map<std::string, double> metrics() const;
+  /// Those that are no numbers.
+  std::map<std::string, std::string> text_metrics() const;
 
  private:
   struct Part {
@@ -91,7 +101,10 @@ class JobCheckpoints {
     std::int64_t since_ns = 0;
     CheckpointStats stats;
     std::set<std::string> files;
+    std::vector<StateSize> state_sizes;
     std::optional<SavepointRequest> savepoint;
+    std::vector<Reply> waiting;
+    GivenUp given_up = std::make_shared<std::atomic<bool>>(false);
   };
 
   struct Asked {
@@ -99,8 +112,8 @@ class JobCheckpoints {
     std::optional<SavepointRequest> savepoint;
   };
 
-  bool in_progress() const;
-  std::int64_t since_ns() const;
+  bool pending() const { return coordinator_ && coordinator_->pending(); }
+  bool may_begin() const;
   bool periodic() const;
   bool final_is_due() const;
   void begin();
@@ -110,8 +123,11 @@ class JobCheckpoints {
   void savepoint_written(Writing done);
   /// Tasks that have stopped for savepoint `id`, or will, go on.
   void let_go_on(CheckpointId id);
-  void failed(const std::string& reason);
-  void give_up();
+  void give_up_if_late(CheckpointId id, std::int64_t since_ns, std::int64_t now_ns);
+  void failed(CheckpointId id, const std::string& reason);
+  void give_up_pending();
+  void give_up_all();
+  void show_in_progress(int failures = 0);
   void reply_all(std::vector<Reply>& replies,
                  const std::string& path,
                  const std::exception_ptr& error);
@@ -125,27 +141,30 @@ class JobCheckpoints {
   std::optional<CheckpointCoordinator> coordinator_;
   std::vector<std::string> committing_sinks_;
   CheckpointId next_id_;
-  Part longest_;  ///< of the tasks that have acknowledged the pending one
-  std::optional<Writing> writing_;
-  std::int64_t next_periodic_ns_ = 0;
+  Part longest_;                 ///< of the tasks that have acknowledged the pending one
+  std::deque<Writing> writing_;  ///< oldest first
+  const std::size_t concurrent_;
+  CheckpointSchedule schedule_;
+  StateGrowthWatch growth_;
   std::int64_t final_not_before_ns_ = 0;
   /// Tasks that have done everything but publish, by the first checkpoint with their final state.
   std::map<int, CheckpointId> awaiting_commit_;
   int failures_in_a_row_ = 0;
   int slow_in_a_row_ = 0;  ///< checkpoints that took longer than the interval
   bool keep_all_ = false;  ///< the user has to choose among them
-  /// Requests for the one under way, and those that came after it had begun.
+  /// Requests for the pending one, and those that came after it had begun.
   std::vector<Reply> waiting_;
   std::deque<Asked> queued_;
-  std::optional<SavepointRequest> savepoint_;  ///< what is under way is one, until it is written
+  std::optional<SavepointRequest> savepoint_;  ///< the pending one is one
   std::deque<std::string> retained_;
   std::string stopped_with_;
   std::set<std::string> known_files_;  ///< of the last completed checkpoint
 
   mutable std::mutex mutex_;  ///< guards the next four
-  std::vector<CheckpointStats> stats_;
+  std::deque<CheckpointStats> stats_;  // the last kHistory ones, newest last
+  std::int64_t completed_count_ = 0;
   std::int64_t failed_count_ = 0;
-  bool shown_in_progress_ = false;
+  std::size_t shown_in_progress_ = 0;
   std::int64_t restored_at_ms_ = -1;
 
   std::unique_ptr<CheckpointWriter> writer_;  ///< last: its thread ends first

@@ -1,7 +1,9 @@
 #pragma once
 
 #include "base/clock.h"
+#include "checkpoint/checkpoint_storage.h"
 #include "job/restart_strategy.h"
+#include "job/state_growth.h"
 #include "state/keyed_state_backend.h"
 
 #include <cstdint>
@@ -49,7 +51,8 @@ struct JobOptions {
   CheckpointMode checkpoint_mode = CheckpointMode::kExactlyOnce;
   /// From the end of one checkpoint to the next periodic one.
   std::int64_t min_pause_between_checkpoints_ms = 0;
-  int max_concurrent_checkpoints = 1;  ///< accepted: one is under way at a time
+  /// The next one may begin while so many less one are being written; a pause makes it 1.
+  int max_concurrent_checkpoints = 1;
   bool unaligned_checkpoints = false;  ///< accepted: barriers are aligned
   /// Periodic checkpoints go on when some of the tasks have ended.
   bool checkpoints_after_tasks_finish = true;
@@ -61,7 +64,10 @@ struct JobOptions {
   /// State of operators that the job does not have is left behind, with a warning.
   bool allow_unclaimed_state = false;
   std::string restore_path;  ///< a checkpoint to start from, or empty
-  bool detached = false;     ///< nobody waits for its end: a failure is logged as an error
+  StateGrowthLimits state_growth;
+  /// Instead of what checkpoint_directory says, for tests; null: that.
+  std::shared_ptr<CheckpointStorage> checkpoint_storage;
+  bool detached = false;  ///< nobody waits for its end: a failure is logged as an error
   /// Not owned; null: the system clock.
   const Clock* clock = nullptr;
   /// Copies the caller's context (contextvars) onto each task thread; may be empty. Called with

@@ -507,10 +507,17 @@ void LocalJob::finish() {
     terminal_ = true;
     late.swap(events_);
   }
+  bool written_late = false;
   for (Event& event : late) {
     if (auto* request = std::get_if<TriggerRequest>(&event)) {
       handle(*request);
+    } else if (auto* written = std::get_if<WrittenCheckpoint>(&event)) {
+      handle(*written);
+      written_late = true;
     }
+  }
+  if (written_late) {
+    checkpoints_->settle();
   }
   ended_.notify_all();
 }
@@ -570,6 +577,14 @@ std::map<std::string, double> LocalJob::metrics() const {
     own["uptime"] = running ? static_cast<double>((now_ns - running_since_ns_) / kNsPerMs) : 0.0;
   }
   for (const auto& [name, value] : own) {
+    out[fmt::format("jobmanager.{}.{}", options_.name, name)] = value;
+  }
+  return out;
+}
+
+std::map<std::string, std::string> LocalJob::text_metrics() const {
+  std::map<std::string, std::string> out;
+  for (auto& [name, value] : checkpoints_->text_metrics()) {
     out[fmt::format("jobmanager.{}.{}", options_.name, name)] = value;
   }
   return out;

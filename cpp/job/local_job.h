@@ -37,6 +37,7 @@ class LocalJob final : public Job {
   std::vector<CheckpointStats> checkpoints() const override { return checkpoints_->stats(); }
   int attempt() const override { return attempt_number_.load() + 1; }
   std::map<std::string, double> metrics() const override;
+  std::map<std::string, std::string> text_metrics() const override;
   std::vector<std::string> blocked_operators() const override;
 
  private:

@@ -797,6 +797,16 @@ std::vector<OperatorSnapshot> OperatorChain::snapshot(CheckpointId id, SnapshotK
   return out;
 }
 
+std::vector<std::vector<KeyedStateSize>> OperatorChain::state_sizes() const {
+  std::vector<std::vector<KeyedStateSize>> out(links_.size());
+  for (std::size_t i = 0; i < links_.size(); ++i) {
+    if (const KeyedStateBackend* backend = links_[i]->context.backend()) {
+      out[i] = backend->state_sizes();
+    }
+  }
+  return out;
+}
+
 void OperatorChain::broadcast(const Element& element) {
   head_output_->broadcast(element);
   for (const auto& link : links_) {

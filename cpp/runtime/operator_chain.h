@@ -95,6 +95,8 @@ class OperatorChain {
   bool finish();
   bool prepare_snapshot(CheckpointId id);
   std::vector<OperatorSnapshot> snapshot(CheckpointId id, SnapshotKind kind);
+  /// KeyedStateBackend::state_sizes() of each link.
+  std::vector<std::vector<KeyedStateSize>> state_sizes() const;
   void broadcast(const Element& element);
   void notify_checkpoint_complete(CheckpointId id);
   /// After finish(): an operator's results wait for commit_final().

@@ -418,6 +418,7 @@ TaskSnapshot Task::snapshot(CheckpointId id, SnapshotKind kind) {
   TaskSnapshot out;
   input_->snapshot(id, out.input);
   out.links = chain_->snapshot(id, kind);
+  out.state_sizes = chain_->state_sizes();
   return out;
 }
 

@@ -30,6 +30,7 @@ struct TaskSnapshot {
   OperatorSnapshot input;               ///< sources: splits and positions
   std::vector<OperatorSnapshot> links;  ///< by position in the chain
   CheckpointTimes times;
+  std::vector<std::vector<KeyedStateSize>> state_sizes;  ///< by position in the chain
 };
 
 /// The id under which operators snapshot their state when they have finished.

@@ -11,8 +11,16 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace flott {
+
+/// How much one state of one subtask holds.
+struct KeyedStateSize {
+  std::string state;
+  std::int64_t entries = 0;  ///< of a map in RocksDB each of its own, else one a key and window
+  std::int64_t bytes = 0;    ///< as they are stored
+};
 
 /// Keyed state of one operator in one subtask, for its range of key groups. One thread: the task's.
 ///
@@ -62,6 +70,11 @@ class KeyedStateBackend {
   /// As restore(), of what any parallelism wrote; called once for each old subtask. Throws
   /// kInvalidArgument for files of a backend it cannot read, saying which to configure.
   virtual void restore_files(const KeyedStateFiles& files);
+
+  /// What the declared states hold that nothing removes by itself: those without TTL, but for
+  /// StateDescriptor::ends_by_itself. As of the last snapshot, partly estimated; cheap, however
+  /// much it is.
+  virtual std::vector<KeyedStateSize> state_sizes() const { return {}; }
 };
 
 /// Which backend, and its settings under Flink's names.

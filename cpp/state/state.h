@@ -75,6 +75,9 @@ struct StateDescriptor {
   LogicalTypePtr key_type;                            ///< map only
   Value default_value;                                ///< value state only
   StateTtlConfig ttl;
+  /// Its owner removes in the end whatever it puts in (windows that end): not among
+  /// KeyedStateBackend::state_sizes().
+  bool ends_by_itself = false;
   std::shared_ptr<ReduceFunction> reduce;        ///< reducing state
   std::shared_ptr<AggregateFunction> aggregate;  ///< aggregating state
 };

@@ -167,6 +167,7 @@ class GlobalWindows final : public WindowAssigner {
     out.push_back(Window::global());
   }
   bool is_event_time() const override { return false; }
+  bool windows_end() const override { return false; }
 };
 
 /// Numbers the records of a key; window n has the records [n * slide, n * slide + size).
@@ -195,6 +196,7 @@ class CountWindows final : public WindowAssigner {
     }
   }
   bool is_event_time() const override { return false; }
+  bool windows_end() const override { return false; }
 
  private:
   const char* state_name_;

@@ -38,6 +38,9 @@ class WindowAssigner {
   /// True when merge() is the default one: then a new window is compared with those in flight,
   /// which never intersect each other, and merge() is not called.
   virtual bool merges_intersecting() const { return false; }
+  /// Time passes the end of each window, and what it holds goes then. False: it stays until a
+  /// trigger purges it.
+  virtual bool windows_end() const { return true; }
   virtual bool uses_host() const { return false; }
 };
 

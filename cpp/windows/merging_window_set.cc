@@ -44,6 +44,7 @@ void MergingWindowSet::open(WindowAssigner& assigner, KeyedStateBackend& backend
   if (merging_) {
     StateDescriptor descriptor;
     descriptor.name = "merging-window-set";
+    descriptor.ends_by_itself = true;
     state_ = &backend.value_state(descriptor);
   }
 }

@@ -31,6 +31,7 @@ class TriggerState {
     descriptor_.name = name;
     descriptor_.value_type = LogicalType::of(TypeKind::kBigInt);
     descriptor_.reduce = std::make_shared<IntegerReduce<Combine>>(combine);
+    descriptor_.ends_by_itself = true;  // goes with the window; if that stays, its contents tell
   }
 
   /// The state of the context's window. One trigger serves one backend: looked up by name once.

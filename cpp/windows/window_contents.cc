@@ -18,6 +18,7 @@ void WindowContents::open(Options options, KeyedStateBackend& backend) {
   options_ = std::move(options);
   StateDescriptor descriptor;
   descriptor.name = kStateName;
+  descriptor.ends_by_itself = options_.windows_end;
   if (!options_.with_timestamps && options_.reduce != nullptr) {
     descriptor.kind = StateKind::kReducing;
     descriptor.value_type = options_.element_type;

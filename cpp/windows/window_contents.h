@@ -19,6 +19,7 @@ class WindowContents {
     bool with_timestamps = false;  ///< an evictor: elements are kept, reduced when the window fires
     LogicalTypePtr element_type;
     LogicalTypePtr accumulator_type;
+    bool windows_end = false;  ///< WindowAssigner::windows_end()
   };
 
   void open(Options options, KeyedStateBackend& backend);

@@ -95,7 +95,8 @@ class WindowOperator final : public Operator {
                     options_.aggregate,
                     options_.evictor != nullptr,
                     options_.element_type,
-                    options_.accumulator_type},
+                    options_.accumulator_type,
+                    options_.assigner->windows_end()},
                    backend);
     options_.assigner->open(context);
     if (options_.reduce_life_cycle != nullptr) {

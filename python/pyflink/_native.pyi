@@ -410,7 +410,8 @@ class Job:
     def trigger_savepoint(self, directory: str = "", then: str = "go_on") -> Savepoint:
         """Asks for one and returns. `then`: "go_on", "stop", "drain" or "cancel" the job."""
     def checkpoints(self) -> list[dict[str, Any]]: ...
-    def metrics(self) -> dict[str, float]: ...
+    def metrics(self) -> dict[str, Any]:
+        """Numbers by name, and `lastCheckpointExternalPath`, a path or 'n/a'."""
     def blocked_operators(self) -> list[str]:
         """Operators that have been in one call of a Python function for more than a second."""
     def next_collected(self, queue: CollectQueue) -> Any:

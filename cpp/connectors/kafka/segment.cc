@@ -75,7 +75,9 @@ void sweep(const std::string& folder) {
 
 }  // namespace
 
-SegmentWriter::SegmentWriter(std::string directory) : directory_(folder_of(directory)) {}
+SegmentWriter::SegmentWriter(std::string directory) : directory_(folder_of(directory)) {
+  sweep(directory_);
+}
 
 SegmentWriter::~SegmentWriter() {
   drop_file();
@@ -133,7 +135,6 @@ void SegmentWriter::compress_block() {
 
 void SegmentWriter::spill() {
   if (!file_) {
-    sweep(directory_);
     path_ = fmt::format("{}/{}{}-{}", directory_, kFilePrefix, ::getpid(), random_id());
     file_.reset(std::fopen(path_.c_str(), "wbxe"));
   }

@@ -41,7 +41,7 @@ class HeapAppendingState final : public SingleValueSlot, public AppendingState {
     if (slot == nullptr || (ttl_.expired(slot->access, now_) && !ttl_.return_expired())) {
       return nullptr;
     }
-    slot->access = stamp();
+    stamp(*slot);
     core_.note_change();
     return slot;
   }

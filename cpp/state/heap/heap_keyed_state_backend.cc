@@ -236,10 +236,26 @@ void HeapKeyedStateBackend::clear_all() {
   while (KeyEntry* entry = core_.table.first()) {
     core_.erase(*entry);
   }
+  for (const Registered& registered : states_) {
+    if (registered.state != nullptr) {
+      registered.state->note_all_erased();
+    }
+  }
+}
+
+std::vector<KeyedStateSize> HeapKeyedStateBackend::state_sizes() const {
+  std::vector<KeyedStateSize> out;
+  for (const Registered& registered : states_) {
+    if (registered.state != nullptr && registered.state->may_grow()) {
+      out.push_back(
+          {registered.name, registered.state->slot_count(), registered.state->stored_bytes()});
+    }
+  }
+  return out;
 }
 
 bool HeapKeyedStateBackend::encode_slot(
-    std::uint32_t index, const Window& window, const Slot& slot, Timestamp now, std::string& out) {
+    std::uint32_t index, const Window& window, Slot& slot, Timestamp now, std::string& out) {
   const std::size_t begin = out.size();
   BytesWriter writer(out);
   writer.varint(index);
@@ -250,7 +266,11 @@ bool HeapKeyedStateBackend::encode_slot(
     if (registered.state == nullptr) {
       out += static_cast<const RawContainer&>(*slot.container).bytes;
     } else {
+      const std::size_t content = out.size();
       any = registered.state->encode(slot, now, out);
+      if (any) {
+        registered.state->note_stored(slot, out.size() - content);
+      }
     }
   });
   if (!any) {
@@ -259,8 +279,8 @@ bool HeapKeyedStateBackend::encode_slot(
   return any;
 }
 
-bool HeapKeyedStateBackend::encode_plain_key(const KeyEntry& entry, std::string& out) const {
-  const Slot& slot = *entry.slots.find(0);
+bool HeapKeyedStateBackend::encode_plain_key(KeyEntry& entry, std::string& out) {
+  Slot& slot = *entry.slots.find(0);
   const std::size_t text_size =
       entry.key.kind() == ValueKind::kString ? entry.key.as_string().size() : 0;
   if (entry.namespaces != nullptr || entry.live != 1 || slot.empty() || !is_scalar(slot.value) ||
@@ -289,11 +309,12 @@ bool HeapKeyedStateBackend::encode_plain_key(const KeyEntry& entry, std::string&
   char* const content_size = to++;
   to = encode_scalar(slot.value, to);
   *content_size = static_cast<char>(to - content_size - 1);
+  states_[0].state->note_stored(slot, static_cast<std::size_t>(to - content_size - 1));
   out.resize(static_cast<std::size_t>(to - out.data()));
   return true;
 }
 
-bool HeapKeyedStateBackend::encode_key(const KeyEntry& entry, Timestamp now, std::string& out) {
+bool HeapKeyedStateBackend::encode_key(KeyEntry& entry, Timestamp now, std::string& out) {
   if (states_[0].state != nullptr && encode_plain_key(entry, out)) {
     return true;
   }
@@ -303,9 +324,9 @@ bool HeapKeyedStateBackend::encode_key(const KeyEntry& entry, Timestamp now, std
   const std::size_t count_at = out.size();
   std::uint64_t slot_count = 0;
   out.push_back('\0');
-  const auto add = [&](const Window& window, const SlotArray& of) {
+  const auto add = [&](const Window& window, SlotArray& of) {
     for (std::uint32_t i = 0; i < states_.size(); ++i) {
-      const Slot* slot = of.find(i);
+      Slot* slot = of.find(i);
       if (slot != nullptr && !slot->empty() && encode_slot(i, window, *slot, now, out)) {
         ++slot_count;
       }
@@ -351,7 +372,7 @@ std::map<KeyGroup, std::string> HeapKeyedStateBackend::snapshot() {
     std::string bytes;
   };
   std::map<KeyGroup, Group> groups;
-  for (const KeyEntry* entry = core_.table.first(); entry != nullptr; entry = entry->next) {
+  for (KeyEntry* entry = core_.table.first(); entry != nullptr; entry = entry->next) {
     Group& group = groups[key_group_of(entry->hash, core_.options.max_parallelism)];
     group.keys += encode_key(*entry, at, group.bytes) ? 1 : 0;
   }
@@ -389,7 +410,7 @@ std::optional<KeyedStateFiles> HeapKeyedStateBackend::snapshot_files() {
     const std::size_t records =
         is_base ? core_.table.size() : changes.changed_count() + changes.removed().size();
     segment.reserve(records, records * record_bytes_);
-    const auto store = [&](const KeyEntry& entry) {
+    const auto store = [&](KeyEntry& entry) {
       if (encode_key(entry, at, segment.record())) {
         segment.end_record(group_of(entry.hash));
         return true;
@@ -397,7 +418,7 @@ std::optional<KeyedStateFiles> HeapKeyedStateBackend::snapshot_files() {
       return false;
     };
     if (is_base) {
-      for (const KeyEntry* entry = core_.table.first(); entry != nullptr; entry = entry->next) {
+      for (KeyEntry* entry = core_.table.first(); entry != nullptr; entry = entry->next) {
         store(*entry);
       }
       changes.begin(core_.table);
@@ -408,7 +429,7 @@ std::optional<KeyedStateFiles> HeapKeyedStateBackend::snapshot_files() {
           segment.add_removed(group_of(removed.hash), removed.bytes);
         }
       }
-      changes.take([&](const KeyEntry& entry) {
+      changes.take([&](KeyEntry& entry) {
         if (!store(entry)) {
           segment.add_removed(group_of(entry.hash), entry.bytes);
         }
@@ -590,6 +611,9 @@ void HeapKeyedStateBackend::restore_slot(KeyEntry& entry,
     slot.container = std::make_unique<RawContainer>(content, stored.stamped);
   }
   if (!slot.empty()) {
+    if (HeapState* state = states_[stored.index].state.get()) {
+      state->note_restored(slot, content.size());
+    }
     ++entry.live;
     if (in != nullptr) {
       ++in->live;
@@ -624,7 +648,11 @@ void HeapKeyedStateBackend::decode_restored(std::uint32_t index,
     BytesReader reader(content.bytes);
     state.decode(reader, content.stamped, *slot);
     migrate_slot(states_[index], stored_type, *slot);
-    return slot->empty() && core_.slot_emptied(entry, in);
+    if (slot->empty()) {
+      return core_.slot_emptied(entry, in);
+    }
+    state.note_restored(*slot, content.bytes.size());
+    return false;
   };
   for (KeyEntry* entry = core_.table.first(); entry != nullptr;) {
     KeyEntry* next = entry->next;

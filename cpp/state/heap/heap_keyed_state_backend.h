@@ -38,6 +38,7 @@ class HeapKeyedStateBackend final : public KeyedStateBackend {
   void restore(const std::map<KeyGroup, std::string>& frames) override;
   std::optional<KeyedStateFiles> snapshot_files() override;
   void restore_files(const KeyedStateFiles& files) override;
+  std::vector<KeyedStateSize> state_sizes() const override;
 
  private:
   /// A state by name: declared (`state` is set), or only restored so far.
@@ -72,10 +73,10 @@ class HeapKeyedStateBackend final : public KeyedStateBackend {
   Timestamp now() const;
   /// Appends the key with its slots, as in a frame; false (and nothing appended) when all of it has
   /// expired.
-  bool encode_key(const KeyEntry& entry, Timestamp now, std::string& out);
+  bool encode_key(KeyEntry& entry, Timestamp now, std::string& out);
   /// Likewise, of a key with one native value and nothing else: several times as quick. False when
   /// it is not one.
-  bool encode_plain_key(const KeyEntry& entry, std::string& out) const;
+  bool encode_plain_key(KeyEntry& entry, std::string& out);
   /// What to do with errors of reading a key group.
   template <typename Read>
   void reading(KeyGroup group, Read read);
@@ -85,7 +86,7 @@ class HeapKeyedStateBackend final : public KeyedStateBackend {
   void migrate_slot(const Registered& registered, const LogicalTypePtr& stored_type, Slot& slot);
   /// Appends a slot if anything in it is to be stored.
   bool encode_slot(
-      std::uint32_t index, const Window& window, const Slot& slot, Timestamp now, std::string& out);
+      std::uint32_t index, const Window& window, Slot& slot, Timestamp now, std::string& out);
 
   // Mutable: the current key's value is fetched from its entry when first asked for.
   mutable Core core_;

@@ -69,6 +69,8 @@ void HeapState::reset_in(const Window& window, Slot& slot) {
   // Kept until the end: destroying a host object may run user code, which must find the state in
   // order.
   const Slot old = std::exchange(slot, Slot{});
+  --slot_count_;
+  stored_bytes_ -= ttl_.enabled() ? 0 : old.access;
   KeyEntry& entry = *core_.entry;
   NamespaceEntry* in = window.is_void() ? nullptr : entry.namespaces->find(window);
   core_.slot_emptied(entry, in);
@@ -82,7 +84,10 @@ Slot& HeapState::fill_in(const Window& window, bool is_void, bool cached) {
   core_.changes.note(entry);
   if (is_void) {
     Slot& slot = entry.slots.at(index_);
-    entry.live += slot.empty() ? 1 : 0;
+    if (slot.empty()) {
+      ++entry.live;
+      ++slot_count_;
+    }
     return slot;
   }
   NamespaceEntry* in = find_namespace(entry, window, cached);
@@ -101,6 +106,7 @@ Slot& HeapState::fill_in(const Window& window, bool is_void, bool cached) {
   if (slot.empty()) {
     ++in->live;
     ++entry.live;
+    ++slot_count_;
   }
   return slot;
 }
@@ -136,7 +142,11 @@ int HeapState::expire_key(KeyEntry& entry, Timestamp now) {
     }
     ++seen;
     expire(*slot, now, pass_earliest_);
-    return slot->empty() && core_.slot_emptied(entry, in);
+    if (!slot->empty()) {
+      return false;
+    }
+    --slot_count_;
+    return core_.slot_emptied(entry, in);
   };
   if (expire_slot(entry.slots.find(index_), nullptr) || entry.namespaces == nullptr) {
     return seen;

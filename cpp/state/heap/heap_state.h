@@ -73,7 +73,8 @@ class HeapState {
       : core_(core),
         index_(index),
         name_(descriptor.name),
-        ttl_(descriptor.ttl, core.options.clock, descriptor.name) {
+        ttl_(descriptor.ttl, core.options.clock, descriptor.name),
+        ends_by_itself_(descriptor.ends_by_itself) {
     core_.cursors.push_back(&cursor_);
   }
   virtual ~HeapState() = default;
@@ -81,6 +82,31 @@ class HeapState {
   HeapState& operator=(const HeapState&) = delete;
 
   bool stamped() const { return ttl_.enabled(); }
+  /// Nothing removes what nobody clears.
+  bool may_grow() const { return !ttl_.enabled() && !ends_by_itself_; }
+  /// How many slots hold something of this state.
+  std::int64_t slot_count() const { return slot_count_; }
+  /// Their bytes, as they were last stored; without TTL.
+  std::int64_t stored_bytes() const { return stored_bytes_; }
+  void note_stored(Slot& slot, std::size_t bytes) {
+    if (!ttl_.enabled()) {
+      stored_bytes_ += static_cast<std::int64_t>(bytes) - slot.access;
+      slot.access = static_cast<std::int64_t>(bytes);
+    }
+  }
+  /// A slot was filled by decode().
+  void note_restored(Slot& slot, std::size_t bytes) {
+    ++slot_count_;
+    if (!ttl_.enabled()) {
+      slot.access = 0;
+      note_stored(slot, bytes);
+    }
+  }
+  /// Every slot is gone.
+  void note_all_erased() {
+    slot_count_ = 0;
+    stored_bytes_ = 0;
+  }
   /// Appends the slot's content without what has expired; false (and nothing appended) when nothing
   /// is left.
   virtual bool encode(const Slot& slot, Timestamp now, std::string& out) const = 0;
@@ -143,6 +169,13 @@ class HeapState {
     }
     return now_;
   }
+  /// Stamps what a slot holds as its value.
+  void stamp(Slot& slot) {
+    if (ttl_.enabled()) {
+      slot.access = now_;
+      note_access(now_);
+    }
+  }
   void note_access(Timestamp access) {
     earliest_ = std::min(earliest_, access);
     pass_earliest_ = std::min(pass_earliest_, access);
@@ -184,6 +217,10 @@ class HeapState {
   void clean_up_step();
   /// Returns how many slots it looked at.
   int expire_key(KeyEntry& entry, Timestamp now);
+
+  const bool ends_by_itself_;
+  std::int64_t slot_count_ = 0;
+  std::int64_t stored_bytes_ = 0;
 
   Window window_;
   bool void_ = true;

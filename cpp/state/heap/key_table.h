@@ -24,8 +24,10 @@ struct Container {
 
 /// What one state holds for one key and namespace; empty when both parts are.
 struct Slot {
-  Value value;           ///< value, reducing and aggregating state
-  Timestamp access = 0;  ///< last access of `value`, with TTL only
+  Value value;  ///< value, reducing and aggregating state
+  /// With TTL: last access of `value`. Without: how many bytes the slot had when it was last stored
+  /// (HeapState::note_stored), as a second field would make every key larger.
+  Timestamp access = 0;
   std::unique_ptr<Container> container;
 
   bool empty() const { return value.is_null() && container == nullptr; }

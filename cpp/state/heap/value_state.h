@@ -67,8 +67,7 @@ class SingleValueSlot : public HeapState {
 
  private:
   void put(Slot& slot, Value value) {
-    const Timestamp access = stamp();
-    slot.access = access;
+    stamp(slot);
     slot.value = std::move(value);  // swaps: the old value dies with the parameter
   }
 };

@@ -258,6 +258,12 @@ std::unique_ptr<rocksdb::Iterator> Database::iterate_slot(rocksdb::ColumnFamilyH
   return std::unique_ptr<rocksdb::Iterator>(db_->NewIterator(options, column));
 }
 
+std::int64_t Database::estimate(rocksdb::ColumnFamilyHandle* column,
+                                const std::string& property) const {
+  std::uint64_t value = 0;
+  return db_->GetIntProperty(column, property, &value) ? static_cast<std::int64_t>(value) : 0;
+}
+
 void Database::checkpoint(const std::string& target) {
   const HostRelease without_host_lock;
   rocksdb::Checkpoint* raw = nullptr;

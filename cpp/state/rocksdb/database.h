@@ -59,6 +59,8 @@ class Database {
                                              bool whole_table = true);
   /// Entries that begin with a slot key, of a map's column; the caller stops at the first other.
   std::unique_ptr<rocksdb::Iterator> iterate_slot(rocksdb::ColumnFamilyHandle* column);
+  /// One of RocksDB's numbers of a column (rocksdb::DB::Properties); 0 when it has none.
+  std::int64_t estimate(rocksdb::ColumnFamilyHandle* column, const std::string& property) const;
   /// Makes the folder `target` with a copy of everything (links).
   void checkpoint(const std::string& target);
 

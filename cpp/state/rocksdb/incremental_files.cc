@@ -29,6 +29,22 @@ bool is_table(const std::string& name) {
   return name.ends_with(kTable);
 }
 
+/// A checkpoint of the database in a folder of its own (links), until nobody needs it any more: the
+/// storage has its files, or it was given up. Any number of them may be under way, and each is
+/// complete in itself. Its last holder may be another thread than the task's.
+class Copy {
+ public:
+  Copy(std::shared_ptr<const WorkingDirectory> directory, std::string path)
+      : directory_(std::move(directory)), path_(std::move(path)) {}
+  ~Copy() { remove_tree(path_); }
+  Copy(const Copy&) = delete;
+  Copy& operator=(const Copy&) = delete;
+
+ private:
+  const std::shared_ptr<const WorkingDirectory> directory_;  ///< may outlive the backend with it
+  const std::string path_;
+};
+
 void place_file(const SnapshotFile& file, const std::string& name, const std::string& folder) {
   const std::string target = folder + "/" + name;
   if (file.path.empty()) {
@@ -69,7 +85,7 @@ std::optional<KeyedStateFiles> RocksKeyedStateBackend::snapshot_files() {
 
   const std::string copy = core_.directory->fresh("checkpoint");
   core_.database->checkpoint(copy);
-  copies_.push_back(copy);
+  const auto kept = std::make_shared<const Copy>(core_.directory, copy);
   ++snapshots_;
   std::map<std::string, std::string> names;
   std::vector<std::string> local_names;
@@ -85,7 +101,7 @@ std::optional<KeyedStateFiles> RocksKeyedStateBackend::snapshot_files() {
       name = fmt::format("rocksdb-{}-{}-{}", id_, snapshots_, local);
     }
     local_names.push_back(local);
-    out.files.push_back({name, file.path().string(), nullptr, file.file_size(), core_.directory});
+    out.files.push_back({name, file.path().string(), nullptr, file.file_size(), kept});
   }
   shared_names_ = std::move(names);
   description.varint(local_names.size());
@@ -93,16 +109,6 @@ std::optional<KeyedStateFiles> RocksKeyedStateBackend::snapshot_files() {
     description.string(local);
   }
   return out;
-}
-
-void RocksKeyedStateBackend::checkpoint_complete() {
-  // The newest may be of a checkpoint that is still being written; each copy is complete in itself,
-  // so that nothing else needs the older ones.
-  const std::size_t keep = copies_.size() > 1 ? 1 : 0;
-  while (copies_.size() > keep) {
-    remove_tree(copies_.front());
-    copies_.pop_front();
-  }
 }
 
 void RocksKeyedStateBackend::restore_files(const KeyedStateFiles& files) {

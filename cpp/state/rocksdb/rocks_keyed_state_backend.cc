@@ -74,6 +74,7 @@ Face& RocksKeyedStateBackend::declare(const StateDescriptor& descriptor) {
   const LogicalTypePtr stored_type = column.value_type;
   column.value_type = value_type;
   column.key_type = key_type;
+  column.ends_by_itself = descriptor.ends_by_itself;
   if (descriptor.ttl.enabled() && descriptor.ttl.cleanup_in_compaction) {
     column.rules->refresh_after = descriptor.ttl.compaction_refresh_after;
     column.rules->ttl_ms = descriptor.ttl.ttl_ms;
@@ -199,6 +200,24 @@ std::size_t RocksKeyedStateBackend::entry_count() const {
   each_stored_key(
       core_, now(), Contents::kLeftOut, [&](const StoredKey& key) { count += key.slots.size(); });
   return count;
+}
+
+std::vector<KeyedStateSize> RocksKeyedStateBackend::state_sizes() const {
+  std::vector<KeyedStateSize> out;
+  for (const auto& column : core_.columns) {
+    if (column->state == nullptr || column->ends_by_itself || column->writes_stamps()) {
+      continue;
+    }
+    KeyedStateSize& size = out.emplace_back();
+    size.state = column->name;
+    if (core_.stored) {
+      size.entries =
+          core_.database->estimate(column->handle, rocksdb::DB::Properties::kEstimateNumKeys);
+      size.bytes =
+          core_.database->estimate(column->handle, rocksdb::DB::Properties::kEstimateLiveDataSize);
+    }
+  }
+  return out;
 }
 
 std::optional<StateDescriptor> RocksKeyedStateBackend::declared(const std::string& name) const {

@@ -4,7 +4,6 @@
 #include "state/keyed_state_backend.h"
 #include "state/rocksdb/rocks_state.h"
 
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -42,8 +41,9 @@ class RocksKeyedStateBackend final : public KeyedStateBackend {
   void restore(const std::map<KeyGroup, std::string>& frames) override;
 
   std::optional<KeyedStateFiles> snapshot_files() override;
-  void checkpoint_complete() override;
   void restore_files(const KeyedStateFiles& files) override;
+  /// RocksDB's estimates.
+  std::vector<KeyedStateSize> state_sizes() const override;
 
   /// Compacts everything, for tests and measurements.
   void compact();
@@ -94,8 +94,6 @@ class RocksKeyedStateBackend final : public KeyedStateBackend {
   std::uint64_t snapshots_ = 0;
   /// Files of the database that are part of checkpoints: file name there -> name for ever.
   std::map<std::string, std::string> shared_names_;
-  /// Copies whose files the storage may still be reading, oldest first.
-  std::deque<std::string> copies_;
 };
 
 }  // namespace flott::rocks

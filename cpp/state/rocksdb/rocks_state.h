@@ -23,7 +23,8 @@ class RocksState;
 struct Column {
   std::string name;
   StateKind kind = StateKind::kValue;
-  bool stamped = false;  ///< as restored; a declared state says it itself
+  bool stamped = false;         ///< as restored; a declared state says it itself
+  bool ends_by_itself = false;  ///< StateDescriptor::ends_by_itself
   LogicalTypePtr value_type;
   LogicalTypePtr key_type;  ///< map only, else null
   std::shared_ptr<ColumnRules> rules;

@@ -22,7 +22,7 @@ class JobExecutionResult:
         job_id: JobID,
         net_runtime: int,
         accumulators: dict[str, Any] | None = None,
-        metrics: dict[str, float] | None = None,
+        metrics: dict[str, Any] | None = None,
     ) -> None:
         self._job_id = job_id
         self._net_runtime = net_runtime
@@ -45,12 +45,12 @@ class JobExecutionResult:
         """All accumulators by name."""
         return dict(self._accumulators)
 
-    def get_metrics(self) -> dict[str, float]:
+    def get_metrics(self) -> dict[str, Any]:
         """Last values of all metrics, the functions' own included; upstream has no such method.
 
         Names are ``task.subtask.operator.metric``; groups of the metric are part of it. A meter has
         its count under its name and ``.rate``; a distribution has ``.count``, ``.sum``, ``.min``
-        and ``.max``.
+        and ``.max``. Values are numbers, but for the path in ``lastCheckpointExternalPath``.
         """
         return dict(self._metrics)
 
@@ -60,7 +60,8 @@ class JobExecutionResult:
         :param name: the metric with its groups: ``group.counter``.
         """
         ending = f".{name}"
-        return sum(value for key, value in self._metrics.items() if key.endswith(ending))
+        total: float = sum(value for key, value in self._metrics.items() if key.endswith(ending))
+        return total
 
     def wait(self, timeout_ms: int | None = None) -> JobExecutionResult:
         """Returns at once: the job is over. Lets scripts written for ``execute().wait()`` run."""

@@ -2,6 +2,8 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/log.h"
+#include "checkpoint/checkpoint_storage.h"
 #include "graph/stream_graph.h"
 #include "harness/lambda_functions.h"
 #include "job/job.h"
@@ -66,15 +68,16 @@ class VectorSource final : public Source, public std::enable_shared_from_this<Ve
     return shared_from_this();
   }
   void release() {
-    std::vector<std::function<void()>> wakeups;
     {
       const std::lock_guard lock(mutex_);
       std::fill(limits_.begin(), limits_.end(), std::numeric_limits<std::int64_t>::max());
-      wakeups = wakeups_;
     }
-    for (const auto& wakeup : wakeups) {
-      wakeup();
-    }
+    wake_up();
+  }
+  /// `rows` rows of the split may come now.
+  void advance(std::size_t split, std::int64_t rows) {
+    hold(split, rows);
+    wake_up();
   }
   std::int64_t limit(std::size_t split) const {
     const std::lock_guard lock(mutex_);
@@ -162,6 +165,17 @@ class VectorSource final : public Source, public std::enable_shared_from_this<Ve
     std::vector<Mine> mine_;
     std::size_t next_ = 0;
   };
+
+  void wake_up() {
+    std::vector<std::function<void()>> wakeups;
+    {
+      const std::lock_guard lock(mutex_);
+      wakeups = wakeups_;
+    }
+    for (const auto& wakeup : wakeups) {
+      wakeup();
+    }
+  }
 
   std::vector<std::vector<std::int64_t>> splits_;
   bool unbounded_ = false;
@@ -272,6 +286,121 @@ inline OperatorFactory collect_into(std::shared_ptr<Collected> out,
   return [out, valve](int) { return std::make_unique<CollectOperator>(out, valve); };
 }
 
+/// Everything logged while it lives.
+class LogLines {
+ public:
+  LogLines() {
+    set_log_sink([this](LogLevel, std::string_view, std::string_view message) {
+      const std::lock_guard lock(mutex_);
+      lines_.emplace_back(message);
+    });
+  }
+  ~LogLines() { set_log_sink({}); }
+  std::vector<std::string> lines() const {
+    const std::lock_guard lock(mutex_);
+    return lines_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<std::string> lines_;
+};
+
+inline double job_metric(const Job& job, const std::string& name) {
+  return job.metrics().at("jobmanager." + job.name() + "." + name);
+}
+
+/// Something that happens once, or again and again, on one thread, and is waited for on another.
+class Event {
+ public:
+  void happen() {
+    {
+      const std::lock_guard lock(mutex_);
+      ++count_;
+    }
+    changed_.notify_all();
+  }
+  int count() const {
+    const std::lock_guard lock(mutex_);
+    return count_;
+  }
+  bool wait_for(int count) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, kPatience, [&] { return count_ >= count; });
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  int count_ = 0;
+};
+
+/// Checkpoints as `inner` keeps them, but each write can be held up, and made to fail.
+class GatedStorage final : public CheckpointStorage {
+ public:
+  explicit GatedStorage(std::unique_ptr<CheckpointStorage> inner) : inner_(std::move(inner)) {}
+
+  std::string write(const CheckpointData& checkpoint) override {
+    arrived.happen();
+    bool fails = false;
+    {
+      std::unique_lock lock(mutex_);
+      changed_.wait_for(lock, kPatience, [this] { return open_; });
+      fails = failing_.contains(checkpoint.id);
+    }
+    if (fails) {
+      throw Error(ErrorKind::kExternal, "the disk of the test is full");
+    }
+    return inner_->write(checkpoint);
+  }
+  void discard(const std::string& path) override { inner_->discard(path); }
+
+  void close_gate() { set_open(false); }
+  void open_gate() { set_open(true); }
+  void fail(CheckpointId id) {
+    const std::lock_guard lock(mutex_);
+    failing_.insert(id);
+  }
+
+  Event arrived;  ///< a write has begun
+
+ private:
+  void set_open(bool open) {
+    {
+      const std::lock_guard lock(mutex_);
+      open_ = open;
+    }
+    changed_.notify_all();
+  }
+
+  const std::unique_ptr<CheckpointStorage> inner_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool open_ = true;
+  std::set<CheckpointId> failing_;
+};
+
+/// Passes records; tells when its task has taken its part of a checkpoint and when it has ended,
+/// and holds the task up while the valve is closed.
+class Probe final : public Operator {
+ public:
+  struct Shared {
+    Valve valve;
+    Event snapshots;
+    Event closed;
+  };
+  explicit Probe(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
+  void open(OperatorContext&) override {}
+  void process(Record&& record, int, Output& out) override { out.emit(std::move(record)); }
+  void snapshot(CheckpointId, OperatorSnapshot&) override { shared_->snapshots.happen(); }
+  void close() override { shared_->closed.happen(); }
+  bool can_be_busy() const override { return true; }
+  bool busy() const override { return shared_->valve.closed; }
+
+ private:
+  std::shared_ptr<Shared> shared_;
+};
+
 /// Builds graphs in a line or two per operator.
 struct Graph {
   StreamGraph graph;
@@ -330,6 +459,10 @@ struct Graph {
                 .uid = uid},
                {input},
                [](int) { return make_process_operator(std::make_unique<Count>()); });
+  }
+  int probe(int input, std::shared_ptr<Probe::Shared> shared) {
+    return add(
+        {.name = "probe"}, {input}, [shared](int) { return std::make_unique<Probe>(shared); });
   }
   int sink(int input,
            int parallelism,

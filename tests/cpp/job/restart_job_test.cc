@@ -17,26 +17,6 @@ using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::HasSubstr;
 
-/// Everything logged while it lives.
-class LogLines {
- public:
-  LogLines() {
-    set_log_sink([this](LogLevel, std::string_view, std::string_view message) {
-      const std::lock_guard lock(mutex_);
-      lines_.emplace_back(message);
-    });
-  }
-  ~LogLines() { set_log_sink({}); }
-  std::vector<std::string> lines() const {
-    const std::lock_guard lock(mutex_);
-    return lines_;
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::vector<std::string> lines_;
-};
-
 RestartOptions fixed_delay(int attempts, std::int64_t delay_ms = 0) {
   RestartOptions out;
   out.kind = RestartOptions::Kind::kFixedDelay;
@@ -82,10 +62,6 @@ std::map<std::int64_t, std::int64_t> counts_of(std::int64_t records, std::int64_
 
 std::shared_ptr<VectorSource> hundred() {
   return std::make_shared<VectorSource>(std::vector<std::vector<std::int64_t>>{numbers(0, 100)});
-}
-
-double job_metric(const Job& job, const std::string& name) {
-  return job.metrics().at("jobmanager." + job.name() + "." + name);
 }
 
 class RestartJob : public ::testing::Test {

@@ -32,6 +32,7 @@ struct BackendFactory {
   std::string name;
   std::function<std::unique_ptr<KeyedStateBackend>(const KeyedStateOptions&)> make;
   unsigned seeds = 4;  ///< of the random histories that are the longest; fewer for slow backends
+  bool estimates_sizes = false;  ///< KeyedStateBackend::state_sizes()
 };
 inline std::ostream& operator<<(std::ostream& out, const BackendFactory& f) {
   return out << f.name;
@@ -1156,6 +1157,91 @@ TEST_P(BackendConformance, RandomOperationsAgreeWithAModelThroughRescaling) {
 }
 
 // --- Checkpoints as files (frames, of backends that store nothing else) ----------------------
+
+TEST_P(BackendConformance, TellsHowMuchIsInStatesThatNothingCleansUp) {
+  auto backend = make();
+  ValueState& value = backend->value_state(descriptor(kValue, "value"));
+  StateDescriptor texts = descriptor(kList, "list");
+  texts.value_type = LogicalType::of(TypeKind::kString);
+  ListState& list = backend->list_state(texts);
+  ValueState& timed =
+      backend->value_state(with_ttl(descriptor(kValue, "timed"), 100, kOnWrite, kHide));
+  StateDescriptor windows = descriptor(kValue, "windows");
+  windows.ends_by_itself = true;
+  ValueState& ends = backend->value_state(windows);
+  FileCheckpoints checkpoints;
+  const auto sizes = [&](KeyedStateBackend& of) {
+    checkpoints.store(checkpoints.take({&of}, options_.max_parallelism));
+    std::map<std::string, KeyedStateSize> out;
+    for (const KeyedStateSize& size : of.state_sizes()) {
+      out[size.state] = size;
+    }
+    return out;
+  };
+  for (std::int64_t key = 0; key < 1000; ++key) {
+    set_key(*backend, i(key));
+    value.update(i(key));
+    timed.update(i(key));
+    ends.update(i(key));
+  }
+  auto now = sizes(*backend);
+  EXPECT_EQ(now.size(), 2u) << "neither with TTL nor what ends by itself";
+  EXPECT_EQ(now["value"].entries, 1000);
+  EXPECT_GT(now["value"].bytes, 1000);
+  EXPECT_EQ(now["list"].entries, 0);
+  EXPECT_EQ(now["list"].bytes, 0);
+  if (GetParam().estimates_sizes) {
+    return;
+  }
+
+  // One key that holds more and more.
+  std::int64_t before = 0;
+  for (int round = 0; round < 3; ++round) {
+    for (int n = 0; n < 100; ++n) {
+      list.add(s(std::string(1000, static_cast<char>('a' + n % 26)) + std::to_string(n)));
+    }
+    const std::int64_t bytes = sizes(*backend)["list"].bytes;
+    EXPECT_GT(bytes, before);
+    before = bytes;
+  }
+  EXPECT_EQ(sizes(*backend)["list"].entries, 1);
+  EXPECT_GE(before, 300'000);
+  EXPECT_LT(before, 320'000);
+  // Overwriting is no growth, and nor is a savepoint; what is removed does not count.
+  const std::int64_t value_bytes = now["value"].bytes;
+  for (std::int64_t key = 0; key < 1000; ++key) {
+    set_key(*backend, i(key));
+    value.update(i(key));
+  }
+  backend->snapshot();
+  EXPECT_EQ(sizes(*backend)["value"].bytes, value_bytes);
+  const auto restored = [&] {
+    auto again = make();
+    checkpoints.restore(*again, 0, 1);
+    again->value_state(descriptor(kValue, "value"));
+    again->list_state(texts);
+    return again;
+  };
+  for (int round = 0; round < 2; ++round) {
+    auto again = restored();
+    now = sizes(*again);
+    EXPECT_EQ(now["value"].entries, 1000);
+    EXPECT_EQ(now["value"].bytes, value_bytes);
+    EXPECT_EQ(now["list"].bytes, before);
+    ValueState& restored_value = again->value_state(descriptor(kValue, "value"));
+    for (std::int64_t key = 0; key < 1000; ++key) {
+      set_key(*again, i(key));
+      restored_value.clear();
+      again->list_state(texts).clear();
+    }
+    EXPECT_EQ(again->state_sizes().size(), 2u);
+    for (const KeyedStateSize& size : again->state_sizes()) {
+      EXPECT_EQ(size.entries, 0) << size.state;
+      EXPECT_EQ(size.bytes, 0) << size.state;
+    }
+    checkpoints.store(checkpoints.take({backend.get()}, options_.max_parallelism));
+  }
+}
 
 TEST_P(BackendConformance, FilesHoldWhatHasChangedAndNotWhatIsGone) {
   FileCheckpoints checkpoints;
