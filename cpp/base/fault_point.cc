@@ -14,13 +14,14 @@
 namespace flott {
 namespace {
 
-constexpr std::array<std::string_view, 9> kNames = {
+constexpr std::array<std::string_view, 10> kNames = {
     "before-barrier",
     "after-prepare",
     "after-barrier",
     "during-snapshot-write",
     "between-manifest-and-commit",
     "during-commit",
+    "during-compaction",
     "between-commit-and-notify",
     "during-restore",
     "during-recovery",

@@ -13,6 +13,7 @@ enum class FaultPoint : std::uint8_t {
   kDuringSnapshotWrite,       ///< a file of a checkpoint is written, but not synced
   kBetweenManifestAndCommit,  ///< the checkpoint is durable, no task knows it
   kDuringCommit,              ///< a sink's results have been sent but not published
+  kDuringCompaction,          ///< a compacted file is published, the files in it are not all gone
   kBetweenCommitAndNotify,    ///< a sink's results are published, the sink has not noted it
   kDuringRestore,             ///< the checkpoint restored from was read, nothing else done
   kDuringRecovery,  ///< a restored sink has fenced its predecessor and finished nothing yet

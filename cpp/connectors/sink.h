@@ -39,6 +39,8 @@ class SinkWriter {
  public:
   virtual ~SinkWriter() = default;
   virtual void open() {}
+  /// Operator::claims_state(): open() has read what the checkpoint holds under this name.
+  virtual bool claims_state(const std::string& /*name*/) const { return false; }
   /// Takes a batch of the type the sink asks for (Sink::input_type()).
   virtual void write(const BatchPtr& batch) = 0;
   /// True while buffers or requests in flight are at their limit: the task stops taking input.
@@ -47,6 +49,8 @@ class SinkWriter {
   /// settled.
   virtual void start_flush() = 0;
   virtual bool flushed() = 0;
+  /// The next flush is for a savepoint (Operator::before_savepoint()).
+  virtual void before_savepoint() {}
   /// No record follows; the last flush comes next.
   virtual void end_input() {}
   /// False: a checkpoint does not wait for what is unsent (Flink's DeliveryGuarantee.NONE), only

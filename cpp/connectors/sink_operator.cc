@@ -72,6 +72,14 @@ bool SinkOperator::finish(Output& /*out*/) {
   return flush();
 }
 
+bool SinkOperator::claims_state(const std::string& name) const {
+  return writer_->claims_state(name);
+}
+
+void SinkOperator::before_savepoint() {
+  writer_->before_savepoint();
+}
+
 bool SinkOperator::prepare_snapshot(CheckpointId /*id*/, Output& /*out*/) {
   return !writer_->flushes_at_checkpoints() || flush();
 }

@@ -26,6 +26,8 @@ class SinkOperator final : public Operator {
   bool can_be_busy() const override { return true; }
   bool busy() const override { return writer_ != nullptr && writer_->busy(); }
   bool finish(Output& out) override;
+  bool claims_state(const std::string& name) const override;
+  void before_savepoint() override;
   bool prepare_snapshot(CheckpointId id, Output& out) override;
   void snapshot(CheckpointId id, OperatorSnapshot& snapshot) override;
   void notify_checkpoint_complete(CheckpointId id) override;

@@ -46,6 +46,15 @@ std::vector<int> targets_of(PartitionStrategy strategy,
   return out;
 }
 
+bool has_splits_only(const OperatorSnapshot& snapshot) {
+  return snapshot.keyed_state.empty() && snapshot.keyed_files.empty() && snapshot.timers.empty() &&
+         snapshot.union_state.empty() && snapshot.broadcast_state.empty() &&
+         snapshot.files.empty() &&
+         std::all_of(snapshot.list_state.begin(), snapshot.list_state.end(), [](const auto& list) {
+           return list.first == kSplitsState || list.second.empty();
+         });
+}
+
 class Builder {
  public:
   Builder(const StreamGraph& graph,
@@ -102,18 +111,22 @@ class Builder {
     }
     std::vector<std::string> unclaimed;
     for (const OperatorCheckpoint& stored : restore_->operators) {
-      const bool known = std::any_of(graph_.nodes().begin(),
-                                     graph_.nodes().end(),
-                                     [&](const StreamNode& n) { return uid_of(n) == stored.uid; });
-      const bool stateless = std::all_of(
-          stored.subtasks.begin(), stored.subtasks.end(), [](const OperatorSnapshot& snapshot) {
-            return snapshot.empty();
+      const auto now = std::find_if(graph_.nodes().begin(),
+                                    graph_.nodes().end(),
+                                    [&](const StreamNode& n) { return uid_of(n) == stored.uid; });
+      const bool known = now != graph_.nodes().end();
+      // What operators do not read is found when they are open (OperatorChain).
+      const bool all_read = std::all_of(
+          stored.subtasks.begin(), stored.subtasks.end(), [&](const OperatorSnapshot& snapshot) {
+            return known ? now->source == nullptr || has_splits_only(snapshot) : snapshot.empty();
           });
-      if (!known && !stateless) {
-        unclaimed.push_back(fmt::format("of operator '{}' (uid '{}'): {}",
-                                        stored.name,
-                                        stored.uid,
-                                        fmt::join(stored_state_names(stored), ", ")));
+      if (!all_read) {
+        unclaimed.push_back(
+            fmt::format("of operator '{}' (uid '{}'), {}: {}",
+                        stored.name,
+                        stored.uid,
+                        known ? "which is a source in this job" : "which this job does not have",
+                        fmt::join(stored_state_names(stored), ", ")));
       }
     }
     if (unclaimed.empty()) {
@@ -123,8 +136,8 @@ class Builder {
       for (const std::string& state : unclaimed) {
         log(LogLevel::kWarn,
             "flott.job",
-            "state in checkpoint {} is left behind, as this job does not have the operator "
-            "(execution.savepoint.ignore-unclaimed-state): {}",
+            "state in checkpoint {} is left behind (execution.savepoint.ignore-unclaimed-state): "
+            "{}",
             restore_->id,
             state);
       }
@@ -329,6 +342,7 @@ class Builder {
     environment.batch_mode = options_.batch_mode;
     environment.checkpointing =
         callbacks_.awaits_commit && options_.checkpointing && !options_.batch_mode;
+    environment.allow_unclaimed_state = options_.allow_unclaimed_state;
     environment.state_backend = options_.state_backend;
     environment.auto_watermark_interval_ms = options_.auto_watermark_interval_ms;
     environment.cancelled = cancelled.get();

@@ -155,6 +155,14 @@ class Operator {
   /// in flight (called again after a wake-up).
   virtual bool finish(Output& /*out*/) { return true; }
 
+  /// Asked after open() for each name of list, union and broadcast state of the checkpoint restored
+  /// from: is this what the operator has read? A restore is refused when it holds what nobody reads
+  /// (another operator has the uid now, or a setting has changed), so that it is not lost unseen.
+  virtual bool claims_state(const std::string& /*name*/) const { return false; }
+
+  /// The barrier is a savepoint's: said before each prepare_snapshot() of it. What the snapshot
+  /// names outside of the savepoint must still be right when the job has gone on.
+  virtual void before_savepoint() {}
   /// Before the barrier goes on: bring in-flight work to a state that snapshot() can store (flush
   /// for at-least-once sinks). Returns false while still in flight.
   virtual bool prepare_snapshot(CheckpointId /*id*/, Output& /*out*/) { return true; }

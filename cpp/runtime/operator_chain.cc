@@ -582,7 +582,50 @@ void OperatorChain::open() {
   for (std::size_t i = links_.size(); i > 0; --i) {
     Link& link = *links_[i - 1];
     ++opened_;
-    link.call([&] { link.op->open(link.context); });
+    link.call([&] {
+      link.op->open(link.context);
+      check_claims(link);
+    });
+  }
+}
+
+void OperatorChain::check_claims(const Link& link) const {
+  const auto refuse = [&](std::string_view what) {
+    const std::string text = fmt::format(
+        "checkpoint {} holds {} of operator '{}' (uid '{}'), which does not read it: another kind "
+        "of operator has the uid now, or a setting of it has changed",
+        environment_.restored_checkpoint,
+        what,
+        link.name,
+        link.uid);
+    if (!environment_.allow_unclaimed_state) {
+      throw_error(
+          ErrorKind::kInvalidArgument,
+          "{}. Change it back, or set 'execution.savepoint.ignore-unclaimed-state' to leave "
+          "that state behind (what it was to publish or send again is then lost)",
+          text);
+    }
+    log(LogLevel::kWarn,
+        "flott.job",
+        "{}. It is left behind (execution.savepoint.ignore-unclaimed-state)",
+        text);
+  };
+  const OperatorSnapshot& restored = link.context.restored();
+  for (const auto* lists : {&restored.list_state, &restored.union_state}) {
+    for (const auto& [name, entries] : *lists) {
+      if (!entries.empty() && !link.op->claims_state(name)) {
+        refuse(fmt::format("the state '{}'", name));
+      }
+    }
+  }
+  for (const auto& [name, bytes] : restored.broadcast_state) {
+    if (!link.op->claims_state(name)) {
+      refuse(fmt::format("the broadcast state '{}'", name));
+    }
+  }
+  // A keyed operator has taken it by now; what its functions do not declare is kept there.
+  if (!restored.keyed_state.empty() || !restored.keyed_files.empty() || !restored.timers.empty()) {
+    refuse("keyed state or timers");
   }
 }
 
@@ -758,11 +801,14 @@ bool OperatorChain::finish() {
   return true;
 }
 
-bool OperatorChain::prepare_snapshot(CheckpointId id) {
+bool OperatorChain::prepare_snapshot(CheckpointId id, SnapshotKind kind) {
   for (; prepare_link_ < links_.size(); ++prepare_link_) {
     Link& link = *links_[prepare_link_];
     const bool done = link.call([&] {
       link.flush_buffer();
+      if (kind == SnapshotKind::kSavepoint) {
+        link.op->before_savepoint();
+      }
       return link.op->prepare_snapshot(id, link.output);
     });
     if (!done) {

@@ -27,6 +27,7 @@ struct TaskEnvironment {
   bool object_reuse = false;
   bool batch_mode = false;
   bool checkpointing = false;
+  bool allow_unclaimed_state = false;  ///< restored state that no operator reads is left behind
   std::shared_ptr<const StateBackendOptions> state_backend;  ///< null: the heap
   std::int64_t auto_watermark_interval_ms = 200;
   const std::atomic<bool>* cancelled = nullptr;
@@ -72,7 +73,9 @@ class OperatorChain {
                 std::vector<LinkSpec::Edge> head_edges);
   ~OperatorChain();
 
-  /// Opens from the last operator to the first, so that an operator may emit while it opens.
+  /// Opens from the last operator to the first, so that an operator may emit while it opens. Throws
+  /// kInvalidArgument when one was restored with operator state that it does not read, unless that
+  /// is allowed.
   void open();
   /// Rows [row, num_rows) of a batch from `input`, until `deadline_ns`; returns the next row.
   std::int64_t process(const BatchPtr& batch,
@@ -93,7 +96,7 @@ class OperatorChain {
   void end_input(int input);
   /// False while an operator still has work in flight.
   bool finish();
-  bool prepare_snapshot(CheckpointId id);
+  bool prepare_snapshot(CheckpointId id, SnapshotKind kind = SnapshotKind::kCheckpoint);
   std::vector<OperatorSnapshot> snapshot(CheckpointId id, SnapshotKind kind);
   /// KeyedStateBackend::state_sizes() of each link.
   std::vector<std::vector<KeyedStateSize>> state_sizes() const;
@@ -140,6 +143,7 @@ class OperatorChain {
   class LinkContext;
   class LinkOutput;
   struct Link;
+  void check_claims(const Link& link) const;
 
   TaskEnvironment environment_;
   std::vector<std::unique_ptr<Link>> links_;

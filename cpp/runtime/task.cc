@@ -328,7 +328,7 @@ bool Task::take_checkpoint() {
       return false;
     }
   }
-  if (!chain_->prepare_snapshot(barrier.id)) {
+  if (!chain_->prepare_snapshot(barrier.id, barrier.kind)) {
     return false;
   }
   chain_->broadcast(barrier);

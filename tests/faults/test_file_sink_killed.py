@@ -93,11 +93,29 @@ def newest(folder: Path) -> str:
 def test_each_line_is_in_the_finished_files_once(
     tmp_path: Path, policy: str, first: str, second: str, parallelism: int
 ) -> None:
-    assert run(tmp_path, "", 2, policy, first) == -signal.SIGKILL
-    assert newest(tmp_path), "the first run was to be killed behind a checkpoint"
+    run_to_the_end(tmp_path, policy, first, second, parallelism)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "parallelism"),
+    [
+        ("during-compaction:1", "during-compaction:3", 3),
+        ("during-compaction:2", "during-compaction:1", 1),
+        ("during-compaction:4", "during-recovery:2", 3),
+    ],
+)
+def test_files_that_were_just_compacted_are_not_compacted_again(
+    tmp_path: Path, first: str, second: str, parallelism: int
+) -> None:
+    run_to_the_end(tmp_path, "compact", first, second, parallelism)
+
+
+def run_to_the_end(folder: Path, policy: str, first: str, second: str, parallelism: int) -> None:
+    assert run(folder, "", 2, policy, first) == -signal.SIGKILL
+    assert newest(folder), "the first run was to be killed behind a checkpoint"
     # The second may end before it gets there.
-    if run(tmp_path, newest(tmp_path), parallelism, policy, second) != 0:
-        assert run(tmp_path, newest(tmp_path), 2, policy, None) == 0
-    finished = [path for path in (tmp_path / "out").iterdir() if not path.name.startswith(".")]
+    if run(folder, newest(folder), parallelism, policy, second) != 0:
+        assert run(folder, newest(folder), 2, policy, None) == 0
+    finished = [path for path in (folder / "out").iterdir() if not path.name.startswith(".")]
     lines = [line for path in finished for line in path.read_text().splitlines()]
     assert sorted(map(int, lines)) == list(range(1, 2001))

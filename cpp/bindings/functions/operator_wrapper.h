@@ -41,6 +41,8 @@ class OperatorWrapper : public Operator {
   bool can_be_busy() const override { return inner_->can_be_busy(); }
   void end_input(int input, Output& out) override { inner_->end_input(input, out); }
   bool finish(Output& out) override { return inner_->finish(out); }
+  bool claims_state(const std::string& name) const override { return inner_->claims_state(name); }
+  void before_savepoint() override { inner_->before_savepoint(); }
   bool prepare_snapshot(CheckpointId id, Output& out) override {
     return inner_->prepare_snapshot(id, out);
   }

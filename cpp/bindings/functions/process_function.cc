@@ -4,6 +4,8 @@
 #include "bindings/convert.h"
 #include "bindings/functions/operator_wrapper.h"
 
+#include <set>
+#include <string>
 #include <utility>
 
 namespace flott::bindings {
@@ -103,7 +105,13 @@ class BroadcastStateOperator final : public OperatorWrapper {
 
   void open(OperatorContext& context) override {
     states_->restore(context.restored());
+    for (const auto& [name, bytes] : context.restored().broadcast_state) {
+      restored_.insert(name);
+    }
     OperatorWrapper::open(context);
+  }
+  bool claims_state(const std::string& name) const override {
+    return restored_.contains(name) || OperatorWrapper::claims_state(name);
   }
   void snapshot(CheckpointId id, OperatorSnapshot& snapshot) override {
     OperatorWrapper::snapshot(id, snapshot);
@@ -113,6 +121,7 @@ class BroadcastStateOperator final : public OperatorWrapper {
 
  private:
   std::shared_ptr<BroadcastStates> states_;
+  std::set<std::string> restored_;  ///< names; also what is not declared any more is kept
 };
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/fault_point.h"
+#include "base/log.h"
 #include "connectors/filesystem/finished_file.h"
 
 #include <unistd.h>
@@ -15,21 +17,25 @@
 #include <set>
 #include <utility>
 
-// An entry of the operator state "files-to-compact":
+// An entry of the operator state "files-to-compact", which is union state: the files of subtask n
+// go to subtask n mod parallelism.
 //
-//   entry := bucket:string  hidden path:string  name:string  bytes:i64 [merged:string
-//   leader:string]
+//   entry := version:u8  subtask:varint  closed:u8  bucket:string  hidden path:string  name:string
+//            bytes:i64  merged:string  leader:string
 //
 // `merged` is the file that this writer gathers the bucket's parts in and `leader` the name that is
-// derived from; they tell after a crash whether the part was published (earlier versions wrote
-// neither).
+// derived from; they tell after a crash whether the part was published. `closed`: the parts of the
+// leader are enough, so the next complete checkpoint publishes them.
+//
+// Earlier versions had list state of the same name, from the bucket on, and the first of them
+// neither of the last two.
 
 namespace flott {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kStateName = "files-to-compact";
+constexpr std::uint8_t kVersion = 1;
 constexpr const char* kPrefix = "compacted-";
 
 struct CloseFile {
@@ -57,52 +63,140 @@ void append_file(const fs::path& from, std::FILE* out, const fs::path& to) {
 FileCompaction::FileCompaction(FileCompactionOptions options,
                                fs::path directory,
                                std::string writer_id,
+                               int subtask,
+                               int parallelism,
                                bool checkpointing)
     : options_(std::move(options)),
       directory_(std::move(directory)),
       writer_id_(std::move(writer_id)),
+      subtask_(subtask),
+      parallelism_(parallelism),
       checkpointing_(checkpointing) {}
 
-void FileCompaction::restore(const OperatorSnapshot& snapshot) {
-  const auto stored = snapshot.list_state.find(kStateName);
-  if (stored == snapshot.list_state.end()) {
-    return;
+struct FileCompaction::StoredPart {
+  std::string bucket;
+  Part part;
+  std::int64_t bytes = 0;
+  fs::path merged;
+  std::string leader;
+  bool closed = false;
+
+  void read(BytesReader& in) {
+    bucket = in.string();
+    part.hidden = fs::path(in.string());
+    part.name = in.string();
+    bytes = in.i64();
+    merged = in.empty() ? fs::path() : fs::path(in.string());
+    leader = in.empty() ? part.name : std::string(in.string());
   }
-  std::set<fs::path> leftovers;
+};
+
+std::vector<FileCompaction::StoredPart> FileCompaction::stored_parts(
+    const OperatorSnapshot& snapshot) const {
+  std::vector<StoredPart> out;
+  if (const auto old = snapshot.list_state.find(kStateName); old != snapshot.list_state.end()) {
+    for (const std::string& entry : old->second) {
+      BytesReader in(entry);
+      out.emplace_back().read(in);
+    }
+  }
+  const auto stored = snapshot.union_state.find(kStateName);
+  if (stored == snapshot.union_state.end()) {
+    return out;
+  }
   for (const std::string& entry : stored->second) {
     BytesReader in(entry);
-    const std::string bucket(in.string());
-    const Part part{fs::path(in.string()), std::string(in.string())};
-    const std::int64_t bytes = in.i64();
-    const fs::path merged = in.empty() ? fs::path() : fs::path(in.string());
-    const std::string leader = in.empty() ? part.name : std::string(in.string());
-    const fs::path folder = folder_of(bucket);
-    // Published after the checkpoint, and the end of the process came before the parts' removal.
-    if (is_published(folder, leader, merged) || is_published(folder, part.name, part.hidden)) {
-      leftovers.insert({part.hidden, merged});
-    } else if (fs::exists(part.hidden)) {
-      Group& group = open_group(bucket);
-      group.parts.push_back(part);
-      group.bytes += bytes;
-    } else if (!is_published(folder, leader, {}) && !is_published(folder, part.name, {})) {
-      throw_error(
-          ErrorKind::kExternal,
-          "the finished file '{}' is gone, which a checkpoint says is still to be compacted, "
-          "and there is no '{}' that it could have gone into; put one of them back, or "
-          "restore another checkpoint",
-          part.hidden.string(),
-          (folder / (kPrefix + leader)).string());
+    if (const int version = in.u8(); version != kVersion) {
+      throw_error(ErrorKind::kInvalidArgument,
+                  "the checkpoint's files that wait to be compacted have the format {}, which a "
+                  "newer Flott wrote; restore with that version",
+                  version);
+    }
+    if (static_cast<int>(in.varint()) % parallelism_ == subtask_) {
+      StoredPart& part = out.emplace_back();
+      part.closed = in.u8() != 0;
+      part.read(in);
     }
   }
-  for (const fs::path& path : leftovers) {
-    if (!path.empty()) {
-      remove_file(path);
-    }
-  }
+  return out;
+}
+
+void FileCompaction::restore(const OperatorSnapshot& snapshot) {
+  take_over(stored_parts(snapshot));
   if (!is_enabled()) {
     // Compaction was switched off since: the files get their names. The checkpoint has them.
     close_all();
     commit(std::numeric_limits<CheckpointId>::max());
+  }
+}
+
+void FileCompaction::take_over(const std::vector<StoredPart>& parts) {
+  using GroupName = std::pair<std::string, std::string>;  // bucket and leader
+  std::set<GroupName> present;
+  for (const StoredPart& stored : parts) {
+    if (fs::exists(stored.part.hidden)) {
+      present.insert({stored.bucket, stored.leader});
+    }
+  }
+  std::vector<fs::path> leftovers;
+  std::set<fs::path> merged;
+  std::map<GroupName, Group> closed;
+  std::vector<const StoredPart*> open;
+  for (const StoredPart& stored : parts) {
+    const Part& part = stored.part;
+    const fs::path folder = folder_of(stored.bucket);
+    // Published after the checkpoint, and the end of the process came before the parts' removal.
+    if (is_published(folder, stored.leader, stored.merged) ||
+        is_published(folder, part.name, part.hidden)) {
+      leftovers.push_back(part.hidden);
+      merged.insert(stored.merged);
+    } else if (fs::exists(part.hidden)) {
+      if (stored.closed) {
+        Group& group = closed[{stored.bucket, stored.leader}];
+        group.parts.push_back(part);
+        group.bytes += stored.bytes;
+      } else {
+        open.push_back(&stored);
+      }
+    } else if (is_published(folder, stored.leader, {}) || is_published(folder, part.name, {})) {
+      continue;
+    } else if (stored.closed && !present.contains({stored.bucket, stored.leader})) {
+      // Parts go when the file that they went into has its name.
+      log(LogLevel::kWarn,
+          "flott.filesystem",
+          "'{}', into which the checkpoint says '{}' goes, is not there, nor is that; if it was "
+          "not "
+          "taken away since it was finished, its lines are lost (is the folder mounted?)",
+          (folder / (kPrefix + stored.leader)).string(),
+          part.hidden.filename().string());
+    } else {
+      throw_error(
+          ErrorKind::kInvalidArgument,
+          "the finished file '{}' is gone, which a checkpoint says is still to be compacted, "
+          "and there is no '{}' that it could have gone into; put one of them back, or "
+          "restore another checkpoint",
+          part.hidden.string(),
+          (folder / (kPrefix + stored.leader)).string());
+    }
+  }
+  // What tells that the parts were published goes last.
+  for (const fs::path& path : leftovers) {
+    remove_file(path);
+  }
+  for (const fs::path& path : merged) {
+    if (!path.empty()) {
+      remove_file(path);
+    }
+  }
+  for (auto& [name, group] : closed) {
+    group.closed = true;
+    group.checkpoint = 0;  // the one restored from knows it
+    buckets_[name.first].push_back(std::move(group));
+  }
+  for (const StoredPart* stored : open) {
+    Group& group = open_group(stored->bucket);
+    group.parts.push_back(stored->part);
+    group.bytes += stored->bytes;
   }
 }
 
@@ -227,15 +321,16 @@ void FileCompaction::merge(const std::string& bucket, const std::vector<Part>& p
   // The name must be there for good before the parts are not; and `complete` goes last, because it
   // says that they were published.
   sync_directories(directory_, bucket);
+  fault_point(FaultPoint::kDuringCompaction);
   for (const Part& part : parts) {
     remove_file(part.hidden);
+    fault_point(FaultPoint::kDuringCompaction);
   }
   remove_file(complete);
   sync_directory(folder);
 }
 
 void FileCompaction::snapshot(CheckpointId id, OperatorSnapshot& snapshot) {
-  std::vector<std::string>& entries = snapshot.list_state[kStateName];
   for (auto& [name, groups] : buckets_) {
     for (Group& group : groups) {
       if (group.closed) {
@@ -243,13 +338,19 @@ void FileCompaction::snapshot(CheckpointId id, OperatorSnapshot& snapshot) {
       }
       const auto share = group.bytes / static_cast<std::int64_t>(group.parts.size());
       for (const Part& part : group.parts) {
-        BytesWriter writer(entries.emplace_back());
+        const std::string& leader = options_.kind == FileCompactionOptions::Kind::kIdentical
+                                        ? part.name
+                                        : group.parts.front().name;
+        BytesWriter writer(snapshot.union_state[kStateName].emplace_back());
+        writer.u8(kVersion);
+        writer.varint(static_cast<std::uint64_t>(subtask_));
+        writer.u8(group.closed ? 1 : 0);
         writer.string(name);
         writer.string(part.hidden.string());
         writer.string(part.name);
         writer.i64(share);
-        writer.string(merged_path(name, group.parts.front().name).string());
-        writer.string(group.parts.front().name);
+        writer.string(merged_path(name, leader).string());
+        writer.string(leader);
       }
     }
   }

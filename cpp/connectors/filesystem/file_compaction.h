@@ -35,16 +35,21 @@ struct FileCompactionOptions {
 /// compacts its own.
 class FileCompaction {
  public:
+  static constexpr const char* kStateName = "files-to-compact";
+
   /// `writer_id` is this writer's alone, in all runs.
   FileCompaction(FileCompactionOptions options,
                  std::filesystem::path directory,
                  std::string writer_id,
+                 int subtask,
+                 int parallelism,
                  bool checkpointing);
 
   bool is_enabled() const { return options_.kind != FileCompactionOptions::Kind::kNone; }
-  /// Takes over what a checkpoint remembers. Files that were compacted after it are left out, and
-  /// removed when the end of the process kept that from happening; files that are gone and were not
-  /// are an error.
+  /// Takes over what a checkpoint remembers of the subtasks that are this one's modulo parallelism:
+  /// what tells that a file was published is looked at, and removed, by one writer. Files that were
+  /// compacted after the checkpoint are left out, and removed when the end of the process kept that
+  /// from happening; files that are gone and were not are an error.
   void restore(const OperatorSnapshot& snapshot);
   /// A complete file of a bucket, synced, which would be called `name`.
   void add(const std::string& bucket,
@@ -72,6 +77,11 @@ class FileCompaction {
     /// The first checkpoint that knows that it is closed.
     CheckpointId checkpoint = std::numeric_limits<CheckpointId>::max();
   };
+  /// A file that a checkpoint remembers.
+  struct StoredPart;
+  std::vector<StoredPart> stored_parts(const OperatorSnapshot& snapshot) const;
+  /// What of `parts` is still to be compacted.
+  void take_over(const std::vector<StoredPart>& parts);
   Group& open_group(const std::string& bucket);
   void close_all();
   void compact(const std::string& name, Group& group);
@@ -91,6 +101,8 @@ class FileCompaction {
   const FileCompactionOptions options_;
   const std::filesystem::path directory_;
   const std::string writer_id_;
+  const int subtask_;
+  const int parallelism_;
   const bool checkpointing_;
   std::map<std::string, std::vector<Group>> buckets_;  ///< none is empty
   std::int64_t checkpoints_ = 0;

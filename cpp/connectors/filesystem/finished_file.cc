@@ -35,9 +35,11 @@ void make_directory(const fs::path& directory) {
 void sync_directory(const fs::path& directory) {
   const int descriptor = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   check_file(descriptor >= 0, directory);
-  const bool synced = ::fsync(descriptor) == 0;
+  // Network disks that cannot sync a folder (EINVAL) write its names through.
+  const int error = ::fsync(descriptor) == 0 || errno == EINVAL ? 0 : errno;
   ::close(descriptor);
-  check_file(synced, directory);
+  errno = error;
+  check_file(error == 0, directory);
 }
 
 void sync_directories(const fs::path& root, const fs::path& below) {
@@ -67,14 +69,6 @@ bool add_name(const fs::path& hidden, const fs::path& name) {
                 name.string(),
                 std::strerror(errno));
   }
-  return true;
-}
-
-bool give_name(const fs::path& hidden, const fs::path& name) {
-  if (!add_name(hidden, name)) {
-    return false;
-  }
-  remove_file(hidden);
   return true;
 }
 

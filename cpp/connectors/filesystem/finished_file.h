@@ -23,7 +23,4 @@ bool add_name(const std::filesystem::path& hidden, const std::filesystem::path& 
 /// Removes a file's name; no error when it has gone before.
 void remove_file(const std::filesystem::path& path);
 
-/// As add_name(), and takes the hidden one away.
-bool give_name(const std::filesystem::path& hidden, const std::filesystem::path& name);
-
 }  // namespace flott

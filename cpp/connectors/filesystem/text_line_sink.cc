@@ -76,7 +76,8 @@ class TextLineWriter final : public SinkWriter {
         checkpointing_(context.checkpointing),
         clock_(context.clock),
         restored_(context.restored),
-        compaction_(options.compaction, directory_, writer_id_, checkpointing_),
+        compaction_(
+            options.compaction, directory_, writer_id_, subtask_, parallelism_, checkpointing_),
         type_(type) {
     if (options.format != "string") {
       encoder_ = make_encoder(options.format, options.format_options, type);
@@ -94,6 +95,10 @@ class TextLineWriter final : public SinkWriter {
       restore_parts(*restored_);
       restored_ = nullptr;
     }
+  }
+
+  bool claims_state(const std::string& name) const override {
+    return name == kStateName || name == FileCompaction::kStateName;
   }
 
   void write(const BatchPtr& batch) override {
@@ -123,7 +128,7 @@ class TextLineWriter final : public SinkWriter {
   }
 
   void start_flush() override {
-    if (!checkpointing_ || options_.roll_on_checkpoint || input_ended_) {
+    if (!checkpointing_ || options_.roll_on_checkpoint || input_ended_ || savepoint_) {
       for (auto& [bucket, part] : parts_) {
         roll(bucket, part);
       }
@@ -137,13 +142,16 @@ class TextLineWriter final : public SinkWriter {
     for (const std::string& bucket : std::exchange(new_in_buckets_, {})) {
       sync_directories(directory_, bucket);
     }
-    if (input_ended_) {
+    if (input_ended_ || std::exchange(savepoint_, false)) {
       compaction_.finish();
     } else {
       compaction_.on_checkpoint();
     }
   }
   bool flushed() override { return true; }
+  /// The job that goes on would change files in progress, and remove those that wait for others to
+  /// be compacted: a savepoint has only complete ones, which are finished whenever it is restored.
+  void before_savepoint() override { savepoint_ = true; }
   void end_input() override { input_ended_ = true; }
 
   void snapshot(CheckpointId id, OperatorSnapshot& snapshot) override {
@@ -389,7 +397,7 @@ class TextLineWriter final : public SinkWriter {
     for (const std::string& entry : stored->second) {
       BytesReader in(entry);
       if (const int version = in.u8(); version != kVersion) {
-        throw_error(ErrorKind::kExternal,
+        throw_error(ErrorKind::kInvalidArgument,
                     "the checkpoint's files of the sink have the format {}, which a newer Flott "
                     "wrote; restore with that version",
                     version);
@@ -422,9 +430,10 @@ class TextLineWriter final : public SinkWriter {
       } else if (fs::exists(file.hidden)) {
         finish(file);
       } else if (!fs::exists(folder_of(file.bucket) / file.name)) {
-        log(LogLevel::kInfo,
+        log(LogLevel::kWarn,
             "flott.filesystem",
-            "'{}' was finished before, and taken away from '{}' since",
+            "'{}', which the checkpoint says is complete, is not in '{}'; if it was not taken away "
+            "since it was finished, its lines are lost (is the folder mounted?)",
             file.name,
             folder_of(file.bucket).string());
       }
@@ -516,6 +525,7 @@ class TextLineWriter final : public SinkWriter {
   const std::string writer_id_ = random_id();
   FileCompaction compaction_;
   bool input_ended_ = false;
+  bool savepoint_ = false;  ///< the next flush is for one
   const LogicalTypePtr type_;
   std::unique_ptr<Encoder> encoder_;       ///< null: the values' text
   std::map<std::string, PartFile> parts_;  ///< by bucket

@@ -26,7 +26,6 @@
 namespace flott::kafka {
 namespace {
 
-constexpr const char* kStateName = "kafka-transactions";
 constexpr std::uint8_t kVersion = 2;
 constexpr std::uint8_t kWithoutLineage = 1;
 constexpr CheckpointId kAtTheEnd = std::numeric_limits<CheckpointId>::max();
@@ -156,6 +155,25 @@ void ExactlyOnceWriter::open() {
 
 bool ExactlyOnceWriter::has_our_prefix(const Account& account) const {
   return account.id == transactional_id(*options_, account.number);
+}
+
+std::optional<std::string> ExactlyOnceWriter::prefix_in(const OperatorSnapshot& snapshot) {
+  const auto stored = snapshot.union_state.find(kStateName);
+  if (stored == snapshot.union_state.end() || stored->second.empty()) {
+    return std::nullopt;
+  }
+  BytesReader in(stored->second.front());
+  in.u8();
+  std::string id(in.string());
+  const std::string number = fmt::format("-{}", in.varint());
+  if (id.ends_with(number)) {
+    id.resize(id.size() - number.size());
+  }
+  return id;
+}
+
+bool ExactlyOnceWriter::claims_state(const std::string& name) const {
+  return name == kStateName;
 }
 
 void ExactlyOnceWriter::restore(const OperatorSnapshot& snapshot) {

@@ -72,12 +72,18 @@ class IdInUse {
 /// appends to accounts' epochs, the thread removes what it has committed.
 class ExactlyOnceWriter final : public SinkWriter {
  public:
+  /// Its operator state.
+  static constexpr const char* kStateName = "kafka-transactions";
+  /// The prefix of the transactional ids in a snapshot; nothing when it has none.
+  static std::optional<std::string> prefix_in(const OperatorSnapshot& snapshot);
+
   ExactlyOnceWriter(std::shared_ptr<const SinkOptions> options,
                     std::shared_ptr<SinkOwnership> ownership,
                     const SinkWriterContext& context);
   ~ExactlyOnceWriter() override;
 
   void open() override;
+  bool claims_state(const std::string& name) const override;
   void write(const BatchPtr& batch) override;
   /// The brokers are two complete checkpoints behind.
   bool busy() const override;

@@ -62,8 +62,9 @@ class JobClient:
     def trigger_savepoint(self, savepoint_directory: str | None = None) -> CompletableFuture:
         """Takes a savepoint while the job goes on.
 
-        It needs nothing outside its folder and can be restored with every state backend, at every
-        parallelism: set ``execution.savepoint.path`` to it.
+        It needs no checkpoint and can be restored with every state backend, at every parallelism,
+        as often as wanted: set ``execution.savepoint.path`` to it. What sinks have written is not
+        in it; a ``FileSink`` rolls its files for it, and they stay in the output folder.
 
         :param savepoint_directory: where its folder is made; default: ``state.savepoints.dir``.
         :return: future of the savepoint's path.

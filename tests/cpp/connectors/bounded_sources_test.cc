@@ -470,7 +470,7 @@ TEST_F(CompactionTest, APartThatIsGoneIsAnErrorThatNamesIt) {
     const WriterDriver restored(sink, 0, 1, nullptr, &snapshot);
     FAIL();
   } catch (const Error& error) {
-    EXPECT_EQ(error.kind(), ErrorKind::kExternal);
+    EXPECT_EQ(error.kind(), ErrorKind::kInvalidArgument) << "no restart would find it";
     EXPECT_THAT(error.what(), ::testing::HasSubstr("'" + part.string() + "' is gone"));
     EXPECT_THAT(error.what(), ::testing::HasSubstr("/compacted-part-0-0'"));
   }
@@ -678,6 +678,107 @@ TEST_F(TwoPhaseFileTest, ACompactedFileAppearsWhenACheckpointKnowsItsParts) {
   }
   std::sort(all.begin(), all.end());
   EXPECT_EQ(all, "\n\n\n\n\nabcde");
+}
+
+TEST_F(TwoPhaseFileTest, AGroupPublishedBeforeTheEndIsNotPublishedAgainAtAnotherParallelism) {
+  namespace fs = std::filesystem;
+  options.max_bytes = 1;
+  options.compaction.kind = FileCompactionOptions::Kind::kConcat;
+  options.compaction.size_threshold = 4;
+  TextLineSink sink = this->sink();
+  std::vector<OperatorSnapshot> former;
+  const fs::path kept = folder.path() + "/kept";
+  fs::create_directory(kept);
+  for (int subtask = 0; subtask < 2; ++subtask) {
+    WriterDriver driver(sink, subtask, 2, nullptr, nullptr, true);
+    write(driver, {"a", "b", "c"});
+    former.push_back(checkpoint(driver, 1));
+    const std::string own = fmt::format(".part-{}-", subtask);
+    std::string id;
+    for (const auto& entry : fs::directory_iterator(options.directory)) {
+      const std::string name = entry.path().filename().string();
+      if (name.starts_with(own) && !name.starts_with(own + "2")) {
+        fs::create_hard_link(entry.path(), kept / name);
+        id = entry.path().extension().string();
+      }
+    }
+    driver.writer().notify_checkpoint_complete(1);
+    fs::create_hard_link(options.directory + fmt::format("/compacted-part-{}-0", subtask),
+                         kept / fmt::format(".part-{}-0{}.compacting", subtask, id));
+  }
+  // As it was between the publishing and the removal of the parts.
+  for (const auto& entry : fs::directory_iterator(kept)) {
+    fs::rename(entry.path(), options.directory / entry.path().filename());
+  }
+  for (int subtask = 0; subtask < 3; ++subtask) {
+    const OperatorSnapshot restored = share(former, subtask, 3);
+    WriterDriver driver(sink, subtask, 3, nullptr, &restored, true);
+    end_and_commit(driver);
+  }
+  EXPECT_EQ(files(),
+            "0 hidden | compacted-part-0-0: a;b; | compacted-part-0-2: c; | "
+            "compacted-part-1-0: a;b; | compacted-part-1-2: c;");
+}
+
+TEST_F(TwoPhaseFileTest, ACompactedFileThatItsConsumerTookIsNoReasonToRefuse) {
+  options.max_bytes = 1;
+  options.compaction.kind = FileCompactionOptions::Kind::kConcat;
+  options.compaction.size_threshold = 4;
+  TextLineSink sink = this->sink();
+  OperatorSnapshot snapshot;
+  std::filesystem::path open_part;
+  {
+    WriterDriver driver(sink, 0, 1, nullptr, nullptr, true);
+    write(driver, {"a", "b", "c", "d"});
+    snapshot = checkpoint(driver, 1);
+    driver.writer().notify_checkpoint_complete(1);
+    EXPECT_EQ(files(), "2 hidden | compacted-part-0-0: a;b;");
+    for (const auto& entry : std::filesystem::directory_iterator(options.directory)) {
+      if (entry.path().filename().string().starts_with(".part-0-2.")) {
+        open_part = entry.path();
+      }
+    }
+  }
+  std::filesystem::remove(options.directory + "/compacted-part-0-0");
+  {
+    const WriterDriver restored(sink, 0, 1, nullptr, &snapshot, true);
+    EXPECT_EQ(files(), "3 hidden") << "c, d in progress, and a copy of d to go on with";
+  }
+  // A part that nothing had a reason to take is one.
+  ASSERT_TRUE(std::filesystem::remove(open_part));
+  EXPECT_THAT(error_of([&] { WriterDriver(sink, 0, 1, nullptr, &snapshot, true); }),
+              ::testing::HasSubstr("'" + open_part.string() + "' is gone"));
+}
+
+TEST_F(TwoPhaseFileTest, ASavepointCanBeRestoredWhenTheJobHasGoneOn) {
+  for (const std::int64_t compact_bytes : {0, 1000}) {
+    options.max_bytes = 1000;
+    options.prefix = fmt::format("of-{}", compact_bytes);
+    options.compaction = {};
+    if (compact_bytes > 0) {
+      options.compaction.kind = FileCompactionOptions::Kind::kConcat;
+      options.compaction.size_threshold = compact_bytes;
+    }
+    TextLineSink sink = this->sink();
+    OperatorSnapshot savepoint;
+    {
+      WriterDriver driver(sink, 0, 1, nullptr, nullptr, true);
+      write(driver, {"a"});
+      driver.writer().before_savepoint();
+      savepoint = checkpoint(driver, 1);
+      write(driver, {"b"});
+      checkpoint(driver, 2);
+      driver.writer().notify_checkpoint_complete(2);
+      end_and_commit(driver);
+    }
+    const std::string before = files();
+    for (int times = 0; times < 2; ++times) {
+      WriterDriver restored(sink, 0, 1, nullptr, &savepoint, true);
+      checkpoint(restored, 2);
+      restored.writer().notify_checkpoint_complete(2);
+      EXPECT_EQ(files(), before);
+    }
+  }
 }
 
 LogicalTypePtr generated_type() {

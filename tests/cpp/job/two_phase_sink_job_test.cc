@@ -69,6 +69,7 @@ class LedgerSink final : public Sink {
         publish(epoch);
       }
     }
+    bool claims_state(const std::string& name) const override { return name == "epochs"; }
     void write(const BatchPtr& batch) override {
       for (std::int64_t row = 0; row < batch->num_rows(); ++row) {
         current_.push_back(batch->column(0).data<std::int64_t>()[row]);

@@ -31,6 +31,7 @@ struct Script {
   std::function<bool()> prepared = [] { return true; };
   std::function<bool()> busy = [] { return false; };
   std::function<void()> on_close = [] {};
+  std::string claims = {};  ///< the state that it reads
 };
 
 class Scripted final : public Operator {
@@ -78,6 +79,8 @@ class Scripted final : public Operator {
     s_.on_finish(out);
     return true;
   }
+  bool claims_state(const std::string& name) const override { return name == s_.claims; }
+  void before_savepoint() override { note("savepoint"); }
   bool prepare_snapshot(CheckpointId, Output&) override {
     note("prepare");
     return s_.prepared();
@@ -194,6 +197,50 @@ TEST_F(ChainTest, AfterAFailedOpenOnlyTheOpenedAreClosed) {
   EXPECT_EQ(chain->failed_operator(), "b");
   EXPECT_FALSE(chain->close());
   EXPECT_EQ(take_log(), "c:open | b:open | b:close | c:close");
+}
+
+TEST_F(ChainTest, RestoredStateThatTheOperatorDoesNotReadIsRefusedOrLeftBehindOnRequest) {
+  environment.restored_checkpoint = 7;
+  const auto restore = [&](const std::function<void(OperatorSnapshot&)>& fill) -> std::string {
+    auto spec = link({.name = "sink", .claims = "parts"}, -1);
+    spec.uid = "files";
+    spec.is_restored = true;
+    fill(spec.restored);
+    chain = std::make_unique<OperatorChain>(
+        environment, list(std::move(spec)), std::vector<OperatorChain::LinkSpec::Edge>{});
+    try {
+      chain->open();
+      return "";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.kind(), ErrorKind::kInvalidArgument);
+      return error.what();
+    }
+  };
+  const auto transactions = [](OperatorSnapshot& s) { s.union_state["transactions"] = {"x"}; };
+  const std::string text = restore(transactions);
+  for (const char* part : {"checkpoint 7",
+                           "state 'transactions'",
+                           "'sink'",
+                           "'files'",
+                           "execution.savepoint.ignore-unclaimed-state"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << " in " << text;
+  }
+  EXPECT_NE(restore([](OperatorSnapshot& s) { s.list_state["transactions"] = {"x"}; }), "");
+  EXPECT_NE(restore([](OperatorSnapshot& s) { s.broadcast_state["rules"] = "x"; }), "");
+  EXPECT_NE(restore([](OperatorSnapshot& s) { s.keyed_state[3] = "x"; }), "");
+  EXPECT_EQ(restore([](OperatorSnapshot& s) { s.union_state["parts"] = {"x"}; }), "");
+  EXPECT_EQ(restore([](OperatorSnapshot& s) { s.list_state["transactions"] = {}; }), "")
+      << "nothing is lost";
+  environment.allow_unclaimed_state = true;
+  EXPECT_EQ(restore(transactions), "");
+}
+
+TEST_F(ChainTest, ASavepointIsToldBeforeItIsPrepared) {
+  make(list(link({.name = "a"}, -1)));
+  EXPECT_TRUE(chain->prepare_snapshot(1, SnapshotKind::kSavepoint));
+  EXPECT_EQ(take_log(), "a:savepoint | a:prepare");
+  EXPECT_TRUE(chain->prepare_snapshot(2, SnapshotKind::kCheckpoint));
+  EXPECT_EQ(take_log(), "a:prepare");
 }
 
 TEST_F(ChainTest, AFailureInCloseDoesNotStopTheOthers) {

@@ -439,7 +439,9 @@ class FileSink(Sink, SupportsPreprocessing):
     Files are called ``<prefix>-<subtask>-<number><suffix>`` and lie in a folder for each hour, as
     upstream, unless another bucket assigner is set. Exactly once: a file is hidden while it is in
     progress (``.<name>.inprogress.<id>``) and pending, and gets its name when a checkpoint that
-    knows of it is complete. Without checkpoints it does when it is closed.
+    knows of it is complete. Without checkpoints it does when it is closed. A savepoint closes all
+    files in progress, whatever the rolling policy: it could not be restored without them when the
+    job has gone on.
     """
 
     @staticmethod
