@@ -1,18 +1,12 @@
 #include "base/error.h"
-#include "base/random_id.h"
+#include "base/working_directory.h"
 #include "checkpoint/checkpoint_path.h"
 #include "checkpoint/checkpoint_storage.h"
-#include "checkpoint/files.h"
 #include "checkpoint/snapshot_file.h"
-
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <map>
 #include <mutex>
-#include <string_view>
 #include <system_error>
 #include <vector>
 
@@ -21,69 +15,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kFolderPrefix = "flott-checkpoints-";
-constexpr const char* kLockName = "in-use";
-
-/// Descriptor of the locked file, or -1.
-int try_lock(const std::string& path, int flags) {
-  const int fd = ::open(path.c_str(), flags | O_RDWR | O_CLOEXEC, 0600);
-  if (fd >= 0 && ::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    ::close(fd);
-    return -1;
-  }
-  return fd;
-}
-
-/// Removes the folders of processes that were killed. Never fails: it is a favour.
-void sweep(const fs::path& parent) {
-  std::error_code ignored;
-  for (fs::directory_iterator it(parent, ignored), end; it != end; it.increment(ignored)) {
-    const std::string path = it->path().string();
-    if (!it->path().filename().string().starts_with(kFolderPrefix)) {
-      continue;
-    }
-    // One without the lock's file is just being made.
-    const int fd = try_lock(path + "/" + kLockName, 0);
-    if (fd >= 0) {
-      std::error_code stays;
-      fs::remove_all(path, stays);
-      ::close(fd);
-    }
-  }
-}
-
-/// A temporary folder for the files that came with a path: their owner may remove its own name of
-/// them. Gone with the last file in it, or, when its process is killed, when another one makes its
-/// own: it is locked as long as it is in use.
-class FileFolder {
- public:
-  FileFolder()
-      : path_((fs::temp_directory_path() / fmt::format("{}{}", kFolderPrefix, random_id()))
-                  .string()) {
-    sweep(fs::temp_directory_path());
-    files::make_folders(path_);
-    lock_ = try_lock(path_ + "/" + kLockName, O_CREAT);
-  }
-  ~FileFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-    if (lock_ >= 0) {
-      ::close(lock_);
-    }
-  }
-  FileFolder(const FileFolder&) = delete;
-  FileFolder& operator=(const FileFolder&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  const std::string path_;
-  int lock_ = -1;
-};
-
-/// One file in it, as long as a checkpoint needs it.
+/// One file in the temporary folder for the files that came with a path (their owner may remove its
+/// own name of them), as long as a checkpoint needs it. The folder is gone with the last of them.
 class OwnedFile {
  public:
-  OwnedFile(std::shared_ptr<FileFolder> folder, const SnapshotFile& file)
+  OwnedFile(std::shared_ptr<const WorkingDirectory> folder, const SnapshotFile& file)
       : folder_(std::move(folder)), path_(folder_->path() + "/" + file.name) {
     place_file(file, path_);
   }
@@ -96,7 +32,7 @@ class OwnedFile {
   const std::string& path() const { return path_; }
 
  private:
-  const std::shared_ptr<FileFolder> folder_;
+  const std::shared_ptr<const WorkingDirectory> folder_;
   const std::string path_;
 };
 
@@ -179,9 +115,12 @@ class MemoryCheckpointStorage final : public CheckpointStorage {
                     "checkpoint brought it",
                     file.name);
       }
-      std::shared_ptr<FileFolder> folder = folder_.lock();
+      std::shared_ptr<WorkingDirectory> folder = folder_.lock();
       if (folder == nullptr) {
-        folder = std::make_shared<FileFolder>();
+        folder = std::make_shared<WorkingDirectory>(
+            "flott-checkpoints-",
+            std::vector<std::string>{},
+            "set TMPDIR to a folder that can be written to, or execution.checkpointing.dir");
         folder_ = folder;
       }
       auto owned_now = std::make_shared<const OwnedFile>(folder, file);
@@ -193,7 +132,7 @@ class MemoryCheckpointStorage final : public CheckpointStorage {
 
   std::mutex mutex_;
   std::map<std::string, Known> known_;
-  std::weak_ptr<FileFolder> folder_;  ///< kept by the files in it
+  std::weak_ptr<WorkingDirectory> folder_;  ///< kept by the files in it
 };
 
 }  // namespace

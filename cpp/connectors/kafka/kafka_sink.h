@@ -22,6 +22,7 @@ class KafkaSink final : public Sink {
   bool has_two_phases() const override { return options_->exactly_once; }
 
  private:
+  const Options given_;
   std::shared_ptr<const SinkOptions> options_;
   std::shared_ptr<SinkOwnership> ownership_;  ///< EXACTLY_ONCE: of all its writers
 };

@@ -3,17 +3,20 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/random_id.h"
+#include "base/working_directory.h"
 #include "checkpoint/snapshot_file.h"
 
-#include <dirent.h>
 #include <lz4.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <charconv>
-#include <csignal>
-#include <cstdlib>
 #include <cstring>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <utility>
+#include <vector>
 
 // Grammar of a segment (checkpoints hold it, so it must stay readable):
 //
@@ -41,43 +44,43 @@ constexpr std::uint8_t kKey = 4;
 constexpr std::uint8_t kValue = 8;
 constexpr std::uint8_t kTimestamp = 16;
 
-constexpr std::string_view kFilePrefix = "flott-kafka-";
+/// This process's folders for segments, one below each parent. They go with the process: segments
+/// wait for checkpoints longer than their writers live.
+class ProcessFolders {
+ public:
+  static ProcessFolders& instance() {
+    static ProcessFolders folders;
+    return folders;
+  }
 
-std::string folder_of(const std::string& directory) {
-  if (!directory.empty()) {
-    return directory;
+  /// Throws kExternal when it cannot be made.
+  std::string below(const std::string& parent) {
+    const std::lock_guard guard(mutex_);
+    std::unique_ptr<WorkingDirectory>& folder = folders_[parent];
+    if (folder == nullptr || ::access(folder->path().c_str(), F_OK) != 0) {
+      folder = nullptr;  // somebody removed it
+      const auto parents =
+          parent.empty() ? std::vector<std::string>{} : std::vector<std::string>{parent};
+      folder = std::make_unique<WorkingDirectory>(
+          "flott-kafka-", parents, "set TMPDIR to a folder that can be written to");
+    }
+    return folder->path();
   }
-  const char* const temporary = std::getenv("TMPDIR");
-  return temporary != nullptr && *temporary != '\0' ? temporary : "/tmp";
-}
+  bool has(std::string_view file) {
+    const std::lock_guard guard(mutex_);
+    return std::any_of(folders_.begin(), folders_.end(), [&](const auto& entry) {
+      return entry.second != nullptr && file.starts_with(entry.second->path() + "/");
+    });
+  }
 
-/// What processes that were killed left in the folder: the files' names have their ids.
-void sweep(const std::string& folder) {
-  DIR* const directory = ::opendir(folder.c_str());
-  if (directory == nullptr) {
-    return;
-  }
-  while (const dirent* const entry = ::readdir(directory)) {
-    const std::string_view name = entry->d_name;
-    if (!name.starts_with(kFilePrefix)) {
-      continue;
-    }
-    const std::string_view digits = name.substr(kFilePrefix.size());
-    int process = 0;
-    const auto [end, error] =
-        std::from_chars(digits.data(), digits.data() + digits.size(), process);
-    if (error == std::errc{} && *end == '-' && ::kill(process, 0) != 0 && errno == ESRCH) {
-      ::unlink((folder + "/" + std::string(name)).c_str());
-    }
-  }
-  ::closedir(directory);
-}
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::unique_ptr<WorkingDirectory>> folders_;  ///< by parent
+};
 
 }  // namespace
 
-SegmentWriter::SegmentWriter(std::string directory) : directory_(folder_of(directory)) {
-  sweep(directory_);
-}
+SegmentWriter::SegmentWriter(std::string directory) : directory_(std::move(directory)) {}
 
 SegmentWriter::~SegmentWriter() {
   drop_file();
@@ -135,7 +138,7 @@ void SegmentWriter::compress_block() {
 
 void SegmentWriter::spill() {
   if (!file_) {
-    path_ = fmt::format("{}/{}{}-{}", directory_, kFilePrefix, ::getpid(), random_id());
+    path_ = fmt::format("{}/{}", ProcessFolders::instance().below(directory_), random_id());
     file_.reset(std::fopen(path_.c_str(), "wbxe"));
   }
   if (!file_ || std::fwrite(bytes_.data(), 1, bytes_.size(), file_.get()) != bytes_.size()) {
@@ -285,10 +288,7 @@ void SegmentReader::fail(std::string_view what) const {
 
 void remove_segment(const SnapshotFile& file) {
   // Not of a checkpoint's folder: those are the storage's.
-  const std::size_t slash = file.path.rfind('/');
-  const std::string own = fmt::format("{}{}-", kFilePrefix, ::getpid());
-  if (slash != std::string::npos &&
-      std::string_view(file.path).substr(slash + 1).starts_with(own)) {
+  if (ProcessFolders::instance().has(file.path)) {
     ::unlink(file.path.c_str());
   }
 }

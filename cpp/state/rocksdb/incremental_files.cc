@@ -1,11 +1,12 @@
 #include "base/error.h"
+#include "checkpoint/files.h"
+#include "checkpoint/snapshot_file.h"
 #include "state/rocksdb/map_state.h"
 #include "state/rocksdb/rocks_keyed_state_backend.h"
 #include "types/host.h"
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <set>
 #include <system_error>
 #include <utility>
@@ -36,7 +37,10 @@ class Copy {
  public:
   Copy(std::shared_ptr<const WorkingDirectory> directory, std::string path)
       : directory_(std::move(directory)), path_(std::move(path)) {}
-  ~Copy() { remove_tree(path_); }
+  ~Copy() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
   Copy(const Copy&) = delete;
   Copy& operator=(const Copy&) = delete;
 
@@ -45,22 +49,13 @@ class Copy {
   const std::string path_;
 };
 
-void place_file(const SnapshotFile& file, const std::string& name, const std::string& folder) {
+/// `name` in the database's folder `folder`.
+void place(const SnapshotFile& file, const std::string& name, const std::string& folder) {
   const std::string target = folder + "/" + name;
-  if (file.path.empty()) {
-    STREAM_CHECK(file.bytes != nullptr, "file {} has neither path nor bytes", file.name);
-    std::ofstream out(target, std::ios::binary);
-    out.write(file.bytes->data(), static_cast<std::streamsize>(file.bytes->size()));
-    out.close();
-    if (!out) {
-      throw Error(ErrorKind::kExternal,
-                  fmt::format("'{}' cannot be written; see whether the disk is full", target),
-                  Retryable::kYes);
-    }
-  } else if (is_table(name)) {
-    link_or_copy(file.path, target);
+  if (is_table(name)) {
+    place_file(file, target);
   } else {
-    copy_file(file.path, target);  // the database goes on writing to these
+    files::write_new(target, *content_of(file));  // no link: the database goes on writing to these
   }
 }
 
@@ -159,14 +154,12 @@ void RocksKeyedStateBackend::restore_files(const KeyedStateFiles& files) {
     return;
   }
   const bool is_base = core_.database == nullptr;
-  if (core_.directory == nullptr) {
-    core_.directory = std::make_unique<WorkingDirectory>(core_.rocks.local_directories);
-  }
+  core_.make_directory();
   const std::string folder = is_base ? core_.database_path() : core_.directory->fresh("restored");
   std::error_code error;
   fs::create_directory(folder, error);
   for (std::size_t i = 0; i < local_names.size(); ++i) {
-    place_file(files.files[i], local_names[i], folder);
+    place(files.files[i], local_names[i], folder);
   }
   if (is_base) {
     core_.open_at(folder);
@@ -188,7 +181,7 @@ void RocksKeyedStateBackend::restore_files(const KeyedStateFiles& files) {
           to_migrate_.begin()->first->name);
     }
     copy_from(folder, columns);
-    remove_tree(folder);
+    fs::remove_all(folder, error);
   }
   migrate_declared();
 }

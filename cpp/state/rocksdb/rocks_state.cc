@@ -38,12 +38,19 @@ Column* Core::find(const std::string& name) {
 
 Database& Core::open() {
   if (database == nullptr) {
-    if (directory == nullptr) {
-      directory = std::make_shared<WorkingDirectory>(rocks.local_directories);
-    }
+    make_directory();
     open_at(database_path());
   }
   return *database;
+}
+
+void Core::make_directory() {
+  if (directory == nullptr) {
+    directory = std::make_shared<WorkingDirectory>(
+        "flott-rocksdb-",
+        rocks.local_directories,
+        "set state.backend.rocksdb.localdir to a folder that can be written to");
+  }
 }
 
 void Core::open_at(const std::string& path) {

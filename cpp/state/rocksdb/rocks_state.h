@@ -6,7 +6,6 @@
 #include "state/rocksdb/database.h"
 #include "state/rocksdb/entry_format.h"
 #include "state/rocksdb/slot_cache.h"
-#include "state/rocksdb/working_directory.h"
 
 #include <memory>
 #include <optional>
@@ -71,6 +70,8 @@ struct Core {
 
   /// Opens the database if it is not open; every column has its handle then.
   Database& open();
+  /// `directory`, for the database and for files of snapshots.
+  void make_directory();
   /// Opens it in the folder, which has content already.
   void open_at(const std::string& path);
   void open_column(Column& column);

@@ -261,6 +261,38 @@ TEST_F(KafkaExactlyOnceTest, ARestoreCommitsWhatWasNotAndOnlyThat) {
   EXPECT_THAT(published(), ElementsAre("a", "b", "c"));
 }
 
+TEST_F(KafkaExactlyOnceTest, ASinkThatIsNotExactlyOnceAnyMoreFirstCommitsWhatIsPending) {
+  OperatorSnapshot stored;
+  {
+    KafkaSink sink = this->sink();
+    WriterDriver driver(sink);
+    write(driver, {"a"});
+    stored = checkpoint(driver, 1);
+    remember(stored, 0);
+  }
+  EXPECT_THAT(published(), IsEmpty());
+  for (const char* guarantee : {"at-least-once", "none"}) {
+    KafkaSink sink = this->sink({{"delivery.guarantee", guarantee},
+                                 {"transactional.id.prefix", ""},
+                                 {"properties.acks", "1"},
+                                 {"properties.enable.idempotence", "false"}});
+    WriterDriver driver(sink, 0, 1, nullptr, &stored);
+    EXPECT_TRUE(driver.writer().claims_state("kafka-transactions"));
+    EXPECT_TRUE(driver.writer().flushes_at_checkpoints()) << "a checkpoint waits";
+    ASSERT_TRUE(driver.wait([&] {
+      driver.writer().flushed();  // as the task asks
+      return !driver.writer().busy();
+    }));
+    EXPECT_EQ(published().front(), "a");
+    write(driver, {guarantee});
+    OperatorSnapshot next = checkpoint(driver, 2);
+    EXPECT_TRUE(next.empty()) << "nothing is left to do";
+    ASSERT_TRUE(driver.flush());
+    remember(stored, 1);
+  }
+  EXPECT_THAT(published(), ElementsAre("a", "at-least-once", "none"));
+}
+
 TEST_F(KafkaExactlyOnceTest, PendingEpochsOfFormerSubtasksAreCommittedOnceByTheNewOnes) {
   std::vector<OperatorSnapshot> old;
   for (int subtask = 0; subtask < 3; ++subtask) {

@@ -2,9 +2,12 @@
 #include "checkpoint/snapshot_file.h"
 #include "connectors/kafka/segment.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -59,8 +62,12 @@ class KafkaSegmentTest : public ::testing::Test {
   }
   void TearDown() override { fs::remove_all(folder_); }
   std::size_t files() const {
-    return static_cast<std::size_t>(
-        std::distance(fs::directory_iterator(folder_), fs::directory_iterator()));
+    return static_cast<std::size_t>(std::count_if(fs::recursive_directory_iterator(folder_),
+                                                  fs::recursive_directory_iterator(),
+                                                  [](const fs::directory_entry& entry) {
+                                                    return entry.is_regular_file() &&
+                                                           entry.path().filename() != "in-use";
+                                                  }));
   }
   fs::path folder_;
 };
@@ -126,11 +133,18 @@ TEST_F(KafkaSegmentTest, WhatIsLargeGoesToAFileThatEndsWithTheWriterOrItsUse) {
 }
 
 TEST_F(KafkaSegmentTest, FilesOfProcessesThatAreGoneAreRemoved) {
-  // No process has this id: it is above the kernel's maximum.
-  const fs::path left = folder_ / "flott-kafka-99999999-abc";
+  // A lock says who lives: a process of another container has no id that would.
+  const fs::path gone = folder_ / "flott-kafka-gone";
+  const fs::path alive = folder_ / "flott-kafka-alive";
   const fs::path foreign = folder_ / "flott-kafka-notes.txt";
-  std::ofstream(left) << "x";
+  for (const fs::path& folder : {gone, alive}) {
+    fs::create_directory(folder);
+    std::ofstream(folder / "in-use").flush();
+    std::ofstream(folder / "segment") << "x";
+  }
   std::ofstream(foreign) << "x";
+  const int lock = ::open((alive / "in-use").c_str(), O_RDWR);
+  ASSERT_EQ(::flock(lock, LOCK_EX), 0);
   SegmentWriter writer(folder_);
   std::mt19937_64 random(2);
   Kept record{"t", -1, {}, std::string(900'000, ' '), 0};
@@ -140,8 +154,10 @@ TEST_F(KafkaSegmentTest, FilesOfProcessesThatAreGoneAreRemoved) {
     }
     writer.append(record.view());
   }
-  EXPECT_FALSE(fs::exists(left));
+  EXPECT_FALSE(fs::exists(gone));
+  EXPECT_TRUE(fs::exists(alive / "segment"));
   EXPECT_TRUE(fs::exists(foreign));
+  ::close(lock);
 }
 
 TEST_F(KafkaSegmentTest, DamageIsAnErrorThatNamesTheFile) {

@@ -1,4 +1,4 @@
-#include "state/rocksdb/working_directory.h"
+#include "base/working_directory.h"
 
 #include "base/error.h"
 #include "base/random_id.h"
@@ -14,12 +14,11 @@
 #include <functional>
 #include <system_error>
 
-namespace flott::rocks {
+namespace flott {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kPrefix = "flott-rocksdb-";
 constexpr const char* kLockName = "in-use";
 
 /// Descriptor of the locked file, or -1.
@@ -33,17 +32,18 @@ int try_lock(const std::string& path, int flags) {
 }
 
 /// Removes what processes left that are gone. Never fails: it is a favour.
-void sweep(const std::string& parent) {
+void sweep(const std::string& parent, std::string_view prefix) {
   std::error_code ignored;
   for (fs::directory_iterator it(parent, ignored), end; it != end; it.increment(ignored)) {
     const std::string path = it->path().string();
-    if (!it->path().filename().string().starts_with(kPrefix)) {
+    if (!it->path().filename().string().starts_with(prefix)) {
       continue;
     }
     // One without the file is just being made.
     const int fd = try_lock(path + "/" + kLockName, 0);
     if (fd >= 0) {
-      remove_tree(path);
+      std::error_code ignored_too;
+      fs::remove_all(path, ignored_too);
       ::close(fd);
     }
   }
@@ -51,15 +51,17 @@ void sweep(const std::string& parent) {
 
 }  // namespace
 
-WorkingDirectory::WorkingDirectory(const std::vector<std::string>& parents) {
+WorkingDirectory::WorkingDirectory(std::string_view prefix,
+                                   const std::vector<std::string>& parents,
+                                   std::string_view advice) {
   std::error_code error;
   const std::string id = random_id();
   const std::string parent = parents.empty()
                                  ? fs::temp_directory_path(error).string()
                                  : parents[std::hash<std::string>{}(id) % parents.size()];
   fs::create_directories(parent, error);
-  sweep(parent);
-  path_ = parent + "/" + std::string(kPrefix) + id;
+  sweep(parent, prefix);
+  path_ = parent + "/" + std::string(prefix) + id;
   // Owner only: state may be anybody's data.
   if (!error && fs::create_directory(path_, error)) {
     fs::permissions(path_, fs::perms::owner_all, error);
@@ -75,15 +77,16 @@ WorkingDirectory::WorkingDirectory(const std::vector<std::string>& parents) {
   }
   if (error) {
     throw_error(ErrorKind::kExternal,
-                "RocksDB's working directory '{}' cannot be made: {}; set "
-                "state.backend.rocksdb.localdir to a folder that can be written to",
+                "the working directory '{}' cannot be made: {}; {}",
                 path_,
-                error.message());
+                error.message(),
+                advice);
   }
 }
 
 WorkingDirectory::~WorkingDirectory() {
-  remove_tree(path_);
+  std::error_code ignored;
+  fs::remove_all(path_, ignored);
   if (lock_ >= 0) {
     ::close(lock_);
   }
@@ -93,28 +96,4 @@ std::string WorkingDirectory::fresh(std::string_view name) {
   return fmt::format("{}/{}-{}", path_, name, next_++);
 }
 
-void link_or_copy(const std::string& from, const std::string& to) {
-  if (::link(from.c_str(), to.c_str()) != 0) {
-    copy_file(from, to);
-  }
-}
-
-void copy_file(const std::string& from, const std::string& to) {
-  std::error_code error;
-  fs::copy_file(from, to, error);
-  if (error) {
-    throw Error(ErrorKind::kExternal,
-                fmt::format("'{}' cannot be copied to '{}': {}; see whether the disk is full",
-                            from,
-                            to,
-                            error.message()),
-                Retryable::kYes);
-  }
-}
-
-void remove_tree(const std::string& path) {
-  std::error_code ignored;
-  fs::remove_all(path, ignored);
-}
-
-}  // namespace flott::rocks
+}  // namespace flott
