@@ -1,13 +1,19 @@
 /// What the RocksDB backend does by itself: read-modify-write of one number (or text) a key, in
 /// random order, then checkpoints, a restore, and the memory that it took.
 ///
-///   rocksdb_bench [keys=1000000] [operations=4000000] [value=0] [KEY=VALUE of Flink's settings]...
+///   rocksdb_bench [keys=1000000] [operations=4000000] [value=0] [storage=FOLDER]
+///       [KEY=VALUE of Flink's settings]...
 ///
-/// `value`: bytes of text a key instead of a number. State larger than memory, 2 GB in 64 MB:
-///   rocksdb_bench keys=2000000 operations=3000000 value=1000
-///       state.backend.rocksdb.memory.fixed-per-tm=64mb
+/// `value`: bytes of text a key instead of a number; `storage`: where checkpoints go, on the disk of
+/// `state.backend.rocksdb.localdir` (both are the system's temporary folder by default). State
+/// larger than memory, 20 GB in 1 GB (needs 50 GB of disk), and checkpoints of 5 GB:
+///   rocksdb_bench keys=20000000 operations=2000000 value=1000
+///       state.backend.rocksdb.memory.fixed-per-tm=1gb
+///   rocksdb_bench keys=5000000 operations=0 value=1000
+///       state.backend.rocksdb.memory.fixed-per-tm=1gb
 #include "base/clock.h"
 #include "base/error.h"
+#include "checkpoint/checkpoint_storage.h"
 #include "state/keyed_state_backend.h"
 
 #include <sys/resource.h>
@@ -18,8 +24,10 @@
 #include <fstream>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace flott {
 namespace {
@@ -77,6 +85,7 @@ int run(int argc, char** argv) {
   std::map<std::string, std::string> settings = {{"keys", "1000000"},
                                                  {"operations", "4000000"},
                                                  {"value", "0"},
+                                                 {"storage", ""},
                                                  {"state.backend.incremental", "true"}};
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
@@ -132,49 +141,70 @@ int run(int argc, char** argv) {
     }
     phase.end(operations);
   }
-  const std::filesystem::path storage =
-      std::filesystem::temp_directory_path() / "flott-rocksdb-bench";
-  std::filesystem::remove_all(storage);
-  std::filesystem::create_directory(storage);
-  KeyedStateFiles files;
-  std::uint64_t new_bytes = 0;
+  const std::filesystem::path folder = settings["storage"].empty()
+                                           ? std::filesystem::temp_directory_path()
+                                           : std::filesystem::path(settings["storage"]);
+  const std::filesystem::path root = folder / "flott-rocksdb-bench";
+  std::filesystem::remove_all(root);
+  const std::unique_ptr<CheckpointStorage> storage = make_file_checkpoint_storage(root);
+  std::string stored;
+  std::set<std::string> known;
+  CheckpointId id = 0;
   const auto checkpoint = [&](const char* name) {
-    const Phase phase(name);
-    files = *backend->snapshot_files();
-    phase.end(0);
-    new_bytes = 0;
-    std::uint64_t all_bytes = 0;
-    for (SnapshotFile& file : files.files) {
-      const std::filesystem::path target = storage / file.name;
-      all_bytes += file.size;
-      if (!std::filesystem::exists(target)) {
-        std::filesystem::create_hard_link(file.path, target);
-        new_bytes += file.size;
-      }
-      file.path = target;
+    std::printf("%s\n", name);
+    const Phase whole("  whole");
+    CheckpointData data;
+    data.id = ++id;
+    data.job_id = "bench";
+    OperatorCheckpoint& op = data.operators.emplace_back();
+    op.uid = op.name = "operator";
+    {
+      const Phase phase("  while the task stands still");
+      op.subtasks.emplace_back().keyed_files.push_back(*backend->snapshot_files());
+      phase.end(0);
     }
+    const std::vector<SnapshotFile>& files = op.subtasks[0].keyed_files[0].files;
+    double all_mb = 0;
+    double new_mb = 0;
+    for (const SnapshotFile& file : files) {
+      all_mb += static_cast<double>(file.size) / 1e6;
+      new_mb += known.insert(file.name).second ? static_cast<double>(file.size) / 1e6 : 0;
+    }
+    std::string before = std::exchange(stored, storage->write(data));
+    whole.end(0);
     backend->checkpoint_complete();
-    std::printf("%-28s %zu files, %.1f MB, %.1f MB of it new\n",
-                "",
-                files.files.size(),
-                static_cast<double>(all_bytes) / 1e6,
-                static_cast<double>(new_bytes) / 1e6);
+    if (!before.empty()) {
+      storage->discard(before);
+    }
+    std::printf("  %zu files, %.1f MB, %.1f MB of it new\n", files.size(), all_mb, new_mb);
   };
   checkpoint("checkpoint");
-  for (std::uint64_t n = 0; n < keys / 100; ++n) {
-    touch(mixed(n) % keys);
-  }
-  checkpoint("checkpoint after 1 % change");
-  backend.reset();
   {
-    const Phase phase("restore, first read");
+    const Phase phase("change of 1 %");
+    for (std::uint64_t n = 0; n < keys / 100; ++n) {
+      touch(mixed(n) % keys);
+    }
+    phase.end(keys / 100);
+  }
+  checkpoint("checkpoint after a change of 1 %");
+  backend.reset();
+  std::printf("restore\n");
+  {
+    const Phase whole("  whole, with the first read");
+    CheckpointData data;
+    {
+      const Phase phase("  reading and verifying files");
+      data = read_checkpoint(stored);
+      phase.end(0);
+    }
     backend = make_keyed_state_backend(options);
-    backend->restore_files(files);
+    backend->restore_files(data.operators.at(0).subtasks.at(0).keyed_files.at(0));
     state = &backend->value_state(descriptor);
     touch(0);
-    phase.end(0);
+    whole.end(0);
   }
-  std::filesystem::remove_all(storage);
+  backend.reset();
+  std::filesystem::remove_all(root);
   std::printf("peak rss %.0f MB, wrong values %llu\n",
               memory_mb("VmHWM"),
               static_cast<unsigned long long>(wrong));

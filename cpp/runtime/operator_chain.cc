@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::int64_t kSliceNs = 10'000'000;
 constexpr std::int64_t kMaxBufferedRows = 1024;
+/// Rows whose state is fetched at once, if it is not in memory.
+constexpr std::int64_t kPrefetchRows = 256;
 /// Rows between two looks at the clock grow up to this while rows are quick.
 constexpr std::int64_t kMaxClockStride = 32;
 constexpr std::int64_t kQuickStrideNs = 200'000;
@@ -650,12 +652,22 @@ std::int64_t OperatorChain::process(const BatchPtr& batch,
     head_output_->write_batch(batch);
   }
   const KeyColumn* keys = batch->keys().get();
+  KeyedStateBackend* const keyed =
+      single_head_ && keys != nullptr ? links_[0]->context.backend() : nullptr;
+  std::int64_t next_prefetch = row;
   std::int64_t stride = 1;
   std::int64_t next_look = row + stride;
   std::int64_t last_ns = 0;
   Key key;
   while (row < rows) {
     current_row_ = row;
+    if (keyed != nullptr && row >= next_prefetch) {
+      next_prefetch = std::min(rows, row + kPrefetchRows);
+      links_[0]->call([&] {
+        keyed->prefetch(
+            *keys, static_cast<std::size_t>(row), static_cast<std::size_t>(next_prefetch));
+      });
+    }
     Record record{batch->value_at(row), batch->timestamp_at(row), batch->kind_at(row), nullptr};
     if (keys != nullptr) {
       key = keys->at(static_cast<std::size_t>(row));
@@ -827,10 +839,9 @@ std::vector<OperatorSnapshot> OperatorChain::snapshot(CheckpointId id, SnapshotK
     link.call([&] {
       link.op->snapshot(id, out[i]);
       if (KeyedStateBackend* backend = link.context.backend()) {
-        std::optional<KeyedStateFiles> files;
-        if (kind == SnapshotKind::kCheckpoint) {
-          files = backend->snapshot_files();
-        }
+        std::optional<KeyedStateFiles> files = kind == SnapshotKind::kCheckpoint
+                                                   ? backend->snapshot_files()
+                                                   : backend->snapshot_frame_files();
         if (files) {
           out[i].keyed_files.push_back(std::move(*files));
         } else {

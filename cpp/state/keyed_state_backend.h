@@ -38,6 +38,9 @@ class KeyedStateBackend {
 
   /// Copies what it needs of the key; every state means this key from here on.
   virtual void set_current_key(const Key& key) = 0;
+  /// Rows `begin` to `end` of `keys` come next: a backend may fetch what they are likely to need,
+  /// all at once. Nothing that can be seen changes.
+  virtual void prefetch(const KeyColumn& /*keys*/, std::size_t /*begin*/, std::size_t /*end*/) {}
   /// The key's value; null Value before any.
   virtual const Value& current_key() const = 0;
   /// Bytes, hash and value of the current key, valid until the next set_current_key.
@@ -60,6 +63,10 @@ class KeyedStateBackend {
   /// Takes over frames of an earlier snapshot (of any parallelism); groups outside the range are
   /// ignored. Before the first set_current_key. Names that are never declared again are carried on.
   virtual void restore(const std::map<KeyGroup, std::string>& frames) = 0;
+
+  /// What snapshot() gives, as a file instead of in memory (state/frame_files.h); nothing from a
+  /// backend whose state is in memory anyway.
+  virtual std::optional<KeyedStateFiles> snapshot_frame_files() { return std::nullopt; }
 
   /// All state as files, of which only what changed since the last call is new; nothing from a
   /// backend that stores frames only. New files stay readable until a checkpoint with them is

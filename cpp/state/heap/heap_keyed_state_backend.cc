@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "checkpoint/snapshot_file.h"
+#include "state/frame_files.h"
 #include "state/frame_format.h"
 #include "state/migration.h"
 #include "state/namespace_codec.h"
@@ -463,6 +464,15 @@ void HeapKeyedStateBackend::reading(KeyGroup group, Read read) {
 }
 
 void HeapKeyedStateBackend::restore_files(const KeyedStateFiles& files) {
+  if (files.backend == kFrameFiles) {
+    STREAM_CHECK(!core_.has_key, "keyed state is restored after it was used");
+    const HostScope host_scope;
+    each_frame(files, core_.options.range, [&](KeyGroup group, std::string_view frame) {
+      reading(group, [&] { restore_frame(group, frame); });
+    });
+    ++core_.epoch;
+    return;
+  }
   if (files.backend != kBackendName) {
     KeyedStateBackend::restore_files(files);
     return;

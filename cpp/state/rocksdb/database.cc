@@ -16,10 +16,7 @@ namespace flott::rocks {
 namespace {
 
 constexpr std::string_view kColumnPrefix = "state:";
-
-rocksdb::Slice slice(std::string_view text) {
-  return {text.data(), text.size()};
-}
+constexpr int kBestScore = 16;
 
 rocksdb::CompressionType compression_of(const std::string& name) {
   static const std::map<std::string, rocksdb::CompressionType> kTypes = {
@@ -87,7 +84,9 @@ rocksdb::ColumnFamilyOptions Database::column_options(
                          : options_.compaction_style == "NONE" ? rocksdb::kCompactionStyleNone
                                                                : rocksdb::kCompactionStyleLevel;
   if (options_.compression.empty()) {
-    out.compression = rocksdb::kLZ4Compression;
+    // The first levels are rewritten often and are a small part of a large state.
+    out.compression_per_level = {
+        rocksdb::kNoCompression, rocksdb::kNoCompression, rocksdb::kLZ4Compression};
   } else {
     for (const std::string& level : options_.compression) {
       out.compression_per_level.push_back(compression_of(level));
@@ -137,6 +136,7 @@ Database::Database(std::string path,
                    const RulesOf& rules_of,
                    bool read_only)
     : path_(std::move(path)), options_(options), memory_(std::move(memory)) {
+  in_memory_.read_tier = rocksdb::kBlockCacheTier;
   rocksdb::DBOptions db_options;
   db_options.env = unsynced_files();
   db_options.create_if_missing = true;
@@ -210,25 +210,50 @@ rocksdb::ColumnFamilyHandle* Database::create_column(const std::string& state,
 bool Database::get(rocksdb::ColumnFamilyHandle* column,
                    std::string_view key,
                    rocksdb::PinnableSlice* value) {
-  rocksdb::ReadOptions options;
   rocksdb::Status status;
-  if (host() != nullptr) {
-    options.read_tier = rocksdb::kBlockCacheTier;
-    status = db_->Get(options, column, slice(key), value);
-    if (status.IsIncomplete()) {
-      options.read_tier = rocksdb::kReadAllTier;
+  if (direct_reads_ > 0 || host() == nullptr) {
+    direct_reads_ = std::max(0, direct_reads_ - 1);
+    const HostRelease without_host_lock;
+    status = db_->Get(anywhere_, column, slice(key), value);
+  } else {
+    status = db_->Get(in_memory_, column, slice(key), value);
+    if (!status.IsIncomplete()) {
+      read_score_ = std::min(read_score_ + 1, kBestScore);
+    } else {
       value->Reset();
       const HostRelease without_host_lock;
-      status = db_->Get(options, column, slice(key), value);
+      status = db_->Get(anywhere_, column, slice(key), value);
+      read_score_ -= 4;
+      if (read_score_ < 0) {
+        read_score_ = kBestScore;
+        direct_reads_ = 256;
+      }
     }
-  } else {
-    status = db_->Get(options, column, slice(key), value);
   }
   if (status.IsNotFound()) {
     return false;
   }
   check_rocksdb(status, "read", path_);
   return true;
+}
+
+void Database::get_sorted(rocksdb::ColumnFamilyHandle* column,
+                          const std::vector<rocksdb::Slice>& keys,
+                          std::vector<rocksdb::PinnableSlice>& values,
+                          std::vector<bool>& found) {
+  std::vector<rocksdb::Status> statuses(keys.size());
+  {
+    const HostRelease without_host_lock;
+    db_->MultiGet(
+        anywhere_, column, keys.size(), keys.data(), values.data(), statuses.data(), true);
+  }
+  found.assign(keys.size(), false);
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (!statuses[i].IsNotFound()) {
+      check_rocksdb(statuses[i], "read", path_);
+      found[i] = true;
+    }
+  }
 }
 
 void Database::write(rocksdb::WriteBatch& batch) {

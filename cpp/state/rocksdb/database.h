@@ -18,6 +18,9 @@ namespace flott::rocks {
 inline std::string_view view(const rocksdb::Slice& slice) {
   return {slice.data(), slice.size()};
 }
+inline rocksdb::Slice slice(std::string_view text) {
+  return {text.data(), text.size()};
+}
 
 /// The one place where RocksDB's codes become Errors: throws unless `status` is ok. `what` says
 /// what was done ("read", "written").
@@ -47,11 +50,16 @@ class Database {
   rocksdb::ColumnFamilyHandle* create_column(const std::string& state,
                                              std::shared_ptr<const ColumnRules> rules);
 
-  /// False when there is nothing. Blocks that are in memory are read at once; the host's lock is
-  /// given up while the disk is read.
+  /// False when there is nothing. Blocks that are in memory are read at once, unless few are; the
+  /// host's lock is given up while the disk is read.
   bool get(rocksdb::ColumnFamilyHandle* column,
            std::string_view key,
            rocksdb::PinnableSlice* value);
+  /// Likewise of many keys in order, which share what can be shared; without the host's lock.
+  void get_sorted(rocksdb::ColumnFamilyHandle* column,
+                  const std::vector<rocksdb::Slice>& keys,
+                  std::vector<rocksdb::PinnableSlice>& values,
+                  std::vector<bool>& found);
   /// Writes and empties the batch, without the host's lock.
   void write(rocksdb::WriteBatch& batch);
   /// All state of a column in order; `whole_table`: a pass that leaves the cache as it is.
@@ -70,6 +78,11 @@ class Database {
   const std::string path_;
   const RocksOptions options_;
   const std::shared_ptr<SharedMemory> memory_;
+  rocksdb::ReadOptions in_memory_;
+  const rocksdb::ReadOptions anywhere_;
+  /// How often what was looked for was in memory, lately; reads that do not try that first.
+  int read_score_ = 0;
+  int direct_reads_ = 0;
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<std::pair<std::string, rocksdb::ColumnFamilyHandle*>> columns_;
 };

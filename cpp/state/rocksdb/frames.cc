@@ -1,43 +1,35 @@
 #include "base/error.h"
+#include "state/frame_files.h"
 #include "state/rocksdb/rocks_keyed_state_backend.h"
 #include "state/rocksdb/stored_keys.h"
 #include "types/host.h"
 
+#include <optional>
 #include <utility>
 
 // Snapshots in the form that every backend reads (state/frame_format.h): savepoints.
 
 namespace flott::rocks {
 
-std::map<KeyGroup, std::string> RocksKeyedStateBackend::snapshot() {
+/// Appends all keys to `content`, each followed by end_key(); a group's first one comes after
+/// begin_group(group, header).
+template <typename BeginGroup, typename EndKey>
+void RocksKeyedStateBackend::write_frames(std::string& content,
+                                          BeginGroup begin_group,
+                                          EndKey end_key) {
   const HostScope host_scope;
   core_.flush();
   std::string header;
   BytesWriter header_writer(header);
   write_frame_header(stored_states(), header_writer);
 
-  // Keys come by group: one group is gathered at a time.
-  std::map<KeyGroup, std::string> frames;
-  KeyGroup group = 0;
-  std::uint64_t keys = 0;
-  std::string content;
-  const auto end_group = [&] {
-    if (keys > 0) {
-      std::string& frame = frames[group];
-      frame.reserve(header.size() + 10 + content.size());
-      frame = header;
-      BytesWriter(frame).varint(keys);
-      frame += content;
-    }
-    keys = 0;
-    content.clear();
-  };
+  // Keys come by group.
+  std::optional<KeyGroup> group;
   each_stored_key(core_, now(), Contents::kIncluded, [&](const StoredKey& key) {
     if (key.group != group) {
-      end_group();
+      begin_group(key.group, header);
       group = key.group;
     }
-    ++keys;
     BytesWriter writer(content);
     writer.string(key.bytes);
     if (key.key_value.empty()) {
@@ -53,9 +45,56 @@ std::map<KeyGroup, std::string> RocksKeyedStateBackend::snapshot() {
       writer.raw(slot.namespace_bytes.data(), slot.namespace_bytes.size());
       writer.string(slot.content);
     }
+    end_key();
   });
+}
+
+std::map<KeyGroup, std::string> RocksKeyedStateBackend::snapshot() {
+  std::map<KeyGroup, std::string> frames;
+  std::string* frame = nullptr;
+  std::uint64_t keys = 0;
+  std::string content;
+  const auto end_group = [&] {
+    if (frame != nullptr) {
+      BytesWriter(*frame).varint(keys);
+      *frame += content;
+    }
+    keys = 0;
+    content.clear();
+  };
+  write_frames(
+      content,
+      [&](KeyGroup group, const std::string& header) {
+        end_group();
+        frame = &frames[group];
+        *frame = header;
+      },
+      [&] { ++keys; });
   end_group();
   return frames;
+}
+
+std::optional<KeyedStateFiles> RocksKeyedStateBackend::snapshot_frame_files() {
+  core_.flush();
+  if (!core_.stored) {
+    return std::nullopt;
+  }
+  FrameFileWriter writer(core_.directory->fresh("savepoint"), core_.directory);
+  bool any = false;
+  write_frames(
+      writer.content(),
+      [&](KeyGroup group, const std::string& header) {
+        if (any) {
+          writer.end();
+        }
+        any = true;
+        writer.begin(group, header);
+      },
+      [&] { writer.end_key(); });
+  if (any) {
+    writer.end();
+  }
+  return writer.finish(core_.options.range);
 }
 
 void RocksKeyedStateBackend::restore(const std::map<KeyGroup, std::string>& frames) {
@@ -63,27 +102,44 @@ void RocksKeyedStateBackend::restore(const std::map<KeyGroup, std::string>& fram
   const HostScope host_scope;
   rocksdb::WriteBatch batch;
   for (const auto& [group, frame] : frames) {
-    if (!core_.options.range.contains(group)) {
-      continue;
-    }
-    try {
-      core_.open();
-      core_.stored = true;
-      restore_frame(group, frame, batch);
-    } catch (const Error& error) {
-      if (error.kind() != ErrorKind::kExternal) {
-        throw;
-      }
-      throw_error(ErrorKind::kExternal,
-                  "keyed state of key group {} cannot be restored: {}; restore an older checkpoint",
-                  group,
-                  error.what());
+    if (core_.options.range.contains(group)) {
+      restore_group(group, frame, batch);
     }
   }
   if (core_.database != nullptr) {
     core_.database->write(batch);
   }
   migrate_declared();
+}
+
+void RocksKeyedStateBackend::restore_frame_files(const KeyedStateFiles& files) {
+  const HostScope host_scope;
+  rocksdb::WriteBatch batch;
+  each_frame(files, core_.options.range, [&](KeyGroup group, std::string_view frame) {
+    restore_group(group, frame, batch);
+  });
+  if (core_.database != nullptr) {
+    core_.database->write(batch);
+  }
+  migrate_declared();
+}
+
+void RocksKeyedStateBackend::restore_group(KeyGroup group,
+                                           std::string_view frame,
+                                           rocksdb::WriteBatch& batch) {
+  try {
+    core_.open();
+    core_.stored = true;
+    restore_frame(group, frame, batch);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::kExternal) {
+      throw;
+    }
+    throw_error(ErrorKind::kExternal,
+                "keyed state of key group {} cannot be restored: {}; restore an older checkpoint",
+                group,
+                error.what());
+  }
 }
 
 void RocksKeyedStateBackend::restore_frame(KeyGroup group,

@@ -1,6 +1,7 @@
 #include "base/error.h"
 #include "checkpoint/files.h"
 #include "checkpoint/snapshot_file.h"
+#include "state/frame_files.h"
 #include "state/rocksdb/map_state.h"
 #include "state/rocksdb/rocks_keyed_state_backend.h"
 #include "types/host.h"
@@ -108,6 +109,10 @@ std::optional<KeyedStateFiles> RocksKeyedStateBackend::snapshot_files() {
 
 void RocksKeyedStateBackend::restore_files(const KeyedStateFiles& files) {
   STREAM_CHECK(!core_.has_key, "keyed state is restored after it was used");
+  if (files.backend == kFrameFiles) {
+    restore_frame_files(files);
+    return;
+  }
   if (files.backend != "rocksdb") {
     KeyedStateBackend::restore_files(files);
     return;

@@ -12,7 +12,7 @@ ListSlot& RocksListState::load(ListSlot& slot) {
   }
   rocksdb::PinnableSlice stored;
   slot.whole = true;
-  if (!read_entry(slot.key, &stored)) {
+  if (!read_entry(slot.key(), &stored)) {
     slot.absent_in_database = true;
     return slot;
   }
@@ -21,25 +21,31 @@ ListSlot& RocksListState::load(ListSlot& slot) {
   const std::string_view before = in.take(in.remaining());
   slot.elements.insert(0, before);
   slot.stored_bytes = before.size();
-  core_.cached_bytes += before.size();
+  update_charge(slot);
   return slot;
+}
+
+void RocksListState::update_charge(ListSlot& slot) {
+  const std::size_t before = slot.charged_bytes;
+  slot.charged_bytes = slot.elements.capacity();
+  charged(slot, before, slot.charged_bytes);
 }
 
 void RocksListState::append(ListSlot& slot, const Value& value) {
   value_bytes_.clear();
   value.encode(value_bytes_);
   write_element(ttl_.enabled(), now_, value_bytes_, slot.elements);
-  core_.cached_bytes += value_bytes_.size() + 2;
-  mark_dirty(slot);
+  update_charge(slot);
+  mark_dirty(slot, value_bytes_.size());
 }
 
 void RocksListState::replace(ListSlot& slot, std::string elements) {
-  core_.cached_bytes += elements.size();
   slot.elements = std::move(elements);
   slot.whole = true;
   slot.replaced = true;
   slot.stored_bytes = 0;
-  mark_dirty(slot);
+  update_charge(slot);
+  mark_dirty(slot, slot.charge());
 }
 
 void RocksListState::clear() {
@@ -134,7 +140,7 @@ void RocksListState::flush(rocksdb::WriteBatch& batch) {
     const std::string& path = core_.database->path();
     if (slot.whole && slot.elements.empty()) {
       if (!slot.absent_in_database) {
-        check_rocksdb(batch.Delete(column_.handle, slot.key), "written", path);
+        check_rocksdb(batch.Delete(column_.handle, slice(slot.key())), "written", path);
         slot.absent_in_database = true;
       }
     } else {
@@ -142,14 +148,15 @@ void RocksListState::flush(rocksdb::WriteBatch& batch) {
       write_header(slot.key_value(), false, scratch_);
       if (slot.replaced || slot.absent_in_database) {
         scratch_.append(slot.elements);
-        check_rocksdb(batch.Put(column_.handle, slot.key, scratch_), "written", path);
+        check_rocksdb(batch.Put(column_.handle, slice(slot.key()), scratch_), "written", path);
       } else {
         scratch_.append(slot.elements, slot.stored_bytes);
-        check_rocksdb(batch.Merge(column_.handle, slot.key, scratch_), "written", path);
+        check_rocksdb(batch.Merge(column_.handle, slice(slot.key()), scratch_), "written", path);
       }
       slot.absent_in_database = false;
       if (!slot.whole) {
-        slot.elements.clear();
+        slot.elements = {};
+        update_charge(slot);
       }
     }
     slot.replaced = false;

@@ -9,6 +9,8 @@ namespace flott::rocks {
 /// Elements in their stored form. What was added since the last flush goes to the database as one
 /// merge operand, so that a list grows without being read.
 struct ListSlot : CachedSlot {
+  std::size_t charge() const { return charged_bytes; }
+
   std::string elements;
   /// `elements` are all there are; else they are those to be appended to what the database has.
   bool whole = false;
@@ -17,6 +19,7 @@ struct ListSlot : CachedSlot {
   /// `elements` replace what the database has.
   bool replaced = false;
   bool absent_in_database = false;
+  std::size_t charged_bytes = 0;
 };
 
 class RocksListState final : public SlottedState<ListSlot>, public ListState {
@@ -36,6 +39,7 @@ class RocksListState final : public SlottedState<ListSlot>, public ListState {
   ListSlot& load(ListSlot& slot);
   void append(ListSlot& slot, const Value& value);
   void replace(ListSlot& slot, std::string elements);
+  void update_charge(ListSlot& slot);
   bool is_expired(const StoredElement& element) const {
     return ttl_.expired(element.stamped ? element.access : core_.birth, now_);
   }

@@ -10,6 +10,12 @@ namespace {
 constexpr std::size_t kScanLimit = 8;
 /// Up to so many entries a map is cleared one by one: ranges that were deleted cost each read.
 constexpr std::size_t kDeleteOneByOne = 512;
+/// A larger map is not dropped from the cache at once.
+constexpr std::size_t kDropAtOnce = 1024;
+
+std::size_t item_bytes(const MapSlot::Item& item) {
+  return sizeof item + item.bytes.size();
+}
 
 }  // namespace
 
@@ -55,6 +61,42 @@ std::string end_of_prefix(std::string prefix) {
   return prefix;
 }
 
+void RocksMapState::update_charge(MapSlot& slot, MapSlot::Item& item) {
+  const std::size_t before = slot.charged_bytes;
+  slot.charged_bytes -= item.value.charge();
+  item.value.set_charge(item.value.heap_bytes());
+  slot.charged_bytes += item.value.charge();
+  charged(slot, before, slot.charged_bytes);
+}
+
+void RocksMapState::add_item(MapSlot& slot, MapSlot::Item& item) {
+  const std::size_t before = slot.charged_bytes;
+  slot.charged_bytes += item_bytes(item);
+  charged(slot, before, slot.charged_bytes);
+  update_charge(slot, item);
+}
+
+bool RocksMapState::shrink(MapSlot& slot) {
+  if (slot.items.size() <= kDropAtOnce) {
+    return true;
+  }
+  std::vector<MapSlot::Item> old;
+  const std::size_t before = slot.charged_bytes;
+  for (std::size_t i = 0; i < kDropAtOnce; ++i) {
+    MapSlot::Item& item = slot.items.back();
+    const auto at = slot.index.find(item.hash);
+    if (at != slot.index.end() && at->second == slot.items.size() - 1) {
+      slot.index.erase(at);
+    }
+    slot.charged_bytes -= item_bytes(item) + item.value.charge();
+    old.push_back(std::move(item));
+    slot.items.pop_back();
+  }
+  slot.complete = false;
+  charged(slot, before, slot.charged_bytes);
+  return false;
+}
+
 void RocksMapState::fill(MapSlot::Item& item, std::string_view stored) {
   BytesReader in(stored);
   const EntryHeader header = read_header(in);
@@ -74,7 +116,7 @@ MapSlot::Item* RocksMapState::load(MapSlot& slot, const Value& key) {
     return item;
   }
   rocksdb::PinnableSlice stored;
-  entry_key_.assign(slot.key);
+  entry_key_.assign(slot.key());
   entry_key_.append(map_key_);
   const bool found = read_entry(entry_key_, &stored);
   item = &slot.insert(hash, map_key_);
@@ -83,7 +125,7 @@ MapSlot::Item* RocksMapState::load(MapSlot& slot, const Value& key) {
   } else {
     item->absent_in_database = true;
   }
-  core_.cached_bytes += sizeof(MapSlot::Item) + item->bytes.size() + item->value.size_hint();
+  add_item(slot, *item);
   return item;
 }
 
@@ -93,17 +135,17 @@ void RocksMapState::load_all(MapSlot& slot) {
   }
   if (core_.stored) {
     const auto it = core_.database->iterate_slot(column_.handle);
-    for (it->Seek(slot.key); it->Valid(); it->Next()) {
+    for (it->Seek(slice(slot.key())); it->Valid(); it->Next()) {
       const std::string_view key = view(it->key());
-      if (!key.starts_with(slot.key)) {
+      if (!key.starts_with(slot.key())) {
         break;
       }
-      const std::string_view map_key = key.substr(slot.key.size());
+      const std::string_view map_key = key.substr(slot.key().size());
       const std::uint64_t hash = hash_bytes(map_key);
       if (slot.find(hash, map_key) == nullptr) {
         MapSlot::Item& item = slot.insert(hash, map_key);
         fill(item, view(it->value()));
-        core_.cached_bytes += sizeof(MapSlot::Item) + map_key.size() + item.value.size_hint();
+        add_item(slot, item);
       }
     }
     check_rocksdb(it->status(), "read", core_.database->path());
@@ -116,7 +158,8 @@ void RocksMapState::erase(MapSlot& slot, MapSlot::Item& item) {
   touch(slot, item);
   // Last: destroying a host object may run user code, which must find the state in order.
   CachedValue old;
-  std::swap(old, item.value);
+  old.swap(item.value);
+  update_charge(slot, item);
 }
 
 bool RocksMapState::read(const Value& key, Value* value) {
@@ -127,7 +170,7 @@ bool RocksMapState::read(const Value& key, Value* value) {
     return false;
   }
   if (value != nullptr) {
-    *value = item->value.get();
+    *value = item->value.get(rows_);
   }
   if (ttl_.enabled()) {
     if (is_expired(*item)) {
@@ -158,7 +201,7 @@ void RocksMapState::put(const Value& key, Value value) {
   if (item == nullptr) {
     item = &slot.insert(hash_bytes(map_key_), map_key_);
     item->absent_in_database = !slot.drop_stored;
-    core_.cached_bytes += sizeof(MapSlot::Item) + map_key_.size();
+    add_item(slot, *item);
   }
   if (!item->present) {
     item->sequence = core_.next_sequence++;
@@ -168,9 +211,12 @@ void RocksMapState::put(const Value& key, Value value) {
     }
     item->present = true;
   }
-  item->value.set(std::move(value));
+  CachedValue next;
+  next.set(std::move(value));
+  next.set_charge(item->value.charge());
+  next.swap(item->value);
   item->access = now_;
-  core_.cached_bytes += item->value.size_hint();
+  update_charge(slot, *item);
   touch(slot, *item);
 }
 
@@ -187,7 +233,7 @@ void RocksMapState::remove(const Value& key) {
     }
   } else if (!slot.complete) {
     item = &slot.insert(hash, map_key_);
-    core_.cached_bytes += sizeof(MapSlot::Item) + map_key_.size();
+    add_item(slot, *item);
     touch(slot, *item);
   }
 }
@@ -199,37 +245,42 @@ void RocksMapState::clear() {
   if (!one_by_one) {
     std::size_t seen = 0;
     const auto it = core_.database->iterate_slot(column_.handle);
-    for (it->Seek(slot.key); it->Valid() && seen <= kDeleteOneByOne; it->Next(), ++seen) {
+    for (it->Seek(slice(slot.key())); it->Valid() && seen <= kDeleteOneByOne; it->Next(), ++seen) {
       const std::string_view key = view(it->key());
-      if (!key.starts_with(slot.key)) {
+      if (!key.starts_with(slot.key())) {
         break;
       }
-      const std::string_view map_key = key.substr(slot.key.size());
+      const std::string_view map_key = key.substr(slot.key().size());
       const std::uint64_t hash = hash_bytes(map_key);
       if (slot.find(hash, map_key) == nullptr) {
-        slot.insert(hash, map_key).present = true;
-        core_.cached_bytes += sizeof(MapSlot::Item) + map_key.size();
+        MapSlot::Item& item = slot.insert(hash, map_key);
+        item.present = true;
+        add_item(slot, item);
       }
     }
     check_rocksdb(it->status(), "read", core_.database->path());
     one_by_one = seen <= kDeleteOneByOne;
   }
   slot.complete = true;
+  const SlotHold hold(core_);
   std::vector<MapSlot::Item> old;
   if (one_by_one) {
     old.reserve(slot.items.size());
     for (MapSlot::Item& item : slot.items) {
       if (item.present) {
-        std::swap(old.emplace_back().value, item.value);
+        old.emplace_back().value.swap(item.value);
         item.present = false;
+        update_charge(slot, item);
         touch(slot, item);
       }
     }
   } else {
     old.swap(slot.items);
     slot.index = {};
+    charged(slot, slot.charged_bytes, 0);
+    slot.charged_bytes = 0;
     slot.drop_stored = true;
-    mark_dirty(slot);
+    mark_dirty(slot, 0);
   }
 }
 
@@ -251,6 +302,7 @@ std::vector<std::pair<Value, Value>> RocksMapState::entries() {
   MapSlot& slot = this->slot();
   load_all(slot);
   const HostScope host_scope;
+  const SlotHold hold(core_);
   std::vector<MapSlot::Item*> present;
   for (MapSlot::Item& item : slot.items) {
     if (item.present) {
@@ -268,7 +320,7 @@ std::vector<std::pair<Value, Value>> RocksMapState::entries() {
   for (MapSlot::Item* item : present) {
     const bool expired = is_expired(*item);
     if (!expired || ttl_.return_expired()) {
-      out.emplace_back(stored_key_value(item->bytes, item->key_value), item->value.get());
+      out.emplace_back(stored_key_value(item->bytes, item->key_value), item->value.get(rows_));
     }
     if (expired) {
       erase(slot, *item);
@@ -286,7 +338,10 @@ void RocksMapState::flush(rocksdb::WriteBatch& batch) {
     const std::string& path = core_.database->path();
     if (slot.drop_stored) {
       check_rocksdb(
-          batch.DeleteRange(column_.handle, slot.key, end_of_prefix(slot.key)), "written", path);
+          batch.DeleteRange(
+              column_.handle, slice(slot.key()), end_of_prefix(std::string(slot.key()))),
+          "written",
+          path);
       slot.drop_stored = false;
     }
     for (MapSlot::Item& item : slot.items) {
@@ -294,7 +349,7 @@ void RocksMapState::flush(rocksdb::WriteBatch& batch) {
         continue;
       }
       item.dirty = false;
-      entry_key_.assign(slot.key);
+      entry_key_.assign(slot.key());
       entry_key_.append(item.bytes);
       if (!item.present) {
         if (!item.absent_in_database) {
@@ -311,9 +366,12 @@ void RocksMapState::flush(rocksdb::WriteBatch& batch) {
       }
       writer.varint(item.sequence);
       writer.string(item.key_value);
-      item.value.encode(scratch_);
+      const std::size_t value_at = scratch_.size();
+      item.value.encode(rows_, scratch_);
       check_rocksdb(batch.Put(column_.handle, entry_key_, scratch_), "written", path);
       item.absent_in_database = false;
+      item.value.compact(rows_, std::string_view(scratch_).substr(value_at));
+      update_charge(slot, item);
     }
     write_if_large(batch);
   });

@@ -26,6 +26,8 @@ struct MapSlot : CachedSlot {
   Item* find(std::uint64_t item_hash, std::string_view bytes);
   Item& insert(std::uint64_t item_hash, std::string_view bytes);
 
+  std::size_t charge() const { return charged_bytes; }
+
   std::vector<Item> items;
   /// Position by hash once there are many; of equal hashes the first (then `items` are scanned).
   boost::unordered_flat_map<std::uint64_t, std::uint32_t> index;
@@ -33,6 +35,7 @@ struct MapSlot : CachedSlot {
   bool complete = false;
   /// Everything in the database by this slot is to be deleted first.
   bool drop_stored = false;
+  std::size_t charged_bytes = 0;
 };
 
 /// An entry of the database each: large maps are read and written in parts. entries() follows the
@@ -60,12 +63,20 @@ class RocksMapState final : public SlottedState<MapSlot>, public MapState {
   void fill(MapSlot::Item& item, std::string_view stored);
   void erase(MapSlot& slot, MapSlot::Item& item);
   void touch(MapSlot& slot, MapSlot::Item& item) {
-    item.dirty = true;
-    mark_dirty(slot);
+    mark_dirty(slot, 0);
+    if (!item.dirty) {
+      item.dirty = true;
+      core_.dirty_bytes += sizeof item + item.value.charge();
+    }
   }
   bool read(const Value& key, Value* value);
+  /// The item's value has changed.
+  void update_charge(MapSlot& slot, MapSlot::Item& item);
+  void add_item(MapSlot& slot, MapSlot::Item& item);
+  bool shrink(MapSlot& slot) override;
   bool is_expired(const MapSlot::Item& item) const { return ttl_.expired(item.access, now_); }
 
+  CommonRowType rows_;
   std::string map_key_;  ///< canonical encoding of the present call's key
   std::string entry_key_;
 };

@@ -182,6 +182,14 @@ void RocksKeyedStateBackend::set_current_key(const Key& key) {
   core_.key_changed();
 }
 
+void RocksKeyedStateBackend::prefetch(const KeyColumn& keys, std::size_t begin, std::size_t end) {
+  for (const auto& column : core_.columns) {
+    if (column->state != nullptr) {
+      column->state->prefetch(keys, begin, end);
+    }
+  }
+}
+
 Key RocksKeyedStateBackend::current() const {
   core_.know_key();
   return {core_.key_bytes, core_.key_hash, &core_.key};

@@ -26,6 +26,7 @@ class RocksKeyedStateBackend final : public KeyedStateBackend {
   AppendingState& appending_state(const StateDescriptor& descriptor) override;
 
   void set_current_key(const Key& key) override;
+  void prefetch(const KeyColumn& keys, std::size_t begin, std::size_t end) override;
   const Value& current_key() const override { return core_.know_key(); }
   Key current() const override;
 
@@ -40,6 +41,7 @@ class RocksKeyedStateBackend final : public KeyedStateBackend {
   std::map<KeyGroup, std::string> snapshot() override;
   void restore(const std::map<KeyGroup, std::string>& frames) override;
 
+  std::optional<KeyedStateFiles> snapshot_frame_files() override;
   std::optional<KeyedStateFiles> snapshot_files() override;
   void restore_files(const KeyedStateFiles& files) override;
   /// RocksDB's estimates.
@@ -69,6 +71,10 @@ class RocksKeyedStateBackend final : public KeyedStateBackend {
   void migrate_declared();
 
   // frames.cc
+  template <typename BeginGroup, typename EndKey>
+  void write_frames(std::string& content, BeginGroup begin_group, EndKey end_key);
+  void restore_frame_files(const KeyedStateFiles& files);
+  void restore_group(KeyGroup group, std::string_view frame, rocksdb::WriteBatch& batch);
   void restore_frame(KeyGroup group, std::string_view frame, rocksdb::WriteBatch& batch);
   void restore_slot(Column& column,
                     bool stamped,

@@ -6,8 +6,17 @@
 #include "types/host.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace flott::rocks {
+namespace {
+
+/// Writing that much takes some 20 ms.
+constexpr std::size_t kMostDirtyBytes = 8 << 20;
+/// Slots that an access looks at, at most, to find some that can be dropped.
+constexpr std::size_t kVisitsAtOnce = 1024;
+
+}  // namespace
 
 bool Column::writes_stamps() const {
   return state != nullptr ? state->stamped() : stamped;
@@ -17,6 +26,7 @@ Core::Core(const KeyedStateOptions& keyed_options, const RocksOptions& rocks_opt
     : options(keyed_options), rocks(rocks_options), memory(SharedMemory::get(rocks_options)) {
   memory->enter();
   cache_limit = memory->entries_share();
+  dirty_limit = std::min(cache_limit / 4, kMostDirtyBytes);
   birth = options.clock != nullptr ? options.clock->now_ms() : 0;
 }
 
@@ -86,6 +96,7 @@ const std::string& Core::key_value_bytes() {
 
 void Core::flush() {
   flush_wanted = false;
+  dirty_bytes = 0;
   const bool any = std::any_of(columns.begin(), columns.end(), [](const auto& column) {
     return column->state != nullptr && column->state->has_dirty();
   });
@@ -103,10 +114,35 @@ void Core::flush() {
   database->write(batch);
 }
 
-void Core::spill() {
-  flush();
-  drop_caches();
+void Core::evict() {
+  if (holds > 0) {
+    return;
+  }
+  const SlotHold hold(*this);  // destroying values may run user code
   cache_limit = memory->entries_share();
+  dirty_limit = std::min(cache_limit / 4, kMostDirtyBytes);
+  // One access adds little, so that little is to be dropped for it; unless it was a large one.
+  const bool far_above = cached_bytes > cache_limit + cache_limit / 8;
+  std::size_t visits =
+      far_above ? std::numeric_limits<std::size_t>::max() : kVisitsAtOnce;
+  std::size_t ends = 0;
+  while (cached_bytes > cache_limit && visits > 0) {
+    if (swept_ >= columns.size()) {
+      swept_ = 0;
+    }
+    RocksState* const state = columns[swept_]->state.get();
+    if (state != nullptr && !state->sweep(visits)) {
+      continue;
+    }
+    ++swept_;
+    // Two rounds take everything but what is dirty.
+    if (++ends == 2 * columns.size() + 1) {
+      flush();
+    } else if (ends > 4 * columns.size() + 2) {
+      break;
+    }
+  }
+  ++epoch;
 }
 
 void Core::drop_caches() {
@@ -116,6 +152,7 @@ void Core::drop_caches() {
     }
   }
   cached_bytes = 0;
+  dirty_bytes = 0;
   ++epoch;
 }
 
@@ -131,53 +168,6 @@ void RocksState::write_if_large(rocksdb::WriteBatch& batch) {
   if (batch.GetDataSize() >= core_.rocks.write_batch_bytes) {
     core_.database->write(batch);
   }
-}
-
-namespace {
-
-/// Whether nobody can change what is in the value through another reference.
-bool may_be_kept(const Value& value) {
-  switch (value.kind()) {
-    case ValueKind::kBytes:
-    case ValueKind::kBatchRow:
-      return false;
-    case ValueKind::kObject: {
-      // Immutable objects are their own copies.
-      const Value copy = value.isolated();
-      return copy.as_object() == value.as_object();
-    }
-    case ValueKind::kRow:
-      return std::all_of(value.as_row().fields.begin(), value.as_row().fields.end(), may_be_kept);
-    case ValueKind::kArray:
-      return std::all_of(value.as_array().begin(), value.as_array().end(), may_be_kept);
-    case ValueKind::kMap:
-      return std::all_of(value.as_map().begin(), value.as_map().end(), [](const auto& entry) {
-        return may_be_kept(entry.first) && may_be_kept(entry.second);
-      });
-    default:
-      return true;
-  }
-}
-
-}  // namespace
-
-void CachedValue::set(Value value) {
-  if (value.kind() == ValueKind::kBatchRow) {
-    value = value.detached();
-  }
-  if (may_be_kept(value)) {
-    value_ = std::move(value);
-  } else {
-    std::string bytes;
-    value.encode(bytes);
-    value_ = Value::bytes(std::move(bytes));
-  }
-}
-
-void CachedValue::load(std::string_view bytes) {
-  BytesReader in(bytes);
-  Value value = Value::decode(in);
-  value_ = may_be_kept(value) ? std::move(value) : Value::bytes(std::string(bytes));
 }
 
 std::unique_ptr<RocksState> make_rocks_state(Core& core,

@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "state/heap/ttl.h"
 #include "state/keyed_state_backend.h"
+#include "state/rocksdb/cached_value.h"
 #include "state/rocksdb/database.h"
 #include "state/rocksdb/entry_format.h"
 #include "state/rocksdb/slot_cache.h"
@@ -65,8 +66,13 @@ struct Core {
   /// Rough bytes of the caches' content, and how much they may be.
   std::size_t cached_bytes = 0;
   std::size_t cache_limit = 0;
-  /// Enough entries have changed: writing them in small parts keeps each part short.
+  /// Of it what waits to be written, and how much that may be: writing it in small parts keeps each
+  /// part short, and what waits cannot be evicted.
+  std::size_t dirty_bytes = 0;
+  std::size_t dirty_limit = 0;
   bool flush_wanted = false;
+  /// Nothing is evicted while it is above 0: pointers to slots are in use.
+  int holds = 0;
 
   /// Opens the database if it is not open; every column has its handle then.
   Database& open();
@@ -93,14 +99,16 @@ struct Core {
   }
   /// Writes what is dirty to the database; the caches stay.
   void flush();
-  /// Writes and empties the caches. No slot that was looked up before is valid afterwards.
-  void spill();
+  /// Drops cached entries, a bounded number at a time, until the caches are within their limit. No
+  /// slot that was looked up before is valid afterwards.
+  void evict();
   /// First thing in each access.
   void bound_memory() {
-    if (cached_bytes > cache_limit) [[unlikely]] {
-      spill();
-    } else if (flush_wanted) [[unlikely]] {
+    if (flush_wanted) [[unlikely]] {
       flush();
+    }
+    if (cached_bytes > cache_limit) [[unlikely]] {
+      evict();
     }
   }
   /// Forgets what the caches hold.
@@ -109,6 +117,19 @@ struct Core {
  private:
   std::string key_value_bytes_;
   bool key_value_known_ = false;
+  std::size_t swept_ = 0;  ///< number of the column whose cache is swept
+};
+
+/// Slots that were looked up stay while one lives, also when user code comes back here.
+class SlotHold {
+ public:
+  explicit SlotHold(Core& core) : core_(core) { ++core_.holds; }
+  ~SlotHold() { --core_.holds; }
+  SlotHold(const SlotHold&) = delete;
+  SlotHold& operator=(const SlotHold&) = delete;
+
+ private:
+  Core& core_;
 };
 
 /// What the three classes of states (value and appending, list, map) have in common for the
@@ -130,6 +151,11 @@ class RocksState {
   /// Adds what is dirty to the batch, and writes the batch whenever it is large.
   virtual void flush(rocksdb::WriteBatch& batch) = 0;
   virtual void drop_cache() = 0;
+  /// Evicts what has not been used lately while the caches are above their limit, looking at up to
+  /// `visits` slots; whether all have been looked at.
+  virtual bool sweep(std::size_t& visits) = 0;
+  /// KeyedStateBackend::prefetch().
+  virtual void prefetch(const KeyColumn& /*keys*/, std::size_t /*begin*/, std::size_t /*end*/) {}
 
  protected:
   void begin_access() {
@@ -165,15 +191,40 @@ class SlottedState : public RocksState {
   }
   bool has_dirty() const final { return cache_.dirty_count() != 0; }
   void drop_cache() override {
-    cache_.clear();
     current_ = nullptr;
+    cache_.clear();
+  }
+  bool sweep(std::size_t& visits) final {
+    return cache_.sweep(
+        visits,
+        [&] { return core_.cached_bytes > core_.cache_limit; },
+        [&](Slot& slot) {
+          if (!shrink(slot)) {
+            return false;
+          }
+          core_.cached_bytes -= kSlotBytes + slot.slot_key.heap_bytes() + slot.charge();
+          return true;
+        });
   }
 
  protected:
-  void mark_dirty(Slot& slot) {
-    cache_.mark_dirty(slot);
-    if (cache_.dirty_count() >= kMostDirty) {
+  /// `bytes`: of the slot's charge, what is to be written if it was clean until now.
+  void mark_dirty(Slot& slot, std::size_t bytes) {
+    if (cache_.mark_dirty(slot)) {
+      core_.dirty_bytes += kSlotBytes + bytes;
+    }
+    if (cache_.dirty_count() >= kMostDirty || core_.dirty_bytes > core_.dirty_limit) {
       core_.flush_wanted = true;
+    }
+  }
+  /// Before a slot is evicted: false when only some of it was dropped, which is for slots that are
+  /// too large to be dropped at once.
+  virtual bool shrink(Slot& /*slot*/) { return true; }
+  /// What the slot holds has grown or shrunk by so much; the caller notes it in its charge.
+  void charged(const Slot& slot, std::size_t before, std::size_t after) {
+    core_.cached_bytes += after - before;
+    if (slot.dirty && after > before) {
+      core_.dirty_bytes += after - before;
     }
   }
   void use_namespace(const Window& window) {
@@ -201,71 +252,45 @@ class SlottedState : public RocksState {
     return slot_at(bytes);
   }
 
+  /// Whether namespaces are not used.
+  bool in_void_namespace() const { return namespace_.size() == 1; }
+  /// Slots that were looked for since the last call.
+  std::size_t take_lookups() { return std::exchange(lookups_, 0); }
+  /// A slot of another key than the current one, in the void namespace; its key's bytes say all.
+  Slot& insert_slot(std::uint64_t hash, std::string_view slot_key) {
+    Slot& slot = cache_.insert(hash, slot_key, {});
+    slot.used = true;
+    core_.cached_bytes += kSlotBytes + slot.slot_key.heap_bytes();
+    return slot;
+  }
+
   SlotCache<Slot> cache_;
 
  private:
   Slot& slot_at(std::string_view namespace_bytes) {
+    ++lookups_;
     slot_key_.assign(core_.prefix);
     slot_key_.append(namespace_bytes);
-    const std::uint64_t hash =
-        namespace_bytes.size() == 1
-            ? core_.key_hash
-            : (core_.key_hash ^ hash_bytes(namespace_bytes)) * 0x9e3779b97f4a7c15ULL;
+    const std::uint64_t hash = slot_hash(core_.key_hash, namespace_bytes);
     Slot* found = cache_.find(hash, slot_key_);
     if (found == nullptr) {
-      found = &cache_.insert(hash, slot_key_);
-      core_.cached_bytes +=
-          sizeof(Slot) + kIndexBytes + (slot_key_.size() > 15 ? slot_key_.size() : 0);
-      if (const std::string& key_value = core_.key_value_bytes(); !key_value.empty()) {
-        found->own_key_value = std::make_unique<std::string>(key_value);
-        core_.cached_bytes += sizeof(std::string) + key_value.size();
-      }
+      found = &cache_.insert(hash, slot_key_, core_.key_value_bytes());
+      core_.cached_bytes += kSlotBytes + found->slot_key.heap_bytes();
+    } else {
+      found->used = true;
     }
     return *found;
   }
 
-  static constexpr std::size_t kIndexBytes = 32;
+  static constexpr std::size_t kSlotBytes = sizeof(Slot) + SlotIndex::kBytesEach;
   static constexpr std::size_t kMostDirty = 8192;
 
   Window window_;
   std::string namespace_;
   std::string slot_key_;
+  std::size_t lookups_ = 0;
   Slot* current_ = nullptr;
   std::uint64_t epoch_ = 0;
-};
-
-/// One value in a cache: decoded if nobody can change it through another reference, else its bytes.
-class CachedValue {
- public:
-  /// Takes over a value that is to be stored.
-  void set(Value value);
-  /// What set() stored and encode() wrote.
-  void load(std::string_view bytes);
-  Value get() const {
-    if (!is_bytes()) {
-      return value_;
-    }
-    BytesReader in(value_.as_string());
-    return Value::decode(in);
-  }
-  void encode(std::string& out) const {
-    if (is_bytes()) {
-      out.append(value_.as_string());
-    } else {
-      value_.encode(out);
-    }
-  }
-  /// The value to change in place; null when only bytes are kept.
-  Value* in_place() { return is_bytes() ? nullptr : &value_; }
-  std::size_t size_hint() const {
-    return value_.kind() < ValueKind::kDecimal ? 0 : value_.size_hint();
-  }
-
- private:
-  /// Values of kind kBytes are not kept as they are: the kind tells that these are encoded ones.
-  bool is_bytes() const { return value_.kind() == ValueKind::kBytes; }
-
-  Value value_;
 };
 
 std::unique_ptr<RocksState> make_rocks_state(Core& core,

@@ -8,18 +8,19 @@
 namespace flott::rocks {
 namespace {
 
-/// Share of the budget for decoded entries (state/rocksdb/slot_cache.h); the rest is RocksDB's.
-constexpr std::uint64_t kEntriesPart = 5;
+/// Share of the budget for decoded entries (state/rocksdb/slot_cache.h); the rest is RocksDB's. An
+/// entry takes less room there than the block that it is read from.
+constexpr double kEntriesPart = 0.6;
 constexpr std::uint64_t kUnmanagedEntries = 32ULL << 20;
 constexpr std::size_t kLeastShare = 16 << 10;
-/// More than this is not cached of one backend: a task would stand still while it is dropped.
-constexpr std::size_t kMostShare = 16 << 20;
 
 }  // namespace
 
 SharedMemory::SharedMemory(const RocksOptions& options)
     : entries_bytes_(options.memory_bytes == 0 ? kUnmanagedEntries
-                                               : options.memory_bytes / kEntriesPart) {
+                                               : static_cast<std::uint64_t>(
+                                                     static_cast<double>(options.memory_bytes) *
+                                                     kEntriesPart)) {
   if (options.memory_bytes == 0) {
     return;
   }
@@ -53,7 +54,7 @@ std::shared_ptr<SharedMemory> SharedMemory::get(const RocksOptions& options) {
 std::size_t SharedMemory::entries_share() const {
   const int backends = std::max(1, backends_.load(std::memory_order_relaxed));
   const auto share = static_cast<std::size_t>(entries_bytes_) / static_cast<std::size_t>(backends);
-  return std::clamp(share, kLeastShare, kMostShare);
+  return std::max(share, kLeastShare);
 }
 
 }  // namespace flott::rocks

@@ -1,103 +1,232 @@
 #pragma once
 
-#include <boost/unordered/unordered_flat_set.hpp>
+#include "base/bytes.h"
+#include "base/hash.h"
+#include "state/rocksdb/entry_format.h"
+#include "state/rocksdb/slot_index.h"
 
 #include <algorithm>
 #include <cstdint>
-#include <deque>
+#include <cstring>
 #include <memory>
-#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace flott::rocks {
 
-/// What every cached slot has.
-struct CachedSlot {
+/// Hash of a slot key.
+inline std::uint64_t slot_hash(std::uint64_t key_hash, std::string_view namespace_bytes) {
+  return namespace_bytes.size() == 1
+             ? key_hash
+             : (key_hash ^ hash_bytes(namespace_bytes)) * 0x9e3779b97f4a7c15ULL;
+}
+inline std::uint64_t slot_hash(std::string_view slot_key) {
+  BytesReader in(slot_key);
+  in.take(2);
+  const std::uint64_t key_hash = hash_bytes(in.string());
+  return slot_hash(key_hash, in.take(in.remaining()));
+}
+
+/// Bytes of a slot key, and the header's part about the key's value (entry_format.h). Small slot
+/// keys without the latter lie within.
+class SlotKey {
+ public:
+  SlotKey() = default;
+  ~SlotKey() {
+    if (size_ == kOutside) {
+      delete[] block();
+    }
+  }
+  SlotKey(const SlotKey&) = delete;
+  SlotKey& operator=(const SlotKey&) = delete;
+
+  /// Once.
+  void assign(std::string_view key, std::string_view key_value) {
+    if (key.size() <= sizeof data_ && key_value.empty()) {
+      size_ = static_cast<std::uint8_t>(key.size());
+      std::copy(key.begin(), key.end(), data_);
+      return;
+    }
+    const Sizes sizes{static_cast<std::uint32_t>(key.size()),
+                      static_cast<std::uint32_t>(key_value.size())};
+    char* const block = new char[sizeof sizes + key.size() + key_value.size()];
+    std::memcpy(block, &sizes, sizeof sizes);
+    char* const rest = std::copy(key.begin(), key.end(), block + sizeof sizes);
+    std::copy(key_value.begin(), key_value.end(), rest);
+    std::memcpy(data_, &block, sizeof block);
+    size_ = kOutside;
+  }
+  std::string_view bytes() const {
+    return size_ == kOutside ? std::string_view(block() + sizeof(Sizes), sizes().key)
+                             : std::string_view(data_, size_);
+  }
   std::string_view key_value() const {
-    return own_key_value == nullptr ? std::string_view() : std::string_view(*own_key_value);
+    return size_ == kOutside
+               ? std::string_view(block() + sizeof(Sizes) + sizes().key, sizes().key_value)
+               : std::string_view();
+  }
+  std::size_t heap_bytes() const {
+    return size_ == kOutside ? sizeof(Sizes) + sizes().key + sizes().key_value + 16 : 0;
   }
 
-  std::string key;                             ///< slot key
-  std::unique_ptr<std::string> own_key_value;  ///< entry_format.h: of the header; null: empty
-  std::uint64_t hash = 0;
-  bool dirty = false;  ///< listed to be written
+ private:
+  struct Sizes {
+    std::uint32_t key;
+    std::uint32_t key_value;
+  };
+  static constexpr std::uint8_t kOutside = 0xff;
+  char* block() const {
+    char* out;
+    std::memcpy(&out, data_, sizeof out);
+    return out;
+  }
+  Sizes sizes() const {
+    Sizes out;
+    std::memcpy(&out, block(), sizeof out);
+    return out;
+  }
+
+  std::uint8_t size_ = 0;
+  char data_[14];
 };
 
+/// What every cached slot has: 16 bytes, as there may be many millions. Also needed: `charge`,
+/// bytes that it holds beside itself and its key.
+struct CachedSlot {
+  std::string_view key() const { return slot_key.bytes(); }
+  std::string_view key_value() const { return slot_key.key_value(); }
+
+  SlotKey slot_key;
+  bool live : 1 = false;   ///< in use
+  bool dirty : 1 = false;  ///< listed to be written
+  bool used : 1 = false;   ///< accessed since the hand passed
+};
+static_assert(sizeof(CachedSlot) == 16);
+
 /// The slots of one state that were touched lately, decoded, in front of the database: what is
-/// updated again and again, or made and cleared soon, is encoded and written once or never. It only
-/// grows; when the backend's budget is used up everything is written and dropped at once.
+/// updated again and again, or made and cleared soon, is encoded and written once or never. Slots
+/// keep their address until they are evicted. What goes first is what has not been used since the
+/// hand of the clock was there last (CLOCK); dirty slots stay.
 template <typename Slot>
 class SlotCache {
  public:
   Slot* find(std::uint64_t hash, std::string_view key) {
-    const auto it = index_.find(Lookup{hash, key});
-    return it == index_.end() ? nullptr : it->slot;
+    const std::uint32_t number =
+        index_.find(hash, [&](std::uint32_t n) { return at(n).key() == key; });
+    return number == SlotIndex::kNone ? nullptr : &at(number);
   }
-  Slot& insert(std::uint64_t hash, std::string_view key) {
-    Slot& slot = slots_.emplace_back();
-    slot.key.assign(key);
-    slot.hash = hash;
-    index_.insert(Ref{hash, &slot});
+  /// The processor fetches what find() will look at: first all that is behind the first hash of a
+  /// batch of keys, then prefetch_slot() of each.
+  void prefetch(std::uint64_t hash) const { index_.prefetch(hash); }
+  /// False: there is no slot of that hash.
+  bool prefetch_slot(std::uint64_t hash) {
+    const std::uint32_t number = index_.find(hash, [](std::uint32_t /*number*/) { return true; });
+    if (number == SlotIndex::kNone) {
+      return false;
+    }
+    __builtin_prefetch(&at(number), 1);
+    return true;
+  }
+  Slot& insert(std::uint64_t hash, std::string_view key, std::string_view key_value) {
+    std::uint32_t number = 0;
+    if (!free_.empty()) {
+      number = free_.back();
+      free_.pop_back();
+    } else {
+      if (end_ % kChunk == 0) {
+        chunks_.push_back(std::make_unique<Slot[]>(kChunk));
+      }
+      number = end_++;
+    }
+    Slot& slot = at(number);
+    slot.slot_key.assign(key, key_value);
+    slot.live = true;
+    index_.insert(hash, number);
     return slot;
   }
-  void mark_dirty(Slot& slot) {
-    if (!slot.dirty) {
-      slot.dirty = true;
-      dirty_.push_back(&slot);
+  /// Whether it was clean.
+  bool mark_dirty(Slot& slot) {
+    if (slot.dirty) {
+      return false;
     }
+    slot.dirty = true;
+    dirty_.push_back(&slot);
+    return true;
   }
   /// Calls visit(slot) with each dirty slot in key order (quicker to insert); then none is dirty.
   template <typename Visit>
   void take_dirty(Visit visit) {
-    std::vector<Slot*> dirty;
-    dirty.swap(dirty_);
-    std::sort(
-        dirty.begin(), dirty.end(), [](const Slot* a, const Slot* b) { return a->key < b->key; });
-    for (Slot* slot : dirty) {
+    // Most keys differ in their first bytes, which are looked at without following the pointer.
+    std::vector<std::pair<std::uint64_t, Slot*>> dirty;
+    dirty.reserve(dirty_.size());
+    for (Slot* slot : dirty_) {
+      dirty.emplace_back(first_bytes(slot->key()), slot);
+    }
+    dirty_.clear();
+    std::sort(dirty.begin(), dirty.end(), [](const auto& a, const auto& b) {
+      return a.first != b.first ? a.first < b.first : a.second->key() < b.second->key();
+    });
+    for (const auto& [bytes, slot] : dirty) {
       slot->dirty = false;
       visit(*slot);
     }
   }
   std::size_t dirty_count() const { return dirty_.size(); }
-  std::size_t size() const { return slots_.size(); }
+
+  /// Moves the hand over up to `visits` slots, which is counted down, while `wanted()`. A clean
+  /// slot that was not used since last time goes if `dispose(slot)` says so. Whether the hand has
+  /// reached the end; the next sweep begins anew then.
+  template <typename Wanted, typename Dispose>
+  bool sweep(std::size_t& visits, Wanted wanted, Dispose dispose) {
+    for (; hand_ < end_ && visits > 0 && wanted(); --visits) {
+      const std::uint32_t number = hand_;
+      Slot& slot = at(number);
+      if (slot.live && !slot.dirty && !slot.used) {
+        if (!dispose(slot)) {
+          continue;  // some of it is gone
+        }
+        index_.erase(slot_hash(slot.key()), number);
+        // Destroying host objects may run user code, which may come back here: nothing leads to
+        // the slot any more, and nothing is put there yet.
+        std::destroy_at(&slot);
+        std::construct_at(&slot);
+        free_.push_back(number);
+      }
+      slot.used = false;
+      ++hand_;
+    }
+    if (hand_ < end_) {
+      return false;
+    }
+    hand_ = 0;
+    return true;
+  }
+
   void clear() {
     dirty_.clear();
-    if (index_.size() > kKeepIndex) {
-      index_ = {};  // clearing a large table costs its size, also when little is in it next time
-    } else {
-      index_.clear();
-    }
-    std::deque<Slot>().swap(slots_);
+    free_.clear();
+    index_.clear();
+    end_ = 0;
+    hand_ = 0;
+    const auto chunks = std::exchange(chunks_, {});
   }
 
  private:
-  static constexpr std::size_t kKeepIndex = 256;
-  struct Ref {
-    std::uint64_t hash;
-    Slot* slot;
-  };
-  struct Lookup {
-    std::uint64_t hash;
-    std::string_view key;
-  };
-  struct Hash {
-    using is_avalanching = void;
-    using is_transparent = void;
-    std::size_t operator()(const Ref& ref) const { return ref.hash; }
-    std::size_t operator()(const Lookup& lookup) const { return lookup.hash; }
-  };
-  struct Equal {
-    using is_transparent = void;
-    bool operator()(const Ref& a, const Ref& b) const { return a.slot == b.slot; }
-    bool operator()(const Lookup& a, const Ref& b) const {
-      return a.hash == b.hash && a.key == b.slot->key;
-    }
-    bool operator()(const Ref& a, const Lookup& b) const { return (*this)(b, a); }
-  };
+  static constexpr std::uint32_t kChunk = sizeof(Slot) <= 64 ? 1024 : 128;
 
-  std::deque<Slot> slots_;
-  boost::unordered_flat_set<Ref, Hash, Equal> index_;
+  Slot& at(std::uint32_t number) { return chunks_[number / kChunk][number % kChunk]; }
+  static std::uint64_t first_bytes(std::string_view key) {
+    std::uint64_t out = 0;
+    std::memcpy(&out, key.data(), std::min(key.size(), sizeof out));
+    return __builtin_bswap64(out);
+  }
+
+  std::vector<std::unique_ptr<Slot[]>> chunks_;
+  std::uint32_t end_ = 0;  ///< slots from here on were never used
+  std::uint32_t hand_ = 0;
+  std::vector<std::uint32_t> free_;
+  SlotIndex index_;
   std::vector<Slot*> dirty_;
 };
 

@@ -2,28 +2,110 @@
 
 #include "types/host.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace flott::rocks {
+namespace {
+
+/// In smaller caches what is fetched might have to go before it is used.
+constexpr std::size_t kLeastToPrefetch = 1 << 20;
+/// Fewer are as well read one by one.
+constexpr std::size_t kLeastToFetch = 4;
+
+}  // namespace
 
 ValueSlot& SingleValueState::load(ValueSlot& slot) {
   if (slot.loaded) {
     return slot;
   }
   rocksdb::PinnableSlice stored;
-  if (!read_entry(slot.key, &stored)) {
+  if (!read_entry(slot.key(), &stored)) {
     slot.loaded = true;
     slot.absent_in_database = true;
     return slot;
   }
-  BytesReader in(view(stored));
+  fill(slot, view(stored));
+  return slot;
+}
+
+void SingleValueState::fill(ValueSlot& slot, std::string_view stored) {
+  BytesReader in(stored);
   const EntryHeader header = read_header(in);
   slot.access = header.stamped ? in.i64() : core_.birth;
   slot.value.load(in.take(in.remaining()));
   slot.loaded = true;
   slot.present = true;
-  core_.cached_bytes += slot.value.size_hint();
-  return slot;
+  update_charge(slot);
+}
+
+void SingleValueState::prefetch(const KeyColumn& keys, std::size_t begin, std::size_t end) {
+  // Only what was used for the rows before is likely to be used for these.
+  const bool likely = take_lookups() * 2 > prefetched_;
+  prefetched_ = end - begin;
+  if (!likely || !in_void_namespace() || core_.cache_limit < kLeastToPrefetch) {
+    return;
+  }
+  core_.bound_memory();
+  for (std::size_t row = begin; row < end; ++row) {
+    cache_.prefetch(keys.hash_at(row));
+  }
+  to_fetch_.clear();
+  for (std::size_t row = begin; row < end; ++row) {
+    if (!cache_.prefetch_slot(keys.hash_at(row))) {
+      to_fetch_.push_back(row);
+    }
+  }
+  if (core_.stored && to_fetch_.size() >= kLeastToFetch) {
+    fetch(keys);
+  }
+}
+
+void SingleValueState::fetch(const KeyColumn& keys) {
+  struct Wanted {
+    std::string slot_key;
+    std::uint64_t hash;
+  };
+  std::vector<Wanted> wanted;
+  wanted.reserve(to_fetch_.size());
+  for (const std::size_t row : to_fetch_) {
+    const Key key = keys.at(row);
+    if (key.value == nullptr || bytes_say_it_all(key.bytes, *key.value)) {
+      Wanted& one = wanted.emplace_back();
+      one.hash = key.hash;
+      append_key_prefix(
+          key_group_of(key.hash, core_.options.max_parallelism), key.bytes, one.slot_key);
+      one.slot_key.push_back('\0');  // the void namespace
+    }
+  }
+  std::sort(wanted.begin(), wanted.end(), [](const Wanted& a, const Wanted& b) {
+    return a.slot_key < b.slot_key;
+  });
+  wanted.erase(std::unique(wanted.begin(),
+                           wanted.end(),
+                           [](const Wanted& a, const Wanted& b) { return a.slot_key == b.slot_key; }),
+               wanted.end());
+  std::vector<rocksdb::Slice> slot_keys;
+  slot_keys.reserve(wanted.size());
+  for (const Wanted& one : wanted) {
+    slot_keys.emplace_back(one.slot_key);
+  }
+  std::vector<rocksdb::PinnableSlice> stored(wanted.size());
+  std::vector<bool> found;
+  core_.database->get_sorted(column_.handle, slot_keys, stored, found);
+  const HostScope host_scope;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (cache_.find(wanted[i].hash, wanted[i].slot_key) != nullptr) {
+      continue;  // decoding the ones before has run user code
+    }
+    ValueSlot& slot = insert_slot(wanted[i].hash, wanted[i].slot_key);
+    if (found[i]) {
+      fill(slot, view(stored[i]));
+    } else {
+      slot.loaded = true;
+      slot.absent_in_database = true;
+    }
+  }
 }
 
 Value SingleValueState::read() {
@@ -33,30 +115,41 @@ Value SingleValueState::read() {
   }
   if (ttl_.enabled()) {
     if (is_expired(slot)) {
-      Value last = ttl_.return_expired() ? slot.value.get() : Value();
+      Value last = ttl_.return_expired() ? slot.value.get(rows_) : Value();
       clear(slot);
       return last;
     }
     if (ttl_.renew_on_read() && slot.access != now_) {
       slot.access = now_;
-      mark_dirty(slot);
+      mark_dirty(slot, slot.charge());
     }
   }
-  return slot.value.get();
+  return slot.value.get(rows_);
 }
 
 Value SingleValueState::unexpired(ValueSlot& slot) {
   load(slot);
-  return !slot.present || (is_expired(slot) && !ttl_.return_expired()) ? Value() : slot.value.get();
+  return !slot.present || (is_expired(slot) && !ttl_.return_expired()) ? Value() : slot.value.get(rows_);
+}
+
+void SingleValueState::update_charge(ValueSlot& slot) {
+  const std::size_t before = slot.value.charge();
+  slot.value.set_charge(slot.value.heap_bytes());
+  charged(slot, before, slot.value.charge());
 }
 
 void SingleValueState::write(ValueSlot& slot, Value value) {
-  slot.value.set(std::move(value));
+  // Becomes the old one, which is destroyed last: a host object may run user code then, which must
+  // find the state in order.
+  CachedValue next;
+  next.set(std::move(value));
+  next.set_charge(slot.value.charge());
+  next.swap(slot.value);
   slot.access = now_;
   slot.loaded = true;
   slot.present = true;
-  core_.cached_bytes += slot.value.size_hint();
-  mark_dirty(slot);
+  update_charge(slot);
+  mark_dirty(slot, slot.charge());
 }
 
 void SingleValueState::clear(ValueSlot& slot) {
@@ -65,10 +158,11 @@ void SingleValueState::clear(ValueSlot& slot) {
   }
   slot.loaded = true;
   slot.present = false;
-  mark_dirty(slot);
+  mark_dirty(slot, slot.charge());
   // Last: destroying a host object may run user code, which must find the state in order.
   CachedValue old;
-  std::swap(old, slot.value);
+  old.swap(slot.value);
+  charged(slot, old.charge(), 0);
 }
 
 void SingleValueState::flush(rocksdb::WriteBatch& batch) {
@@ -79,7 +173,8 @@ void SingleValueState::flush(rocksdb::WriteBatch& batch) {
   cache_.take_dirty([&](ValueSlot& slot) {
     if (!slot.present) {
       if (!slot.absent_in_database) {
-        check_rocksdb(batch.Delete(column_.handle, slot.key), "written", core_.database->path());
+        check_rocksdb(
+            batch.Delete(column_.handle, slice(slot.key())), "written", core_.database->path());
         slot.absent_in_database = true;
       }
       return;
@@ -89,9 +184,13 @@ void SingleValueState::flush(rocksdb::WriteBatch& batch) {
     if (stamps) {
       BytesWriter(scratch_).i64(slot.access);
     }
-    slot.value.encode(scratch_);
-    check_rocksdb(batch.Put(column_.handle, slot.key, scratch_), "written", core_.database->path());
+    const std::size_t value_at = scratch_.size();
+    slot.value.encode(rows_, scratch_);
+    check_rocksdb(
+        batch.Put(column_.handle, slice(slot.key()), scratch_), "written", core_.database->path());
     slot.absent_in_database = false;
+    slot.value.compact(rows_, std::string_view(scratch_).substr(value_at));
+    update_charge(slot);
     write_if_large(batch);
   });
 }
@@ -159,10 +258,10 @@ Value* RocksAppendingState::live_accumulator() {
   if (!slot.present || (is_expired(slot) && !ttl_.return_expired())) {
     return nullptr;
   }
-  Value* accumulator = slot.value.in_place();
+  Value* accumulator = slot.value.in_place(rows_);
   if (accumulator != nullptr) {
     slot.access = now_;
-    mark_dirty(slot);
+    mark_dirty(slot, slot.charge());
   }
   return accumulator;
 }

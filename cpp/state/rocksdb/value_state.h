@@ -8,20 +8,24 @@
 namespace flott::rocks {
 
 struct ValueSlot : CachedSlot {
+  std::size_t charge() const { return value.charge(); }
+
+  [[no_unique_address]] CachedValue value;
   /// What is known: nothing yet, or whether there is a value.
-  bool loaded = false;
-  bool present = false;
+  bool loaded : 1 = false;
+  bool present : 1 = false;
   /// The database certainly has nothing by this key.
-  bool absent_in_database = false;
-  CachedValue value;
+  bool absent_in_database : 1 = false;
   Timestamp access = 0;
 };
+static_assert(sizeof(ValueSlot) == 48);
 
 /// States of one value a slot: value, reducing and aggregating state.
 class SingleValueState : public SlottedState<ValueSlot> {
  public:
   using SlottedState::SlottedState;
   void flush(rocksdb::WriteBatch& batch) final;
+  void prefetch(const KeyColumn& keys, std::size_t begin, std::size_t end) final;
 
  protected:
   /// The value to show, or null: applies TTL's rules for a read.
@@ -33,6 +37,15 @@ class SingleValueState : public SlottedState<ValueSlot> {
   void clear(ValueSlot& slot);
   ValueSlot& load(ValueSlot& slot);
   bool is_expired(const ValueSlot& slot) const { return ttl_.expired(slot.access, now_); }
+  void update_charge(ValueSlot& slot);
+  void fill(ValueSlot& slot, std::string_view stored);
+  void fetch(const KeyColumn& keys);
+
+  CommonRowType rows_;
+
+ private:
+  std::size_t prefetched_ = 0;           ///< rows, in the last call of prefetch()
+  std::vector<std::size_t> to_fetch_;  ///< rows
 };
 
 class RocksValueState final : public SingleValueState, public ValueState {

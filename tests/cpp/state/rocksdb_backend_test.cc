@@ -1,3 +1,4 @@
+#include "state/frame_files.h"
 #include "state/rocksdb/database.h"
 #include "state/rocksdb/options.h"
 #include "state/rocksdb/rocks_keyed_state_backend.h"
@@ -158,9 +159,14 @@ TEST_F(RocksDbBackend, SavepointsGoToTheHeapBackendAndBack) {
       for (int n = 0; n < 2000; ++n) {
         current->step(random, static_cast<std::int64_t>(random() % 40), model);
       }
-      const Frames frames = current->backend().snapshot();
+      KeyedStateBackend& before = current->backend();
+      const std::optional<KeyedStateFiles> files = before.snapshot_frame_files();
       auto backend = (*next)();
-      backend->restore(frames);
+      if (files) {
+        backend->restore_files(*files);
+      } else {
+        backend->restore(before.snapshot());
+      }
       current = std::make_unique<ModelledBackend>(std::move(backend));
       for (const auto& [at, content] : model.at) {
         current->expect_equal(at.first, at.second, content);
@@ -210,6 +216,42 @@ TEST_F(RocksDbBackend, SavepointsCarryAccessTimesAndKeysOfAnyTypeToTheHeapBacken
     ++visited;
   });
   EXPECT_EQ(visited, live);
+}
+
+TEST_F(RocksDbBackend, FilesOfASavepointHoldWhatItsFramesDoAndGoWithIt) {
+  auto backend = make();
+  EXPECT_FALSE(backend->snapshot_frame_files().has_value()) << "there is nothing";
+  fill(*backend, 0, 500);
+  std::optional<KeyedStateFiles> files = backend->snapshot_frame_files();
+  ASSERT_TRUE(files.has_value());
+  ASSERT_EQ(files->files.size(), 1u);
+  const std::string path = files->files[0].path;
+  EXPECT_EQ(fs::file_size(path), files->files[0].size);
+  const Frames frames = backend->snapshot();
+  std::size_t seen = 0;
+  each_frame(*files, options_.range, [&](KeyGroup group, std::string_view frame) {
+    ++seen;
+    EXPECT_EQ(frame.size(), frames.at(group).size() + 9) << "the count of keys is wider";
+  });
+  EXPECT_EQ(seen, frames.size());
+
+  for (int subtask = 0; subtask < 3; ++subtask) {
+    auto part = make(subtask, 3);
+    part->restore_files(*files);
+    expect_filled(*part, 0, 500, 3, subtask);
+  }
+  // The file outlives its backend for as long as somebody needs it, and no longer.
+  backend.reset();
+  EXPECT_TRUE(fs::exists(path));
+  auto restored = make();
+  restored->restore_files(*files);
+  expect_filled(*restored, 0, 500);
+  files->description[0] = 9;
+  EXPECT_NE(error_of(ErrorKind::kExternal,
+                     [&] { make()->restore_files(*files); }).find("version is 9"),
+            std::string::npos);
+  files.reset();
+  EXPECT_FALSE(fs::exists(path));
 }
 
 // --- Incremental checkpoints --------------------------------------------------------------------

@@ -1,0 +1,204 @@
+#include "state/rocksdb/cached_value.h"
+
+#include "base/bytes.h"
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+namespace flott::rocks {
+namespace {
+
+/// Larger values are as large decoded.
+constexpr std::size_t kCompactUpTo = 512;
+// The grammar of rows: types/value_encoding.cc.
+constexpr char kRowTag = 'r';
+constexpr std::uint8_t kRowKindMask = 3;
+constexpr std::uint8_t kRowTypeFlag = 4;
+
+/// Whether nobody can change what is in the value through another reference.
+bool may_be_kept(const Value& value) {
+  switch (value.kind()) {
+    case ValueKind::kBatchRow:
+      return false;
+    case ValueKind::kObject: {
+      // Immutable objects are their own copies.
+      const Value copy = value.isolated();
+      return copy.as_object() == value.as_object();
+    }
+    case ValueKind::kRow:
+      return std::all_of(value.as_row().fields.begin(), value.as_row().fields.end(), may_be_kept);
+    case ValueKind::kArray:
+      return std::all_of(value.as_array().begin(), value.as_array().end(), may_be_kept);
+    case ValueKind::kMap:
+      return std::all_of(value.as_map().begin(), value.as_map().end(), [](const auto& entry) {
+        return may_be_kept(entry.first) && may_be_kept(entry.second);
+      });
+    default:
+      return true;
+  }
+}
+
+bool holds_objects(const Value& value) {
+  switch (value.kind()) {
+    case ValueKind::kObject:
+      return true;
+    case ValueKind::kRow:
+      return std::any_of(value.as_row().fields.begin(), value.as_row().fields.end(), holds_objects);
+    case ValueKind::kArray:
+      return std::any_of(value.as_array().begin(), value.as_array().end(), holds_objects);
+    case ValueKind::kMap:
+      return std::any_of(value.as_map().begin(), value.as_map().end(), [](const auto& entry) {
+        return holds_objects(entry.first) || holds_objects(entry.second);
+      });
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+void CachedValue::drop() {
+  if (form_ == Form::kDecoded) {
+    value_.~Value();
+  } else if (form_ == Form::kOutside) {
+    delete[] outside_.data;
+  }
+}
+
+void CachedValue::swap(CachedValue& other) noexcept {
+  // Every form may be moved as its bytes: Values hold nothing that points to themselves. What is
+  // behind the last member may belong to somebody else ([[no_unique_address]]).
+  constexpr std::size_t kBytes = 22;
+  static_assert(sizeof(value_) + sizeof(charge_) + sizeof(form_) + 1 == kBytes);
+  char bytes[kBytes];
+  std::memcpy(bytes, static_cast<void*>(this), kBytes);
+  std::memcpy(static_cast<void*>(this), static_cast<void*>(&other), kBytes);
+  std::memcpy(static_cast<void*>(&other), bytes, kBytes);
+}
+
+void CachedValue::set_bytes(std::string_view encoded) {
+  if (encoded.size() <= sizeof inside_) {
+    std::copy(encoded.begin(), encoded.end(), inside_);
+    inside_size_ = static_cast<std::uint8_t>(encoded.size());
+    form_ = Form::kInside;
+  } else {
+    outside_.data = new char[encoded.size()];
+    outside_.size = static_cast<std::uint32_t>(encoded.size());
+    std::copy(encoded.begin(), encoded.end(), outside_.data);
+    form_ = Form::kOutside;
+  }
+}
+
+void CachedValue::set(Value value) {
+  if (value.kind() == ValueKind::kBatchRow) {
+    value = value.detached();
+  }
+  // Last of all the old one is destroyed: that may run user code, which must find this in order.
+  CachedValue next;
+  next.charge_ = charge_;
+  if (value.kind() < ValueKind::kDecimal || may_be_kept(value)) {
+    next.set_decoded(std::move(value));
+  } else {
+    std::string bytes;
+    value.encode(bytes);
+    next.set_bytes(bytes);
+    next.copied_ = true;
+  }
+  swap(next);
+}
+
+void CachedValue::load(std::string_view encoded) {
+  BytesReader in(encoded);
+  Value value = Value::decode(in);
+  CachedValue next;
+  next.charge_ = charge_;
+  if (value.kind() < ValueKind::kDecimal || may_be_kept(value)) {
+    next.set_decoded(std::move(value));
+  } else {
+    next.set_bytes(encoded);
+    next.copied_ = true;
+  }
+  swap(next);
+}
+
+void CachedValue::compact_decoded(CommonRowType& rows, std::string_view encoded) {
+  if (encoded.size() > kCompactUpTo || holds_objects(value_)) {
+    return;
+  }
+  CachedValue next;
+  next.charge_ = charge_;
+  if (value_.kind() == ValueKind::kRow && value_.as_row().type != nullptr) {
+    if (rows.type == nullptr) {
+      rows.type = value_.as_row().type;
+      rows.type->encode(rows.bytes);
+    }
+    if (encoded.substr(2).starts_with(rows.bytes)) {
+      std::string without_type;
+      without_type.reserve(encoded.size());
+      without_type.push_back(kRowTag);
+      without_type.push_back(
+          static_cast<char>(static_cast<std::uint8_t>(encoded[1]) & ~kRowTypeFlag));
+      without_type.append(encoded.substr(2 + rows.bytes.size()));
+      next.set_bytes(without_type);
+      next.common_type_ = true;
+      swap(next);
+      return;
+    }
+  }
+  next.set_bytes(encoded);
+  swap(next);
+}
+
+Value CachedValue::decoded(const CommonRowType& rows) const {
+  BytesReader in(bytes());
+  if (!common_type_) {
+    return Value::decode(in);
+  }
+  in.u8();
+  const auto kind = static_cast<RowKind>(in.u8() & kRowKindMask);
+  std::vector<Value> fields(in.count());
+  for (Value& field : fields) {
+    field = Value::decode(in);
+  }
+  return Value::row(std::move(fields), rows.type, kind);
+}
+
+void CachedValue::append_bytes(const CommonRowType& rows, std::string& out) const {
+  const std::string_view all = bytes();
+  if (!common_type_) {
+    out.append(all);
+    return;
+  }
+  out.push_back(kRowTag);
+  out.push_back(static_cast<char>(static_cast<std::uint8_t>(all[1]) | kRowTypeFlag));
+  out.append(rows.bytes);
+  out.append(all.substr(2));
+}
+
+Value* CachedValue::in_place(const CommonRowType& rows) {
+  if (form_ != Form::kDecoded) {
+    if (copied_) {
+      return nullptr;
+    }
+    CachedValue next;
+    next.charge_ = charge_;
+    next.set_decoded(decoded(rows));
+    swap(next);
+  }
+  return &value_;
+}
+
+std::size_t CachedValue::heap_bytes() const {
+  switch (form_) {
+    case Form::kDecoded:
+      return value_.kind() < ValueKind::kDecimal ? 0 : value_.size_hint();
+    case Form::kInside:
+      return 0;
+    case Form::kOutside:
+      break;
+  }
+  return outside_.size + 16;
+}
+
+}  // namespace flott::rocks
