@@ -4,8 +4,8 @@
 ///   rocksdb_bench [keys=1000000] [operations=4000000] [value=0] [storage=FOLDER]
 ///       [KEY=VALUE of Flink's settings]...
 ///
-/// `value`: bytes of text a key instead of a number; `storage`: where checkpoints go, on the disk of
-/// `state.backend.rocksdb.localdir` (both are the system's temporary folder by default). State
+/// `value`: bytes of text a key instead of a number; `storage`: where checkpoints go, on the disk
+/// of `state.backend.rocksdb.localdir` (both are the system's temporary folder by default). State
 /// larger than memory, 20 GB in 1 GB (needs 50 GB of disk), and checkpoints of 5 GB:
 ///   rocksdb_bench keys=20000000 operations=2000000 value=1000
 ///       state.backend.rocksdb.memory.fixed-per-tm=1gb

@@ -6,7 +6,8 @@
 // Grammar of KeyedStateFiles::description, `backend` being "frames":
 //   description := version:u8 (1)  frames:varint frame*
 //   frame       := group:varint  offset:u64  size:u64      in the one file; `keys` of the frame is
-//                                                          a varint of ten bytes, most of them empty
+//                                                          a varint of ten bytes, most of them
+//                                                          empty
 
 #include "base/bytes.h"
 #include "checkpoint/snapshot.h"

@@ -337,11 +337,10 @@ void RocksMapState::flush(rocksdb::WriteBatch& batch) {
   cache_.take_dirty([&](MapSlot& slot) {
     const std::string& path = core_.database->path();
     if (slot.drop_stored) {
-      check_rocksdb(
-          batch.DeleteRange(
-              column_.handle, slice(slot.key()), end_of_prefix(std::string(slot.key()))),
-          "written",
-          path);
+      check_rocksdb(batch.DeleteRange(
+                        column_.handle, slice(slot.key()), end_of_prefix(std::string(slot.key()))),
+                    "written",
+                    path);
       slot.drop_stored = false;
     }
     for (MapSlot::Item& item : slot.items) {

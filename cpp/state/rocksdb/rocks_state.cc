@@ -123,8 +123,7 @@ void Core::evict() {
   dirty_limit = std::min(cache_limit / 4, kMostDirtyBytes);
   // One access adds little, so that little is to be dropped for it; unless it was a large one.
   const bool far_above = cached_bytes > cache_limit + cache_limit / 8;
-  std::size_t visits =
-      far_above ? std::numeric_limits<std::size_t>::max() : kVisitsAtOnce;
+  std::size_t visits = far_above ? std::numeric_limits<std::size_t>::max() : kVisitsAtOnce;
   std::size_t ends = 0;
   while (cached_bytes > cache_limit && visits > 0) {
     if (swept_ >= columns.size()) {

@@ -17,10 +17,10 @@ constexpr std::size_t kLeastShare = 16 << 10;
 }  // namespace
 
 SharedMemory::SharedMemory(const RocksOptions& options)
-    : entries_bytes_(options.memory_bytes == 0 ? kUnmanagedEntries
-                                               : static_cast<std::uint64_t>(
-                                                     static_cast<double>(options.memory_bytes) *
-                                                     kEntriesPart)) {
+    : entries_bytes_(options.memory_bytes == 0
+                         ? kUnmanagedEntries
+                         : static_cast<std::uint64_t>(static_cast<double>(options.memory_bytes) *
+                                                      kEntriesPart)) {
   if (options.memory_bytes == 0) {
     return;
   }

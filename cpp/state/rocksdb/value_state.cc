@@ -81,10 +81,11 @@ void SingleValueState::fetch(const KeyColumn& keys) {
   std::sort(wanted.begin(), wanted.end(), [](const Wanted& a, const Wanted& b) {
     return a.slot_key < b.slot_key;
   });
-  wanted.erase(std::unique(wanted.begin(),
-                           wanted.end(),
-                           [](const Wanted& a, const Wanted& b) { return a.slot_key == b.slot_key; }),
-               wanted.end());
+  wanted.erase(
+      std::unique(wanted.begin(),
+                  wanted.end(),
+                  [](const Wanted& a, const Wanted& b) { return a.slot_key == b.slot_key; }),
+      wanted.end());
   std::vector<rocksdb::Slice> slot_keys;
   slot_keys.reserve(wanted.size());
   for (const Wanted& one : wanted) {
@@ -129,7 +130,8 @@ Value SingleValueState::read() {
 
 Value SingleValueState::unexpired(ValueSlot& slot) {
   load(slot);
-  return !slot.present || (is_expired(slot) && !ttl_.return_expired()) ? Value() : slot.value.get(rows_);
+  return !slot.present || (is_expired(slot) && !ttl_.return_expired()) ? Value()
+                                                                       : slot.value.get(rows_);
 }
 
 void SingleValueState::update_charge(ValueSlot& slot) {

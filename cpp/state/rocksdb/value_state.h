@@ -44,7 +44,7 @@ class SingleValueState : public SlottedState<ValueSlot> {
   CommonRowType rows_;
 
  private:
-  std::size_t prefetched_ = 0;           ///< rows, in the last call of prefetch()
+  std::size_t prefetched_ = 0;         ///< rows, in the last call of prefetch()
   std::vector<std::size_t> to_fetch_;  ///< rows
 };
 

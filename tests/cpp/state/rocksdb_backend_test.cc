@@ -247,9 +247,9 @@ TEST_F(RocksDbBackend, FilesOfASavepointHoldWhatItsFramesDoAndGoWithIt) {
   restored->restore_files(*files);
   expect_filled(*restored, 0, 500);
   files->description[0] = 9;
-  EXPECT_NE(error_of(ErrorKind::kExternal,
-                     [&] { make()->restore_files(*files); }).find("version is 9"),
-            std::string::npos);
+  EXPECT_NE(
+      error_of(ErrorKind::kExternal, [&] { make()->restore_files(*files); }).find("version is 9"),
+      std::string::npos);
   files.reset();
   EXPECT_FALSE(fs::exists(path));
 }

@@ -67,8 +67,8 @@ class RocksDbMemory : public ::testing::Test {
   std::string bytes_;
 };
 
-// More than a hundred megabytes in a budget of 16 MB. Beside the budget there are what is being compacted
-// and what the C library keeps.
+// More than a hundred megabytes in a budget of 16 MB. Beside the budget there are what is being
+// compacted and what the C library keeps.
 TEST_F(RocksDbMemory, StateLargerThanItsBudgetStaysWithinIt) {
   constexpr std::uint64_t kKeys = 60'000;
   constexpr std::size_t kBytes = 2000;
