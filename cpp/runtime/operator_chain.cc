@@ -873,12 +873,7 @@ void OperatorChain::broadcast(const Element& element) {
 
 void OperatorChain::notify_checkpoint_complete(CheckpointId id) {
   for (const auto& link : links_) {
-    link->call([&] {
-      link->op->notify_checkpoint_complete(id);
-      if (KeyedStateBackend* backend = link->context.backend()) {
-        backend->checkpoint_complete();
-      }
-    });
+    link->call([&] { link->op->notify_checkpoint_complete(id); });
   }
 }
 

@@ -69,11 +69,9 @@ class KeyedStateBackend {
   virtual std::optional<KeyedStateFiles> snapshot_frame_files() { return std::nullopt; }
 
   /// All state as files, of which only what changed since the last call is new; nothing from a
-  /// backend that stores frames only. New files stay readable until a checkpoint with them is
-  /// complete: one that fails leaves them to the next.
+  /// backend that stores frames only. New files stay readable as long as a SnapshotFile of them is
+  /// held.
   virtual std::optional<KeyedStateFiles> snapshot_files() { return std::nullopt; }
-  /// The storage now has every file that snapshot_files() returned before this checkpoint.
-  virtual void checkpoint_complete() {}
   /// As restore(), of what any parallelism wrote; called once for each old subtask. Throws
   /// kInvalidArgument for files of a backend it cannot read, saying which to configure.
   virtual void restore_files(const KeyedStateFiles& files);

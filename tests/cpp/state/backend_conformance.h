@@ -210,7 +210,6 @@ class BackendConformance : public ::testing::TestWithParam<BackendFactory> {
     FileCheckpoints checkpoints;
     checkpoints.take({&from}, options_.max_parallelism);
     checkpoints.store(checkpoints.take({&from}, options_.max_parallelism));
-    from.checkpoint_complete();
     auto backend = make();
     checkpoints.restore(*backend, 0, 1);
     return backend;
@@ -1249,7 +1248,6 @@ TEST_P(BackendConformance, FilesHoldWhatHasChangedAndNotWhatIsGone) {
   ValueState& value = backend->value_state(descriptor(kValue, "v"));
   const auto restored = [&] {
     checkpoints.store(checkpoints.take({backend.get()}, options_.max_parallelism));
-    backend->checkpoint_complete();
     auto again = make();
     checkpoints.restore(*again, 0, 1);
     return again;
@@ -1304,7 +1302,6 @@ TEST_P(BackendConformance, AFailedCheckpointLosesNothing) {
     const CheckpointData data = checkpoints.take({backend.get()}, options_.max_parallelism);
     if (n == 1 || n == 5) {  // the others never arrive at the storage
       checkpoints.store(data);
-      backend->checkpoint_complete();
     }
   }
   auto restored = make();
@@ -1428,9 +1425,6 @@ TEST_P(BackendConformance, RandomOperationsAgreeWithAModelThroughFilesAndRescali
         }
         checkpoints.store(data);
         stored = model;
-        for (KeyedStateBackend* backend : backends) {
-          backend->checkpoint_complete();
-        }
         if (random() % 6 == 0) {
           restored(1 + static_cast<int>(random() % 4));
           if (HasFatalFailure()) {

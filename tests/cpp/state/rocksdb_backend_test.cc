@@ -263,7 +263,6 @@ TEST_F(RocksDbBackend, CheckpointsShareTheFilesThatHaveNotChanged) {
   EXPECT_EQ(first.backend, "rocksdb");
   const KeyedStateFiles first_stored = stored(first);
   const std::uint64_t all_bytes = std::exchange(new_bytes_, 0);
-  backend->checkpoint_complete();
   ASSERT_FALSE(tables(first).empty());
 
   const KeyedStateFiles same = *backend->snapshot_files();
@@ -276,14 +275,12 @@ TEST_F(RocksDbBackend, CheckpointsShareTheFilesThatHaveNotChanged) {
     }
   }
   stored(same);
-  backend->checkpoint_complete();
 
   new_bytes_ = 0;
   fill(*backend, 0, 200);  // 1 %
   const KeyedStateFiles changed = *backend->snapshot_files();
   const KeyedStateFiles changed_stored = stored(changed);
   EXPECT_LT(new_bytes_, all_bytes / 4);
-  backend->checkpoint_complete();
 
   for (const KeyedStateFiles* files : {&first_stored, &changed_stored}) {
     auto restored = make();
