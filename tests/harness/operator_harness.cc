@@ -222,9 +222,6 @@ OperatorSnapshot OperatorHarness::snapshot() {
   }
   OperatorSnapshot snapshot = snapshot_of(Keyed::kFiles);
   op_->notify_checkpoint_complete(1);
-  if (context_->state() != nullptr) {
-    context_->state()->checkpoint_complete();
-  }
   return snapshot;
 }
 

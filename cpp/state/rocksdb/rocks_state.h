@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/hash.h"
+#include "base/working_directory.h"
 #include "state/heap/ttl.h"
 #include "state/keyed_state_backend.h"
 #include "state/rocksdb/cached_value.h"

@@ -388,6 +388,9 @@ class Keeper final : public Operator {
     restored_->all[context.subtask_index()] = entries(from.union_state, "all");
     subtask_ = context.subtask_index();
   }
+  bool claims_state(const std::string& name) const override {
+    return name == "seen" || name == "all";
+  }
   void process(Record&& record, int, Output& out) override {
     seen_.push_back(record.value.to_string());
     out.emit(std::move(record));

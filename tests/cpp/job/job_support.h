@@ -290,12 +290,16 @@ inline OperatorFactory collect_into(std::shared_ptr<Collected> out,
 class LogLines {
  public:
   LogLines() {
+    set_log_level(LogLevel::kInfo);
     set_log_sink([this](LogLevel, std::string_view, std::string_view message) {
       const std::lock_guard lock(mutex_);
       lines_.emplace_back(message);
     });
   }
-  ~LogLines() { set_log_sink({}); }
+  ~LogLines() {
+    set_log_sink({});
+    set_log_level(LogLevel::kWarn);
+  }
   std::vector<std::string> lines() const {
     const std::lock_guard lock(mutex_);
     return lines_;
