@@ -1,7 +1,7 @@
 """A job with every kind of state, whose stored checkpoints and savepoints stay readable.
 
-`python tests/python/stored_job.py FOLDER` takes a checkpoint of it and keeps it as FOLDER: how the
-ones under tests/data/checkpoints were made.
+`python tests/python/stored_job.py FOLDER` takes a savepoint of it and keeps it as FOLDER: how the
+ones under tests/data/checkpoints were made (that of version 1 is a checkpoint, and has no sequence).
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import tempfile
 import threading
 from pathlib import Path
 
-from pyflink.common import Configuration, Row, Types
+from pyflink.common import Configuration, Row, Types, WatermarkStrategy
 from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.datastream.connectors.number_seq import NumberSequenceSource
 from pyflink.datastream.functions import (
     KeyedBroadcastProcessFunction,
     KeyedProcessFunction,
@@ -32,6 +33,8 @@ RULES = MapStateDescriptor("rules", Types.STRING(), Types.STRING())
 PERSON = Types.ROW_NAMED(["name", "visits"], [Types.STRING(), Types.INT()])
 
 
+sequence_seen = []
+"""What the running job's source with a position has brought: 1 to 3, unless that was restored."""
 _rules_seen = []
 """What the running job's subtasks have put: a rule must not come behind the records it is for."""
 
@@ -153,7 +156,18 @@ def start(checkpoints, numbers, rules, parallelism, restored_from=None, **option
             arrived.set()
         return line
 
+    def note_sequence(number):
+        sequence_seen.append(number)
+        return number
+
     _rules_seen.clear()
+    sequence_seen.clear()
+    (
+        env.from_source(NumberSequenceSource(1, 3), WatermarkStrategy.no_watermarks(), "sequence")
+        .uid("sequence")
+        .map(note_sequence)
+        .print()
+    )
     rule_stream = env.add_source(Silent(rules), type_info=Types.STRING()).uid("rules")
     (
         env.add_source(
@@ -176,12 +190,13 @@ def start(checkpoints, numbers, rules, parallelism, restored_from=None, **option
 
 
 def main():
-    """Writes one checkpoint."""
+    """Writes one savepoint."""
     with tempfile.TemporaryDirectory() as folder:
         job, _lines, arrived = start(folder, (1, 2), ("x", "y"), 2)
         assert arrived.wait(30)
-        shutil.copytree(job._job.trigger_checkpoint(), sys.argv[1])
-        job.cancel().result()
+        while len(sequence_seen) < 3:
+            assert not job.is_done()
+        shutil.copytree(job.stop_with_savepoint(False, folder).result(), sys.argv[1])
 
 
 if __name__ == "__main__":

@@ -216,3 +216,35 @@ def test_metrics_count_restarts_and_checkpoints():
     assert metrics["jobmanager.counted.fullRestarts"] == 2
     assert metrics["jobmanager.counted.numberOfCompletedCheckpoints"] == 0
     assert metrics["jobmanager.counted.lastCheckpointSize"] == -1
+    assert metrics["jobmanager.counted.lastCheckpointExternalPath"] == "n/a"
+
+
+@pytest.mark.parametrize("backend", ["hashmap", "rocksdb"])
+def test_checkpoints_that_overlap_hold_the_state_exactly(backend, tmp_path):
+    """The next one begins while others are being written; the job restarts from what is complete."""
+    env = environment(state__backend__type=backend)
+    configuration = Configuration()
+    configuration.set_string("restart-strategy.type", "fixed-delay")
+    configuration.set_string("restart-strategy.fixed-delay.attempts", "5")
+    configuration.set_string("restart-strategy.fixed-delay.delay", "1 ms")
+    env.configure(configuration)
+    env.enable_checkpointing(1)
+    checkpoints = env.get_checkpoint_config()
+    checkpoints.set_max_concurrent_checkpoints(4)
+    checkpoints.set_checkpoint_storage_dir(tmp_path.as_uri())
+    Trap.failures = 4
+    count = 20_000
+    stream = (
+        env.from_collection(list(range(1, count + 1)), Types.LONG())
+        .map(FailAt(count - 100), Types.LONG())
+        .key_by(lambda n: n % 500, Types.LONG())
+        .process(Sum(), Types.LONG())
+    )
+    expected: dict[int, int] = {}
+    sums = []
+    for n in range(1, count + 1):
+        expected[n % 500] = expected.get(n % 500, 0) + n
+        sums.append(expected[n % 500])
+    with stream.execute_and_collect() as rows:
+        assert list(rows) == sums
+    assert Trap.attempts == [0, 1, 2, 3, 4]

@@ -49,6 +49,15 @@ def expected_line(key, numbers, rules):
 def test_stored_checkpoints_of_every_version_are_restored(tmp_path, stored, parallelism):
     lines = run_stored_job(tmp_path, (5,), (), parallelism, STORED / stored / "stored-job")
     assert lines == sorted(expected_line(key, (1, 2, 5), ("x", "y")) for key in stored_job.KEYS)
+    if stored != "v1":
+        assert not stored_job.sequence_seen, "the source goes on where it was: at its end"
+
+
+def test_a_savepoint_of_the_present_version_is_among_the_stored_ones(tmp_path):
+    job, _lines = started(tmp_path / "chk", (1,))
+    path = Path(job.stop_with_savepoint(False, str(tmp_path / "save")).result())
+    version = path.joinpath("_metadata").read_bytes().split(b"\n", 1)[0].split()[1].decode()
+    assert (STORED / f"v{version}" / "stored-job" / "_metadata").exists()
 
 
 class Visits(KeyedProcessFunction):
@@ -346,8 +355,14 @@ def test_state_of_an_operator_that_is_gone_is_refused_or_left_behind(tmp_path, i
         lambda v: arrived.set()
     ).print()
     if not ignore:
-        with pytest.raises(Exception, match=r"uid 'everything'.*ignore-unclaimed-state"):
+        with pytest.raises(Exception, match=r"ignore-unclaimed-state") as refused:
             env.execute_async()
+        for part in (
+            "uid 'everything'): 'any', 'by_name', 'count', 'items', 'largest', 'person', 'total'",
+            "timers",
+            "uid 'with-rules'): 'rules'",
+        ):
+            assert part in str(refused.value)
         return
     job = env.execute_async()
     assert arrived.wait(30)
