@@ -172,7 +172,6 @@ int run(int argc, char** argv) {
     }
     std::string before = std::exchange(stored, storage->write(data));
     whole.end(0);
-    backend->checkpoint_complete();
     if (!before.empty()) {
       storage->discard(before);
     }

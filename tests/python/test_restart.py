@@ -228,7 +228,7 @@ def test_checkpoints_that_overlap_hold_the_state_exactly(backend, tmp_path):
     configuration.set_string("restart-strategy.fixed-delay.attempts", "5")
     configuration.set_string("restart-strategy.fixed-delay.delay", "1 ms")
     env.configure(configuration)
-    env.enable_checkpointing(1)
+    env.enable_checkpointing(10)
     checkpoints = env.get_checkpoint_config()
     checkpoints.set_max_concurrent_checkpoints(4)
     checkpoints.set_checkpoint_storage_dir(tmp_path.as_uri())

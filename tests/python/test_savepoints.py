@@ -358,9 +358,9 @@ def test_state_of_an_operator_that_is_gone_is_refused_or_left_behind(tmp_path, i
         with pytest.raises(Exception, match=r"ignore-unclaimed-state") as refused:
             env.execute_async()
         for part in (
-            "uid 'everything'): 'any', 'by_name', 'count', 'items', 'largest', 'person', 'total'",
-            "timers",
-            "uid 'with-rules'): 'rules'",
+            "uid 'everything'), which this job does not have: 'any', 'by_name', 'count', 'items', ",
+            "'largest', 'person', 'total', timers",
+            "uid 'with-rules'), which this job does not have: 'rules'",
         ):
             assert part in str(refused.value)
         return
