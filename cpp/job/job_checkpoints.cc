@@ -199,8 +199,8 @@ bool JobCheckpoints::may_begin() const {
              writing_.begin(),
              writing_.end(),
              [](const Writing& writing) {
-               return writing.savepoint &&
-                      (writing.savepoint->then != AfterBarrier::kGoOn || writing.savepoint->cancels);
+               return writing.savepoint && (writing.savepoint->then != AfterBarrier::kGoOn ||
+                                            writing.savepoint->cancels);
              });
 }
 

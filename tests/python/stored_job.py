@@ -1,7 +1,7 @@
 """A job with every kind of state, whose stored checkpoints and savepoints stay readable.
 
 `python tests/python/stored_job.py FOLDER` takes a savepoint of it and keeps it as FOLDER: how the
-ones under tests/data/checkpoints were made (that of version 1 is a checkpoint, and has no sequence).
+ones under tests/data/checkpoints were made (version 1: a checkpoint, without sequence).
 """
 
 from __future__ import annotations

@@ -221,7 +221,7 @@ def test_metrics_count_restarts_and_checkpoints():
 
 @pytest.mark.parametrize("backend", ["hashmap", "rocksdb"])
 def test_checkpoints_that_overlap_hold_the_state_exactly(backend, tmp_path):
-    """The next one begins while others are being written; the job restarts from what is complete."""
+    """The next one begins while others are written; restarts are from what is complete."""
     env = environment(state__backend__type=backend)
     configuration = Configuration()
     configuration.set_string("restart-strategy.type", "fixed-delay")

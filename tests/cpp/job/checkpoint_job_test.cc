@@ -361,7 +361,9 @@ TEST_F(CheckpointJob, StateOfAnUnknownOperatorIsRefused) {
     FAIL() << "state would be dropped silently";
   } catch (const Error& e) {
     EXPECT_EQ(e.kind(), ErrorKind::kInvalidArgument);
-    EXPECT_THAT(e.what(), HasSubstr("operator 'count' (uid 'count'), which this job does not have: 'count'."));
+    EXPECT_THAT(
+        e.what(),
+        HasSubstr("operator 'count' (uid 'count'), which this job does not have: 'count'."));
     EXPECT_THAT(e.what(), HasSubstr("execution.savepoint.ignore-unclaimed-state"));
   }
   restore.restore_path = path + "-which-is-not-there";
