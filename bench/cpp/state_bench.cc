@@ -131,6 +131,61 @@ void timers(benchmark::State& state) {
 }
 BENCHMARK(timers)->Arg(1000)->Arg(1'000'000)->Unit(benchmark::kMillisecond);
 
+/// The pause of a task with a million timers for a checkpoint, `range(0)` of them new since the
+/// last one, and (`encoded`) what the thread that writes the checkpoint does then.
+void timer_snapshot(benchmark::State& state, bool encoded) {
+  constexpr std::size_t kCount = 1'000'000;
+  const auto changed = static_cast<std::size_t>(state.range(0));
+  const Keys keys = make_keys(kCount, 0, false);
+  const ManualClock clock;
+  KeyedStateOptions options;
+  options.clock = &clock;
+  const auto backend = make_heap_keyed_state_backend(options);
+  const auto service = make_heap_timer_service(*backend, options);
+  std::mt19937 random(2);
+  std::vector<Timestamp> times(kCount);
+  for (std::size_t i = 0; i < kCount; ++i) {
+    times[i] = random() % 1'000'000;
+    backend->set_current_key(Key::of(keys.bytes[i], keys.values[i]));
+    service->register_timer(TimeDomain::kEventTime, {}, times[i]);
+  }
+  std::size_t next = 0;
+  for (auto _ : state) {
+    state.PauseTiming();
+    for (std::size_t n = 0; n < changed; ++n, next = (next + 7919) % kCount) {
+      backend->set_current_key(Key::of(keys.bytes[next], keys.values[next]));
+      service->delete_timer(TimeDomain::kEventTime, {}, times[next]);
+      service->register_timer(TimeDomain::kEventTime, {}, times[next] += 10);
+    }
+    if (!encoded) {
+      state.ResumeTiming();
+    }
+    const auto frames = service->snapshot_deferred();
+    if (encoded) {
+      state.ResumeTiming();
+    } else {
+      state.PauseTiming();
+    }
+    benchmark::DoNotOptimize(frames->get());
+    if (!encoded) {
+      state.ResumeTiming();
+    }
+  }
+}
+void timer_snapshot_pause(benchmark::State& state) {
+  timer_snapshot(state, false);
+}
+void timer_snapshot_encoding(benchmark::State& state) {
+  timer_snapshot(state, true);
+}
+BENCHMARK(timer_snapshot_pause)
+    ->Arg(0)
+    ->Arg(20'000)
+    ->Arg(1'000'000)
+    ->Iterations(5)
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(timer_snapshot_encoding)->Arg(0)->Iterations(5)->Unit(benchmark::kMillisecond);
+
 }  // namespace
 }  // namespace flott
 

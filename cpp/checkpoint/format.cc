@@ -154,7 +154,11 @@ std::string encode_operator_file(const OperatorCheckpoint& op) {
   out.varint(op.subtasks.size());
   for (const OperatorSnapshot& subtask : op.subtasks) {
     encode_frames(subtask.keyed_state, out);
-    encode_frames(subtask.timers, out);
+    if (subtask.deferred_timers != nullptr) {
+      encode_frames(*subtask.deferred_timers->get(), out);
+    } else {
+      encode_frames(subtask.timers, out);
+    }
     encode_lists(subtask.list_state, out);
     encode_lists(subtask.union_state, out);
     out.varint(subtask.broadcast_state.size());

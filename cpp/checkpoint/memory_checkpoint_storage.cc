@@ -8,6 +8,7 @@
 #include <map>
 #include <mutex>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 namespace flott {
@@ -81,6 +82,13 @@ class MemoryCheckpointStorage final : public CheckpointStorage {
     auto stored = std::make_shared<MemoryCheckpoint>();
     stored->data = checkpoint;
     for_each_file(stored->data, [&](SnapshotFile& file) { keep(file, stored->files); });
+    for (OperatorCheckpoint& op : stored->data.operators) {
+      for (OperatorSnapshot& subtask : op.subtasks) {
+        if (subtask.deferred_timers != nullptr) {
+          subtask.timers = *std::exchange(subtask.deferred_timers, nullptr)->get();
+        }
+      }
+    }
     std::erase_if(known_, [](const auto& entry) {
       return entry.second.bytes.expired() && entry.second.file.expired();
     });

@@ -76,7 +76,8 @@ OperatorSnapshot redistribute(const OperatorCheckpoint& from,
                parallelism);
   const bool by_key_group =
       std::any_of(from.subtasks.begin(), from.subtasks.end(), [](const OperatorSnapshot& part) {
-        return !part.keyed_state.empty() || !part.keyed_files.empty() || !part.timers.empty();
+        return !part.keyed_state.empty() || !part.keyed_files.empty() || !part.timers.empty() ||
+               part.deferred_timers != nullptr;
       });
   if (by_key_group && from.max_parallelism != max_parallelism) {
     throw_error(
@@ -104,7 +105,11 @@ OperatorSnapshot redistribute(const OperatorCheckpoint& from,
   const KeyGroupRange range = key_group_range_of(subtask, max_parallelism, parallelism);
   for (const OperatorSnapshot& old : from.subtasks) {
     take_frames(from, old.keyed_state, range, out.keyed_state);
-    take_frames(from, old.timers, range, out.timers);
+    if (old.deferred_timers != nullptr) {  // of a checkpoint that was never written
+      take_frames(from, *old.deferred_timers->get(), range, out.timers);
+    } else {
+      take_frames(from, old.timers, range, out.timers);
+    }
     for (const KeyedStateFiles& files : old.keyed_files) {
       if (files.range.begin < range.end && range.begin < files.range.end) {
         out.keyed_files.push_back(files);

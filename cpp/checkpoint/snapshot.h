@@ -1,11 +1,14 @@
 #pragma once
 
+#include "checkpoint/deferred.h"
 #include "types/key.h"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace flott {
@@ -15,8 +18,6 @@ using CheckpointId = std::int64_t;
 /// What a snapshot is taken for. A checkpoint may share files with those before it; a savepoint is
 /// whole, and any state backend can restore it.
 enum class SnapshotKind : std::uint8_t { kCheckpoint, kSavepoint };
-
-class DeferredBytes;
 
 /// A file that belongs to checkpoints: written once, never changed, shared by all that name it. It
 /// lies at `path`, or its content is in memory, perhaps still to be put together;
@@ -43,6 +44,18 @@ struct KeyedStateFiles {
   std::vector<SnapshotFile> files;  ///< in the order in which they are to be read
 };
 
+/// A frame a key group, put together by the thread that writes the checkpoint, not by the task.
+class DeferredFrames : public Deferred<std::map<KeyGroup, std::string>> {
+ public:
+  DeferredFrames(std::uint64_t size, std::function<std::map<KeyGroup, std::string>()> make)
+      : Deferred(std::move(make)), size_(size) {}
+  /// About how many bytes there will be.
+  std::uint64_t size() const { return size_; }
+
+ private:
+  const std::uint64_t size_;
+};
+
 /// What one subtask of one operator contributes to a checkpoint. Pure data.
 struct OperatorSnapshot {
   /// Keyed state, a frame a key group (state/keyed_state_backend.h).
@@ -52,6 +65,8 @@ struct OperatorSnapshot {
   std::vector<KeyedStateFiles> keyed_files;
   /// Timers, a frame a key group.
   std::map<KeyGroup, std::string> timers;
+  /// Instead of `timers`: until they are written. A checkpoint that was read has none of these.
+  std::shared_ptr<DeferredFrames> deferred_timers = nullptr;
   /// Operator state by name: entries are split over the subtasks on restore (source splits,
   /// buffers).
   std::map<std::string, std::vector<std::string>> list_state;
@@ -63,8 +78,9 @@ struct OperatorSnapshot {
   /// every subtask has all of the operator's.
   std::vector<SnapshotFile> files;
   bool empty() const {
-    return keyed_state.empty() && keyed_files.empty() && timers.empty() && list_state.empty() &&
-           union_state.empty() && broadcast_state.empty() && files.empty();
+    return keyed_state.empty() && keyed_files.empty() && timers.empty() &&
+           deferred_timers == nullptr && list_state.empty() && union_state.empty() &&
+           broadcast_state.empty() && files.empty();
   }
 };
 

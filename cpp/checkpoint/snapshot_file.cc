@@ -9,15 +9,6 @@
 
 namespace flott {
 
-std::shared_ptr<const std::string> DeferredBytes::get() {
-  const std::lock_guard lock(mutex_);
-  if (bytes_ == nullptr) {
-    bytes_ = std::make_shared<const std::string>(make_());
-    make_ = nullptr;  // and what it holds
-  }
-  return bytes_;
-}
-
 SnapshotFile settled(SnapshotFile file) {
   if (file.deferred != nullptr) {
     file.bytes = file.deferred->get();

@@ -1,27 +1,14 @@
 #pragma once
 
+#include "checkpoint/deferred.h"
 #include "checkpoint/snapshot.h"
 
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 
 namespace flott {
-
-/// Content that is put together when it is first asked for, by whichever thread asks.
-class DeferredBytes {
- public:
-  explicit DeferredBytes(std::function<std::string()> make) : make_(std::move(make)) {}
-  /// Throws what `make` throws; the next call then tries again.
-  std::shared_ptr<const std::string> get();
-
- private:
-  std::mutex mutex_;
-  std::function<std::string()> make_;
-  std::shared_ptr<const std::string> bytes_;
-};
 
 /// What is in the file, from memory or from the disk. Throws kExternal with the path.
 std::shared_ptr<const std::string> content_of(const SnapshotFile& file);

@@ -37,6 +37,9 @@ std::size_t bytes_of(const OperatorSnapshot& snapshot) {
   for (const auto& [group, frame] : snapshot.timers) {
     bytes += frame.size();
   }
+  if (snapshot.deferred_timers != nullptr) {
+    bytes += snapshot.deferred_timers->size();
+  }
   for (const auto* lists : {&snapshot.list_state, &snapshot.union_state}) {
     for (const auto& [name, entries] : *lists) {
       for (const std::string& entry : entries) {

@@ -847,7 +847,7 @@ std::vector<OperatorSnapshot> OperatorChain::snapshot(CheckpointId id, SnapshotK
         } else {
           out[i].keyed_state = backend->snapshot();
         }
-        out[i].timers = link.context.timer_service()->snapshot();
+        out[i].deferred_timers = link.context.timer_service()->snapshot_deferred();
       }
     });
   }

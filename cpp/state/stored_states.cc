@@ -59,7 +59,7 @@ std::vector<std::string> stored_state_names(const OperatorCheckpoint& stored) {
     add_all(snapshot.list_state);
     add_all(snapshot.union_state);
     add_all(snapshot.broadcast_state);
-    timers = timers || !snapshot.timers.empty();
+    timers = timers || !snapshot.timers.empty() || snapshot.deferred_timers != nullptr;
   }
   std::vector<std::string> out(names.begin(), names.end());
   if (timers) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/clock.h"
+#include "checkpoint/snapshot.h"
 #include "state/keyed_state_backend.h"
 #include "types/window.h"
 
@@ -56,7 +57,12 @@ class TimerService {
   /// Drops all processing timers (STREAMING end of input). Returns how many.
   virtual std::size_t drop_processing_timers() = 0;
 
-  virtual std::map<KeyGroup, std::string> snapshot() = 0;
+  /// All timers as they are now, cheap however many there are: the frames are put together when
+  /// they are asked for, by any thread, also when there is no service any more. Null when there are
+  /// no timers.
+  virtual std::shared_ptr<DeferredFrames> snapshot_deferred() = 0;
+  /// The same, at once.
+  std::map<KeyGroup, std::string> snapshot();
   virtual void restore(const std::map<KeyGroup, std::string>& frames) = 0;
 };
 

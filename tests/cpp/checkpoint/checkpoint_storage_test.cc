@@ -14,8 +14,12 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <map>
+#include <memory>
+#include <new>
 #include <set>
 #include <sstream>
+#include <utility>
 
 namespace flott {
 namespace {
@@ -105,6 +109,46 @@ class FileStorage : public ::testing::Test {
 
   fs::path root_;
 };
+
+/// The same, with frames of timers that are still to be put together.
+CheckpointData deferring(CheckpointData data) {
+  for (OperatorCheckpoint& op : data.operators) {
+    for (OperatorSnapshot& subtask : op.subtasks) {
+      if (!subtask.timers.empty()) {
+        subtask.deferred_timers = std::make_shared<DeferredFrames>(
+            6, [frames = std::exchange(subtask.timers, {})] { return frames; });
+      }
+    }
+  }
+  return data;
+}
+
+TEST_F(FileStorage, PutsDeferredTimersTogether) {
+  const auto files = make_file_checkpoint_storage(root_.string());
+  expect_equal(read_checkpoint(files->write(deferring(make_checkpoint(1)))), make_checkpoint(1));
+  expect_equal(read_checkpoint(write_savepoint(root_.string(), deferring(make_checkpoint(2)))),
+               make_checkpoint(2));
+  const auto memory = make_memory_checkpoint_storage();
+  const CheckpointData data = deferring(make_checkpoint(3));
+  const std::string path = memory->write(data);
+  expect_equal(read_checkpoint(path), make_checkpoint(3));
+  memory->discard(path);
+
+  // Nothing but deferred timers is a state, too; and what cannot be put together fails the write.
+  CheckpointData timers_only = make_checkpoint(4);
+  timers_only.operators[0].subtasks.resize(1);
+  OperatorSnapshot& subtask = timers_only.operators[0].subtasks[0] = {};
+  subtask.deferred_timers =
+      std::make_shared<DeferredFrames>(0, [] { return std::map<KeyGroup, std::string>{{5, "t"}}; });
+  const CheckpointData read = read_checkpoint(files->write(timers_only));
+  ASSERT_EQ(read.operators[0].subtasks.size(), 1u);
+  EXPECT_EQ(read.operators[0].subtasks[0].timers.at(5), "t");
+  subtask.deferred_timers = std::make_shared<DeferredFrames>(
+      0, []() -> std::map<KeyGroup, std::string> { throw std::bad_alloc(); });
+  timers_only.id = 5;
+  EXPECT_THROW(files->write(timers_only), std::bad_alloc);
+  EXPECT_FALSE(fs::exists(root_ / "job-1/chk-5"));
+}
 
 TEST_F(FileStorage, ReadsBackWhatWasWritten) {
   const auto storage = make_file_checkpoint_storage("file://" + root_.string() + "/deep/er/");

@@ -3,6 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
 namespace flott {
 namespace {
 
@@ -44,6 +50,20 @@ TEST(Redistribute, EachKeyGroupGoesToExactlyOneSubtask) {
       }
     }
   }
+}
+
+TEST(Redistribute, TimersThatWereNeverWrittenArePutTogether) {
+  OperatorCheckpoint op = make_operator(3);
+  for (OperatorSnapshot& subtask : op.subtasks) {
+    subtask.keyed_state.clear();
+    subtask.deferred_timers = std::make_shared<DeferredFrames>(
+        0, [frames = std::exchange(subtask.timers, {})] { return frames; });
+  }
+  const OperatorSnapshot part = redistribute(op, 1, 2, 128);
+  EXPECT_EQ(part.timers.size(), 64u);
+  EXPECT_EQ(part.timers.at(64), "t64");
+  EXPECT_EQ(part.deferred_timers, nullptr);
+  EXPECT_THROW(redistribute(op, 0, 1, 64), Error) << "they are of key groups";
 }
 
 TEST(Redistribute, ListStateIsSplitEvenlyInOrder) {

@@ -3,13 +3,22 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "state/keyed_state_backend.h"
+#include "types/host.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <map>
+#include <memory>
+#include <optional>
 #include <random>
 #include <set>
+#include <string>
+#include <string_view>
+#include <thread>
 #include <tuple>
+#include <vector>
 
 namespace flott {
 namespace {
@@ -296,6 +305,164 @@ TEST(TimerService, RestoreKeepsTheOrderOfInsertionAcrossKeyGroups) {
   expected.push_back("100@10");
   b.advance(10);
   EXPECT_EQ(b.take(), expected);
+}
+
+using Frames = std::map<KeyGroup, std::string>;
+
+TEST(TimerService, ADeferredSnapshotHoldsTheTimersOfItsMoment) {
+  std::optional<Timers> t(std::in_place);
+  EXPECT_EQ(t->service->snapshot_deferred(), nullptr) << "without timers";
+  std::vector<std::shared_ptr<DeferredFrames>> deferred;
+  std::vector<Frames> expected;
+  std::mt19937 random(3);
+  const auto pick = [&](unsigned n) { return static_cast<std::int64_t>(random() % n); };
+  // Snapshots are encoded late and in any order, while timers fire, go and come again.
+  for (int round = 0; round < 20; ++round) {
+    for (int n = 0; n < 200; ++n) {
+      const Window window = pick(2) == 0 ? Window{} : Window{0, 5, pick(2) == 0 ? "custom" : ""};
+      const auto domain = static_cast<TimeDomain>(pick(2));
+      if (pick(3) > 0) {
+        t->add(pick(50), round * 10 + pick(100), window, domain);
+      } else {
+        t->remove(pick(50), round * 10 + pick(100), window, domain);
+      }
+    }
+    t->advance(round * 10);
+    t->clock.set(round * 10);
+    t->tick();
+    expected.push_back(t->service->snapshot());
+    deferred.push_back(t->service->snapshot_deferred());
+    ASSERT_NE(deferred.back(), nullptr);
+    const auto late = static_cast<std::size_t>(pick(static_cast<unsigned>(deferred.size())));
+    EXPECT_EQ(*deferred[late]->get(), expected[late]);
+  }
+  deferred.erase(deferred.begin() + 5);  // one that is given up
+  expected.erase(expected.begin() + 5);
+  t.reset();
+  for (std::size_t i = 0; i < deferred.size(); ++i) {
+    EXPECT_EQ(*deferred[i]->get(), expected[i]) << "without the service";
+  }
+}
+
+TEST(TimerService, TimersFireWhileAnotherThreadEncodesThem) {
+  std::optional<Timers> t(std::in_place);
+  constexpr std::int64_t kCount = 2'000;
+  for (std::int64_t k = 0; k < kCount; ++k) {
+    t->add(k, k);
+  }
+  std::vector<std::thread> writers;
+  std::vector<std::size_t> sizes(4);
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    writers.emplace_back([frames = t->service->snapshot_deferred(), &size = sizes[i]] {
+      for (const auto& [group, frame] : *frames->get()) {
+        Timers restored;
+        restored.service->restore({{group, frame}});
+        size += restored.service->size(kEvent);
+      }
+    });
+    t->advance(static_cast<Timestamp>(i + 1) * kCount / 5 - 1);
+    t->add(kCount, kCount);
+  }
+  t.reset();
+  for (std::thread& writer : writers) {
+    writer.join();
+  }
+  EXPECT_EQ(sizes, (std::vector<std::size_t>{2000, 1601, 1201, 801}));
+}
+
+/// Opaque values of which it is counted how often they are encoded, and by whom.
+class CountingHost final : public Host {
+ public:
+  void enter() override {}
+  void leave() override {}
+  void retain(void* handle) override { ++refs(handle); }
+  void release(void* handle) override { --refs(handle); }
+  void* isolate(void* handle) override {
+    ++refs(handle);
+    return handle;
+  }
+  bool equal(void* a, void* b) override { return a == b; }
+  bool less(void* a, void* b) override { return a < b; }
+  bool truthy(void*) override { return true; }
+  void serialize(void* handle, std::string& out) override {
+    EXPECT_EQ(std::this_thread::get_id(), task);
+    ++serialized;
+    out += static_cast<char>('a' + (static_cast<std::atomic<int>*>(handle) - objects));
+  }
+  void* deserialize(std::string_view bytes) override {
+    std::atomic<int>& object = objects[bytes.front() - 'a'];
+    ++object;
+    return &object;
+  }
+  void encode_key(void* handle, std::string& out) override {
+    out += fmt::format("X{}", static_cast<std::atomic<int>*>(handle) - objects);
+  }
+  std::string repr(void*) override { return "object"; }
+  std::string str(void*) override { return "object"; }
+  std::size_t size_hint(void*) override { return 1; }
+  Value to_native(void*, const LogicalType&) override { return {}; }
+  void* to_object(const Value&, const LogicalType&) override { return nullptr; }
+
+  static std::atomic<int>& refs(void* handle) { return *static_cast<std::atomic<int>*>(handle); }
+
+  const std::thread::id task = std::this_thread::get_id();
+  int serialized = 0;
+  std::atomic<int> objects[8] = {};
+};
+
+TEST(TimerService, TheTaskEncodesOpaqueKeysOnce) {
+  CountingHost counting;
+  Host* const before = host();
+  set_host(&counting);
+  {
+    std::optional<Timers> t(std::in_place);
+    const auto add = [&](int object, Timestamp time) {
+      std::atomic<int>& handle = counting.objects[object];
+      ++handle;
+      // Opaque by itself, or part of a row.
+      const Value opaque = Value::adopt_object(&handle);
+      const Value value = object % 2 == 0 ? opaque : Value::row({opaque, Value::integer(1)});
+      std::string bytes;
+      encode_key(value, bytes);
+      t->backend->set_current_key(Key::of(bytes, value));
+      t->service->register_timer(kEvent, {}, time);
+    };
+    const auto fire = [&](Timestamp watermark) {
+      t->service->advance_watermark(
+          watermark, kNoDeadline, [](TimeDomain, Timestamp, const Window&) {});
+    };
+    for (int object = 0; object < 6; ++object) {
+      add(object, object);
+    }
+    fire(1);
+    EXPECT_EQ(counting.serialized, 0);
+    const auto first = t->service->snapshot_deferred();
+    EXPECT_EQ(counting.serialized, 4) << "0 and 1 have fired";
+    fire(3);
+    add(6, 6);
+    add(2, 7);
+    const auto second = t->service->snapshot_deferred();
+    EXPECT_EQ(counting.serialized, 6) << "a new one, and one that is a new key again";
+    t->service->snapshot_deferred();
+    EXPECT_EQ(counting.serialized, 6);
+    t.reset();
+    Frames frames;
+    std::thread([&] {
+      EXPECT_EQ(first->get()->size(), 4u);
+      frames = *second->get();
+    }).join();
+    EXPECT_EQ(counting.serialized, 6);
+    EXPECT_EQ(frames.size(), 4u);
+    t.emplace();
+    t->service->restore(frames);
+    EXPECT_EQ(t->service->size(kEvent), 4u);
+    EXPECT_EQ(t->service->snapshot().size(), 4u);
+    EXPECT_EQ(counting.serialized, 6) << "the bytes that were read";
+  }
+  for (const auto& references : counting.objects) {
+    EXPECT_EQ(references, 0);
+  }
+  set_host(before);
 }
 
 TEST(TimerService, DamagedFramesAreAnError) {
