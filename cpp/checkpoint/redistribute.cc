@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <type_traits>
 
 namespace flott {
 namespace {
@@ -10,20 +11,25 @@ namespace {
 using Frames = std::map<KeyGroup, std::string>;
 using NamedEntries = std::map<std::string, std::vector<std::string>>;
 
-void take_frames(const OperatorCheckpoint& from,
-                 const Frames& frames,
-                 KeyGroupRange range,
-                 Frames& out) {
-  for (auto it = frames.lower_bound(range.begin); it != frames.end() && it->first < range.end;
-       ++it) {
-    if (!out.emplace(*it).second) {
+/// Moves them when `frames` are not const.
+template <typename From>
+void take_frames(const OperatorCheckpoint& from, From& frames, KeyGroupRange range, Frames& out) {
+  for (auto it = frames.lower_bound(range.begin); it != frames.end() && it->first < range.end;) {
+    const KeyGroup group = it->first;
+    bool taken = false;
+    if constexpr (std::is_const_v<From>) {
+      taken = out.insert(*it++).second;
+    } else {
+      taken = out.insert(frames.extract(it++)).inserted;
+    }
+    if (!taken) {
       throw_error(ErrorKind::kExternal,
                   "operator '{}' (uid {}): two subtasks of the checkpoint hold key group {}; it is "
                   "damaged, "
                   "restore an older one",
                   from.name,
                   from.uid,
-                  it->first);
+                  group);
     }
   }
 }
@@ -63,12 +69,8 @@ NamedEntries split(const NamedEntries& all, int subtask, int parallelism) {
   return out;
 }
 
-}  // namespace
-
-OperatorSnapshot redistribute(const OperatorCheckpoint& from,
-                              int subtask,
-                              int parallelism,
-                              int max_parallelism) {
+template <typename From>
+OperatorSnapshot share_of(From& from, int subtask, int parallelism, int max_parallelism) {
   STREAM_CHECK(parallelism > 0 && subtask >= 0 && subtask < parallelism,
                "operator '{}': subtask {} of {}",
                from.name,
@@ -103,7 +105,7 @@ OperatorSnapshot redistribute(const OperatorCheckpoint& from,
   }
   OperatorSnapshot out;
   const KeyGroupRange range = key_group_range_of(subtask, max_parallelism, parallelism);
-  for (const OperatorSnapshot& old : from.subtasks) {
+  for (auto& old : from.subtasks) {
     take_frames(from, old.keyed_state, range, out.keyed_state);
     if (old.deferred_timers != nullptr) {  // of a checkpoint that was never written
       take_frames(from, *old.deferred_timers->get(), range, out.timers);
@@ -125,6 +127,22 @@ OperatorSnapshot redistribute(const OperatorCheckpoint& from,
                        : split(gather(from, &OperatorSnapshot::list_state), subtask, parallelism);
   out.union_state = gather(from, &OperatorSnapshot::union_state);
   return out;
+}
+
+}  // namespace
+
+OperatorSnapshot redistribute(const OperatorCheckpoint& from,
+                              int subtask,
+                              int parallelism,
+                              int max_parallelism) {
+  return share_of(from, subtask, parallelism, max_parallelism);
+}
+
+OperatorSnapshot take_share(OperatorCheckpoint& from,
+                            int subtask,
+                            int parallelism,
+                            int max_parallelism) {
+  return share_of(from, subtask, parallelism, max_parallelism);
 }
 
 }  // namespace flott

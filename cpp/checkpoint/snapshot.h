@@ -110,5 +110,11 @@ OperatorSnapshot redistribute(const OperatorCheckpoint& from,
                               int subtask,
                               int parallelism,
                               int max_parallelism);
+/// The same, but the frames of keyed state and timers are moved out of `from`, not copied: no two
+/// subtasks want the same ones.
+OperatorSnapshot take_share(OperatorCheckpoint& from,
+                            int subtask,
+                            int parallelism,
+                            int max_parallelism);
 
 }  // namespace flott

@@ -20,7 +20,7 @@ namespace flott {
 /// coordinator thread; cancel(), metrics() and blocked_operators() by any.
 class Attempt {
  public:
-  /// `restored` is what `deployment` was built from. `stopping` becomes true when discoveries are
+  /// `restored` is what `deployment` has left of what it was built from. `stopping` becomes true when discoveries are
   /// to be given up.
   Attempt(int number,
           Deployment deployment,
@@ -35,6 +35,8 @@ class Attempt {
   /// started have ended then.
   void start(const std::string& job_name);
   void cancel();
+  /// A task has said that its state is restored and its operators are open. True of the last one.
+  bool note_started() { return ++task_starts_ == deployment_.tasks.size(); }
   void note_ended() { ++ended_; }
   /// Every task has said that it ended.
   bool over() const { return ended_ == deployment_.tasks.size(); }
@@ -67,6 +69,7 @@ class Attempt {
   const std::function<bool()> stopping_;
   std::vector<SourceState> sources_;
   std::vector<std::thread> threads_;
+  std::size_t task_starts_ = 0;
   std::size_t ended_ = 0;
 };
 

@@ -63,7 +63,7 @@ class Builder {
           const std::string& job_id,
           const Clock& clock,
           int attempt,
-          const CheckpointData* restore,
+          CheckpointData* restore,
           const DeploymentCallbacks& callbacks)
       : graph_(graph),
         job_graph_(job_graph),
@@ -151,12 +151,12 @@ class Builder {
                 fmt::join(unclaimed, "; "));
   }
 
-  const OperatorCheckpoint* stored(const StreamNode& n) const {
+  OperatorCheckpoint* stored(const StreamNode& n) const {
     if (restore_ == nullptr) {
       return nullptr;
     }
     const std::string uid = uid_of(n);
-    for (const OperatorCheckpoint& candidate : restore_->operators) {
+    for (OperatorCheckpoint& candidate : restore_->operators) {
       if (candidate.uid == uid && !candidate.subtasks.empty()) {
         return &candidate;
       }
@@ -420,8 +420,8 @@ class Builder {
       link.edges = edges_of(vertex, n.id, subtask);
       link.metrics = std::make_shared<MetricGroup>();
       deployed.metrics.emplace_back(n.name, link.metrics);
-      if (const OperatorCheckpoint* checkpoint = stored(n)) {
-        link.restored = redistribute(*checkpoint, subtask, n.parallelism, n.max_parallelism);
+      if (OperatorCheckpoint* checkpoint = stored(n)) {
+        link.restored = take_share(*checkpoint, subtask, n.parallelism, n.max_parallelism);
       }
       link.is_restored = restore_ != nullptr;
       info.link_operators.push_back(operator_ids[i]);
@@ -434,6 +434,11 @@ class Builder {
                                                                    TaskSnapshot snapshot) {
       this_callbacks.acknowledge(task_id, id, std::move(snapshot));
     };
+    if (callbacks_.started) {
+      callbacks.started = [this_callbacks = callbacks_, task_id] {
+        this_callbacks.started(task_id);
+      };
+    }
     callbacks.ended = [this_callbacks = callbacks_, task_id](TaskResult result) {
       this_callbacks.ended(task_id, std::move(result));
     };
@@ -464,7 +469,7 @@ class Builder {
   const std::string& job_id_;
   const Clock& clock_;
   const int attempt_;
-  const CheckpointData* restore_;
+  CheckpointData* const restore_;
   const DeploymentCallbacks& callbacks_;
   Deployment out_;
   std::vector<int> first_tasks_;
@@ -486,7 +491,7 @@ Deployment deploy(const StreamGraph& graph,
                   const std::string& job_id,
                   const Clock& clock,
                   int attempt,
-                  const CheckpointData* restore,
+                  CheckpointData* restore,
                   const DeploymentCallbacks& callbacks) {
   // Factories copy host functions.
   const HostScope scope;

@@ -41,6 +41,8 @@ struct Deployment {
 };
 
 struct DeploymentCallbacks {
+  /// Task::Callbacks::started; may be empty.
+  std::function<void(int task)> started;
   std::function<void(int task, CheckpointId, TaskSnapshot)> acknowledge;
   /// Task::Callbacks::awaits_commit; not called in BATCH mode and without checkpointing. May be
   /// empty.
@@ -51,7 +53,8 @@ struct DeploymentCallbacks {
 /// The uid under which a checkpoint stores a node: the user's, or `<node id>-<name>`.
 std::string uid_of(const StreamNode& node);
 
-/// Builds channels, chains and tasks; operators get their share of `restore`. Throws
+/// Builds channels, chains and tasks; operators get their share of `restore`, out of which keyed
+/// state and timers are moved: each task restores its own when it starts. Throws
 /// kInvalidArgument when the checkpoint holds state of an operator that is not in the graph. Can be
 /// called again for the next attempt (counted from 0): nothing is shared with an earlier deployment
 /// but the graph's sources.
@@ -61,7 +64,7 @@ Deployment deploy(const StreamGraph& graph,
                   const std::string& job_id,
                   const Clock& clock,
                   int attempt,
-                  const CheckpointData* restore,
+                  CheckpointData* restore,
                   const DeploymentCallbacks& callbacks);
 
 /// A source's part of a checkpoint, or null.

@@ -117,6 +117,7 @@ JobCheckpoints::JobCheckpoints(const JobOptions& options,
 
 void JobCheckpoints::begin_attempt(Attempt& attempt) {
   attempt_ = &attempt;
+  tasks_started_ = false;
   Deployment& deployment = attempt.deployment();
   committing_sinks_.clear();
   for (const CheckpointCoordinator::OperatorInfo& op : deployment.operators) {
@@ -131,7 +132,12 @@ void JobCheckpoints::begin_attempt(Attempt& attempt) {
                        next_id_);
   failures_in_a_row_ = 0;
   final_not_before_ns_ = 0;
+}
+
+void JobCheckpoints::tasks_started() {
+  tasks_started_ = true;
   schedule_.start(monotonic_ns());
+  begin_asked_for();
 }
 
 void JobCheckpoints::end_attempt() {
@@ -188,7 +194,7 @@ std::optional<CheckpointData> JobCheckpoints::restore_point() {
 }
 
 bool JobCheckpoints::may_begin() const {
-  if (!coordinator_ || pending()) {
+  if (!coordinator_ || !tasks_started_ || pending()) {
     return false;
   }
   if (writing_.empty()) {

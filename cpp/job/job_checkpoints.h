@@ -50,6 +50,9 @@ class JobCheckpoints {
 
   /// `attempt` runs from here to end_attempt().
   void begin_attempt(Attempt& attempt);
+  /// Its tasks have all restored their state and opened their operators. No checkpoint begins
+  /// before (as in Flink): it would wait for them, and its time-out count what the restore takes.
+  void tasks_started();
   /// It has failed, or the job ends: what is under way is given up, who waits for it is told.
   void end_attempt();
   /// Where the next attempt starts from; see choose_restore_point(). Whatever is still being
@@ -138,6 +141,7 @@ class JobCheckpoints {
   const Clock& clock_;
   const Callbacks callbacks_;
   Attempt* attempt_ = nullptr;
+  bool tasks_started_ = false;
   std::optional<CheckpointCoordinator> coordinator_;
   std::vector<std::string> committing_sinks_;
   CheckpointId next_id_;

@@ -120,6 +120,7 @@ LocalJob::~LocalJob() {
 std::shared_ptr<Attempt> LocalJob::make_attempt(int number,
                                                 std::optional<CheckpointData> restored) {
   DeploymentCallbacks callbacks;
+  callbacks.started = [this, number](int /*task*/) { post(Started{number}); };
   callbacks.acknowledge = [this, number](int task, CheckpointId id, TaskSnapshot snapshot) {
     post(Acknowledged{number, task, id, std::move(snapshot)});
   };
@@ -327,6 +328,12 @@ void LocalJob::restart() {
       options_.name,
       restarting_time_ms_.load());
   discover_first();
+}
+
+void LocalJob::handle(Started& event) {
+  if (event.attempt == attempt_->number() && attempt_->note_started()) {
+    checkpoints_->tasks_started();
+  }
 }
 
 void LocalJob::handle(Acknowledged& event) {

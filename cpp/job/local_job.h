@@ -41,6 +41,9 @@ class LocalJob final : public Job {
   std::vector<std::string> blocked_operators() const override;
 
  private:
+  struct Started {
+    int attempt;
+  };
   struct Acknowledged {
     int attempt;
     int task;
@@ -61,7 +64,8 @@ class LocalJob final : public Job {
     JobCheckpoints::Reply reply;
     std::optional<SavepointRequest> savepoint;
   };
-  using Event = std::variant<Acknowledged, AwaitsCommit, Ended, TriggerRequest, WrittenCheckpoint>;
+  using Event =
+      std::variant<Started, Acknowledged, AwaitsCommit, Ended, TriggerRequest, WrittenCheckpoint>;
 
   std::shared_ptr<Attempt> make_attempt(int number, std::optional<CheckpointData> restored);
   std::shared_ptr<Attempt> attempt_now() const;
@@ -71,6 +75,7 @@ class LocalJob final : public Job {
   void restart();
   void post(Event event);
   std::future<std::string> trigger(std::optional<SavepointRequest> savepoint);
+  void handle(Started& event);
   void handle(Acknowledged& event);
   void handle(AwaitsCommit& event);
   void handle(Ended& event);

@@ -41,25 +41,23 @@ class OperatorChain::LinkContext final : public OperatorContext {
           key_group_range_of(environment.subtask, max_parallelism_, environment.parallelism);
       options.clock = environment.clock;
       options.object_reuse = environment.object_reuse;
+      options.cancelled = environment.cancelled;
       options.backend = environment.state_backend;
       backend_ = make_keyed_state_backend(options);
       timers_ = make_heap_timer_service(*backend_, options);
-      if (is_restored_) {
-        restore_state();
-        restored_.keyed_state.clear();
-        restored_.keyed_files.clear();
-        restored_.timers.clear();
-      }
     }
   }
 
-  void restore_state() {
+  void restore_keyed() {
+    if (!keyed_ || !is_restored_) {
+      return;
+    }
     try {
-      backend_->restore(restored_.keyed_state);
-      for (const KeyedStateFiles& files : restored_.keyed_files) {
+      backend_->restore(std::exchange(restored_.keyed_state, {}));
+      for (const KeyedStateFiles& files : std::exchange(restored_.keyed_files, {})) {
         backend_->restore_files(files);
       }
-      timers_->restore(restored_.timers);
+      timers_->restore(std::exchange(restored_.timers, {}));
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::kUserCode) {
         throw;  // an exception of the host's: it goes as it is
@@ -579,6 +577,12 @@ OperatorChain::OperatorChain(const TaskEnvironment& environment,
 }
 
 OperatorChain::~OperatorChain() = default;
+
+void OperatorChain::restore() {
+  for (const auto& link : links_) {
+    link->call([&] { link->context.restore_keyed(); });
+  }
+}
 
 void OperatorChain::open() {
   for (std::size_t i = links_.size(); i > 0; --i) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/cancelled_exception.h"
 #include "runtime/event_time_board.h"
 #include "runtime/operator.h"
 #include "runtime/record_writer.h"
@@ -34,9 +35,6 @@ struct TaskEnvironment {
   /// Wakes the task; thread-safe, stays valid as long as any copy lives.
   std::function<void()> wakeup;
 };
-
-/// Thrown inside a chain when the job is cancelled in the middle of a long run of timers.
-struct CancelledException {};
 
 /// The operators of one task, connected by calls: the first gets the task's input, each emits into
 /// the next ones and into the edges that leave the task. A tree in topological order (an operator
@@ -73,6 +71,10 @@ class OperatorChain {
                 std::vector<LinkSpec::Edge> head_edges);
   ~OperatorChain();
 
+  /// Gives keyed operators the state and timers that they were restored with, however much that is:
+  /// once, before open(), without the host's lock. Throws CancelledException when the task is
+  /// cancelled meanwhile.
+  void restore();
   /// Opens from the last operator to the first, so that an operator may emit while it opens. Throws
   /// kInvalidArgument when one was restored with operator state that it does not read, unless that
   /// is allowed.

@@ -108,10 +108,12 @@ bool Task::guarded(Body&& body) {
 
 bool Task::start() {
   return guarded([this] {
-    const HostScope scope;
     if (callbacks_.thread_start) {
+      const HostScope scope;
       callbacks_.thread_start();
     }
+    chain_->restore();
+    const HostScope scope;
     chain_->open();
     in_input_ = true;
     input_->open();
@@ -119,6 +121,9 @@ bool Task::start() {
     if (callbacks_.event_time) {
       next_watch_ = clock_.now_ms() + StallWatch::kIntervalMs;
       watches_.resize(chain_->size());
+    }
+    if (callbacks_.started) {
+      callbacks_.started();
     }
     return true;
   });

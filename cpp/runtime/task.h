@@ -62,6 +62,7 @@ class Task {
     /// All records are through, but their publication waits for a checkpoint with this final state:
     /// answered by commit_after(). Empty: nothing takes checkpoints, it is published at once.
     std::function<void(TaskSnapshot)> awaits_commit;
+    std::function<void()> started;          ///< state is restored, operators are open; may be empty
     std::function<void(TaskResult)> ended;  ///< the last thing run() does
     std::function<void()> thread_start;     ///< with the host's lock held; may be empty
     std::function<void()> thread_end;       ///< before close(); as thread_start
@@ -82,7 +83,7 @@ class Task {
   ~Task();
 
   void run();
-  /// Opens the operators. What fails here or in a slice is kept for end(); false then.
+  /// Restores state, opens the operators. What fails here or in a slice is kept for end(); false then.
   bool start();
   /// Reads the mailbox and works for at most 10 ms. False when there was nothing to do.
   bool run_slice();

@@ -1,10 +1,12 @@
 #pragma once
 
+#include "base/cancelled_exception.h"
 #include "base/clock.h"
 #include "checkpoint/snapshot.h"
 #include "state/state.h"
 #include "types/key.h"
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -62,6 +64,9 @@ class KeyedStateBackend {
   virtual std::map<KeyGroup, std::string> snapshot() = 0;
   /// Takes over frames of an earlier snapshot (of any parallelism); groups outside the range are
   /// ignored. Before the first set_current_key. Names that are never declared again are carried on.
+  /// Like restore_files(): called without the host's lock, which it takes for opaque values only
+  /// and gives to others in between; throws CancelledException soon after
+  /// KeyedStateOptions::cancelled became true.
   virtual void restore(const std::map<KeyGroup, std::string>& frames) = 0;
 
   /// What snapshot() gives, as a file instead of in memory (state/frame_files.h); nothing from a
@@ -94,7 +99,15 @@ struct KeyedStateOptions {
   int max_parallelism = kDefaultMaxParallelism;
   const Clock* clock = nullptr;  ///< for TTL; not owned
   bool object_reuse = false;     ///< values are taken as they are, without isolating copies
+  /// Not owned, may be null: the job is being cancelled, and nobody waits for a restore any more.
+  const std::atomic<bool>* cancelled = nullptr;
   std::shared_ptr<const StateBackendOptions> backend;  ///< null: the heap
+
+  void check_cancelled() const {
+    if (cancelled != nullptr && cancelled->load(std::memory_order_relaxed)) {
+      throw CancelledException{};
+    }
+  }
 };
 
 /// Throws what make_keyed_state_backend() throws for such options: before a job starts.

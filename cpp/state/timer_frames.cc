@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "state/namespace_codec.h"
+#include "types/value_encoding.h"
 
 #include <algorithm>
 #include <limits>
@@ -135,7 +136,8 @@ std::map<KeyGroup, std::string> TimerSnapshot::encode() {
 
 void decode_timers(KeyGroup group,
                    std::string_view frame,
-                   int max_parallelism,
+                   const KeyedStateOptions& options,
+                   HostSlices& host,
                    TimerKeys& keys,
                    std::vector<StoredTimer>& out) {
   BytesReader in(frame);
@@ -149,9 +151,11 @@ void decode_timers(KeyGroup group,
   }
   std::vector<TimerKey*> by_position;
   for (std::uint64_t left = in.varint(); left > 0; --left) {
+    options.check_cancelled();
+    host.pause();
     const std::string_view bytes = in.string();
     const std::uint64_t hash = hash_bytes(bytes);
-    if (key_group_of(hash, max_parallelism) != group) {
+    if (key_group_of(hash, options.max_parallelism) != group) {
       throw Error(ErrorKind::kExternal,
                   "stored bytes are damaged: it holds a key of another key group (or the maximum "
                   "parallelism differs from that of the checkpoint)");
@@ -160,6 +164,9 @@ void decode_timers(KeyGroup group,
     TimerKey* known = keys.find(hash, bytes);
     if (known == nullptr) {
       BytesReader value(stored);
+      if (BytesReader ahead = value; skip_value(ahead)) {
+        host.need();
+      }
       auto key = std::make_unique<TimerKey>();
       key->hash = hash;
       key->bytes = std::string(bytes);

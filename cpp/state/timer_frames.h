@@ -1,5 +1,7 @@
 #pragma once
 
+#include "state/host_slices.h"
+#include "state/keyed_state_backend.h"
 #include "state/timer_queue.h"
 #include "types/key.h"
 
@@ -54,11 +56,13 @@ struct StoredTimer {
   Window window;
 };
 
-/// Appends the timers of a frame; its keys become keys of the store. Needs the host's lock, as keys
-/// may be opaque values. Throws kExternal for damaged bytes.
+/// Appends the timers of a frame; its keys become keys of the store. Takes the host's lock for
+/// keys that are opaque values. Throws kExternal for damaged bytes, CancelledException as
+/// KeyedStateOptions::cancelled says.
 void decode_timers(KeyGroup group,
                    std::string_view frame,
-                   int max_parallelism,
+                   const KeyedStateOptions& options,
+                   HostSlices& host,
                    TimerKeys& keys,
                    std::vector<StoredTimer>& out);
 

@@ -2,6 +2,8 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "checkpoint/checkpoint_storage.h"
+#include "state/host_slices.h"
 #include "state/timer_frames.h"
 #include "types/host.h"
 
@@ -233,22 +235,23 @@ void HeapTimerService::drop_objects() {
 }
 
 void HeapTimerService::restore(const std::map<KeyGroup, std::string>& frames) {
-  const HostScope host_scope;
+  HostSlices host;
   std::vector<StoredTimer> restored;
   for (const auto& [group, frame] : frames) {
     if (!options_.range.contains(group)) {
       continue;
     }
     try {
-      decode_timers(group, frame, options_.max_parallelism, store_->keys, restored);
+      decode_timers(group, frame, options_, host, store_->keys, restored);
     } catch (const Error& error) {
-      if (error.kind() != ErrorKind::kExternal) {
+      if (error.kind() != ErrorKind::kExternal || error.retryable()) {
         throw;
       }
-      throw_error(ErrorKind::kExternal,
-                  "timers of key group {} cannot be restored: {}; restore an older checkpoint",
-                  group,
-                  error.what());
+      throw DamagedCheckpoint(
+          {},
+          fmt::format("timers of key group {} cannot be restored: {}; restore an older checkpoint",
+                      group,
+                      error.what()));
     }
   }
   // Frames of several subtasks may use the same sequence numbers: number anew in the old order.

@@ -176,6 +176,66 @@ Value decode_value(BytesReader& in, int depth) {
   }
 }
 
+bool skip(BytesReader& in, int depth) {
+  if (depth > kMaxDepth) {
+    throw Error(ErrorKind::kExternal, "stored bytes are damaged: a value is nested too deeply");
+  }
+  std::uint64_t children = 0;
+  const std::uint8_t tag = in.u8();
+  switch (tag) {
+    case 'N':
+    case 't':
+    case 'f':
+      return false;
+    case 'i':
+    case 'D':
+    case 'T':
+    case 'M':
+    case 'I':
+      in.varint();
+      return false;
+    case 'd':
+      in.f64();
+      return false;
+    case 'S':
+    case 'Z':
+      in.varint();
+      in.varint();
+      return false;
+    case 'c':
+      in.take(1 + 2 * sizeof(std::uint64_t));
+      return false;
+    case 's':
+    case 'b':
+      in.string();
+      return false;
+    case 'o':
+      in.string();
+      return true;
+    case 'a':
+      children = in.count();
+      break;
+    case 'm':
+      children = 2 * in.count();
+      break;
+    case 'r':
+      if ((in.u8() & kRowTypeFlag) != 0) {
+        LogicalType::decode(in);
+      }
+      children = in.count();
+      break;
+    default:
+      throw_error(ErrorKind::kExternal,
+                  "stored bytes are damaged, or written by a newer version: unknown value tag {}",
+                  tag);
+  }
+  bool opaque = false;
+  for (; children > 0; --children) {
+    opaque = skip(in, depth + 1) || opaque;
+  }
+  return opaque;
+}
+
 }  // namespace
 
 char* encode_scalar(const Value& value, char* out) {
@@ -267,6 +327,10 @@ void Value::encode(std::string& out) const {
 
 Value Value::decode(BytesReader& in) {
   return decode_value(in, 0);
+}
+
+bool skip_value(BytesReader& in) {
+  return skip(in, 0);
 }
 
 }  // namespace flott

@@ -17,4 +17,9 @@ inline bool is_scalar(const Value& value) {
 /// Value::encode of a scalar, to where there is room for it; returns the end.
 char* encode_scalar(const Value& value, char* out);
 
+/// Moves behind one encoded value without making it, and so without the host. True when there are
+/// opaque values in it: decoding it takes the host's lock. Throws as Value::decode for bytes that
+/// end too early or have an unknown tag.
+bool skip_value(class BytesReader& in);
+
 }  // namespace flott

@@ -466,9 +466,9 @@ void HeapKeyedStateBackend::reading(KeyGroup group, Read read) {
 void HeapKeyedStateBackend::restore_files(const KeyedStateFiles& files) {
   if (files.backend == kFrameFiles) {
     STREAM_CHECK(!core_.has_key, "keyed state is restored after it was used");
-    const HostScope host_scope;
+    HostSlices host;
     each_frame(files, core_.options.range, [&](KeyGroup group, std::string_view frame) {
-      reading(group, [&] { restore_frame(group, frame); });
+      reading(group, [&] { restore_frame(group, frame, host); });
     });
     ++core_.epoch;
     return;
@@ -478,11 +478,11 @@ void HeapKeyedStateBackend::restore_files(const KeyedStateFiles& files) {
     return;
   }
   STREAM_CHECK(!core_.has_key, "keyed state is restored after it was used");
-  const HostScope host_scope;
   std::vector<Segment> segments;
   std::vector<const Segment*> chain;
   segments.reserve(files.files.size());
   for (const SnapshotFile& file : files.files) {
+    core_.options.check_cancelled();
     try {
       chain.push_back(&segments.emplace_back(content_of(file)));
     } catch (const Error& error) {
@@ -498,11 +498,12 @@ void HeapKeyedStateBackend::restore_files(const KeyedStateFiles& files) {
   std::vector<Stored> stored;
   BytesReader states(chain.back()->header());
   restore_header(states, stored);
+  HostSlices host;
   for (KeyGroup group = core_.options.range.begin; group < core_.options.range.end; ++group) {
     reading(group, [&] {
       for_each_record(chain, group, /*keep_removed=*/false, [&](std::string_view record) {
         BytesReader in(record);
-        restore_key(group, stored, in);
+        restore_key(group, stored, in, host);
       });
     });
   }
@@ -511,10 +512,10 @@ void HeapKeyedStateBackend::restore_files(const KeyedStateFiles& files) {
 
 void HeapKeyedStateBackend::restore(const std::map<KeyGroup, std::string>& frames) {
   STREAM_CHECK(!core_.has_key, "keyed state is restored after it was used");
-  const HostScope host_scope;
+  HostSlices host;
   for (const auto& [group, frame] : frames) {
     if (core_.options.range.contains(group)) {
-      reading(group, [&, of = group, &bytes = frame] { restore_frame(of, bytes); });
+      reading(group, [&, of = group, &bytes = frame] { restore_frame(of, bytes, host); });
     }
   }
   ++core_.epoch;
@@ -551,7 +552,10 @@ void HeapKeyedStateBackend::restore_header(BytesReader& in, std::vector<Stored>&
 
 void HeapKeyedStateBackend::restore_key(KeyGroup group,
                                         const std::vector<Stored>& stored,
-                                        BytesReader& in) {
+                                        BytesReader& in,
+                                        HostSlices& host) {
+  core_.options.check_cancelled();
+  host.pause();
   const std::string_view bytes = in.string();
   const std::uint64_t hash = hash_bytes(bytes);
   if (key_group_of(hash, core_.options.max_parallelism) != group) {
@@ -561,6 +565,9 @@ void HeapKeyedStateBackend::restore_key(KeyGroup group,
   }
   BytesReader value_in(in.string());
   KeyEntry* known = core_.table.find(hash, bytes);
+  if (BytesReader ahead = value_in; known == nullptr && skip_value(ahead)) {
+    host.need();
+  }
   KeyEntry& entry =
       known != nullptr ? *known : core_.table.insert(hash, bytes, Value::decode(value_in));
   for (std::uint64_t slots = in.varint(); slots > 0; --slots) {
@@ -580,12 +587,14 @@ void HeapKeyedStateBackend::restore_key(KeyGroup group,
   }
 }
 
-void HeapKeyedStateBackend::restore_frame(KeyGroup group, std::string_view frame) {
+void HeapKeyedStateBackend::restore_frame(KeyGroup group,
+                                          std::string_view frame,
+                                          HostSlices& host) {
   BytesReader in(frame);
   std::vector<Stored> stored;
   restore_header(in, stored);
   for (std::uint64_t keys = in.varint(); keys > 0; --keys) {
-    restore_key(group, stored, in);
+    restore_key(group, stored, in, host);
   }
   if (!in.empty()) {
     throw Error(ErrorKind::kExternal, "stored bytes are damaged: bytes after the last key");
@@ -645,8 +654,19 @@ void HeapKeyedStateBackend::migrate_slot(const Registered& registered,
 
 void HeapKeyedStateBackend::decode_restored(std::uint32_t index,
                                             const LogicalTypePtr& stored_type) {
-  const HostScope host_scope;
   HeapState& state = *states_[index].state;
+  // Called by what opens, with the host's lock: others get it now and then, and where no value is
+  // opaque for as long as this takes.
+  const Registered& registered = states_[index];
+  std::optional<HostRelease> without;
+  std::optional<HostScope> with;
+  if (registered.value_type->is_native() &&
+      (registered.key_type == nullptr || registered.key_type->is_native())) {
+    without.emplace();
+  } else {
+    with.emplace();
+  }
+  std::int64_t since_ns = monotonic_ns();
   // Returns true when the key's entry is gone.
   const auto decode = [&](KeyEntry& entry, NamespaceEntry* in) {
     Slot* slot = (in != nullptr ? in->slots : entry.slots).find(index);
@@ -665,6 +685,11 @@ void HeapKeyedStateBackend::decode_restored(std::uint32_t index,
     return false;
   };
   for (KeyEntry* entry = core_.table.first(); entry != nullptr;) {
+    core_.options.check_cancelled();
+    if (with && monotonic_ns() - since_ns >= kHostSliceNs) {
+      { const HostRelease others_may_run; }
+      since_ns = monotonic_ns();
+    }
     KeyEntry* next = entry->next;
     if (!decode(*entry, nullptr) && entry->namespaces != nullptr) {
       for (std::size_t i = entry->namespaces->entries().size(); i-- > 0;) {

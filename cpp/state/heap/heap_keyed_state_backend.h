@@ -2,6 +2,7 @@
 
 #include "state/heap/heap_state.h"
 #include "state/heap/segment_chain.h"
+#include "state/host_slices.h"
 #include "state/keyed_state_backend.h"
 
 #include <map>
@@ -63,12 +64,15 @@ class HeapKeyedStateBackend final : public KeyedStateBackend {
   /// Index of the name, or of a new entry.
   std::uint32_t index_of(const std::string& name, bool* is_new);
   void restore_header(BytesReader& in, std::vector<Stored>& stored);
-  void restore_frame(KeyGroup group, std::string_view frame);
+  void restore_frame(KeyGroup group, std::string_view frame, HostSlices& host);
   void restore_slot(KeyEntry& entry,
                     const Stored& stored,
                     const Window& window,
                     std::string_view content);
-  void restore_key(KeyGroup group, const std::vector<Stored>& stored, BytesReader& in);
+  void restore_key(KeyGroup group,
+                   const std::vector<Stored>& stored,
+                   BytesReader& in,
+                   HostSlices& host);
   std::string header() const;
   Timestamp now() const;
   /// Appends the key with its slots, as in a frame; false (and nothing appended) when all of it has

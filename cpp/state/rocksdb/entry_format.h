@@ -156,6 +156,21 @@ inline bool bytes_say_it_all(std::string_view bytes, const Value& value) {
   }
 }
 
+/// Likewise of the value as Value::encode writes it: its tag says the kind.
+inline bool bytes_say_it_all_of(std::string_view bytes, std::string_view encoded) {
+  const char tag = bytes.empty() ? '\0' : bytes[0];
+  switch (encoded.empty() ? '\0' : encoded[0]) {
+    case 'N':
+      return tag == 'N';
+    case 'i':
+      return tag == 'I';
+    case 's':
+      return tag == 'S';
+    default:
+      return false;
+  }
+}
+
 /// The value of a key out of its canonical bytes and of what is stored beside them.
 inline Value stored_key_value(std::string_view bytes, std::string_view key_value_bytes) {
   if (key_value_bytes.empty()) {

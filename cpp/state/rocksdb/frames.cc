@@ -3,6 +3,7 @@
 #include "state/rocksdb/rocks_keyed_state_backend.h"
 #include "state/rocksdb/stored_keys.h"
 #include "types/host.h"
+#include "types/value_encoding.h"
 
 #include <optional>
 #include <utility>
@@ -99,13 +100,14 @@ std::optional<KeyedStateFiles> RocksKeyedStateBackend::snapshot_frame_files() {
 
 void RocksKeyedStateBackend::restore(const std::map<KeyGroup, std::string>& frames) {
   STREAM_CHECK(!core_.has_key, "keyed state is restored after it was used");
-  const HostScope host_scope;
+  HostSlices host;
   rocksdb::WriteBatch batch;
   for (const auto& [group, frame] : frames) {
     if (core_.options.range.contains(group)) {
-      restore_group(group, frame, batch);
+      restore_group(group, frame, batch, host);
     }
   }
+  host.release();
   if (core_.database != nullptr) {
     core_.database->write(batch);
   }
@@ -113,11 +115,12 @@ void RocksKeyedStateBackend::restore(const std::map<KeyGroup, std::string>& fram
 }
 
 void RocksKeyedStateBackend::restore_frame_files(const KeyedStateFiles& files) {
-  const HostScope host_scope;
+  HostSlices host;
   rocksdb::WriteBatch batch;
   each_frame(files, core_.options.range, [&](KeyGroup group, std::string_view frame) {
-    restore_group(group, frame, batch);
+    restore_group(group, frame, batch, host);
   });
+  host.release();
   if (core_.database != nullptr) {
     core_.database->write(batch);
   }
@@ -126,11 +129,13 @@ void RocksKeyedStateBackend::restore_frame_files(const KeyedStateFiles& files) {
 
 void RocksKeyedStateBackend::restore_group(KeyGroup group,
                                            std::string_view frame,
-                                           rocksdb::WriteBatch& batch) {
+                                           rocksdb::WriteBatch& batch,
+                                           HostSlices& host) {
   try {
+    host.release();
     core_.open();
     core_.stored = true;
-    restore_frame(group, frame, batch);
+    restore_frame(group, frame, batch, host);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::kExternal) {
       throw;
@@ -144,7 +149,8 @@ void RocksKeyedStateBackend::restore_group(KeyGroup group,
 
 void RocksKeyedStateBackend::restore_frame(KeyGroup group,
                                            std::string_view frame,
-                                           rocksdb::WriteBatch& batch) {
+                                           rocksdb::WriteBatch& batch,
+                                           HostSlices& host) {
   BytesReader in(frame);
   struct Position {
     Column* column;
@@ -157,6 +163,7 @@ void RocksKeyedStateBackend::restore_frame(KeyGroup group,
   std::string slot_key;
   std::string key_value_bytes;
   for (std::uint64_t keys = in.varint(); keys > 0; --keys) {
+    core_.options.check_cancelled();
     const std::string_view bytes = in.string();
     if (key_group_of(hash_bytes(bytes), core_.options.max_parallelism) != group) {
       throw Error(ErrorKind::kExternal,
@@ -165,8 +172,9 @@ void RocksKeyedStateBackend::restore_frame(KeyGroup group,
     }
     const std::string_view stored_value = in.string();
     BytesReader value_in(stored_value);
+    skip_value(value_in);  // throws when it is damaged
     key_value_bytes.clear();
-    if (!bytes_say_it_all(bytes, Value::decode(value_in))) {
+    if (!bytes_say_it_all_of(bytes, stored_value)) {
       key_value_bytes.assign(stored_value);
     }
     for (std::uint64_t slots = in.varint(); slots > 0; --slots) {
@@ -182,9 +190,10 @@ void RocksKeyedStateBackend::restore_frame(KeyGroup group,
       BytesWriter key_writer(slot_key);
       encode_namespace(decode_namespace(in), key_writer);
       const Position& at = columns[position];
-      restore_slot(*at.column, at.stamped, slot_key, key_value_bytes, in.string(), batch);
+      restore_slot(*at.column, at.stamped, slot_key, key_value_bytes, in.string(), batch, host);
     }
     if (batch.GetDataSize() >= core_.rocks.write_batch_bytes) {
+      host.release();
       core_.database->write(batch);
     }
   }
@@ -198,7 +207,8 @@ void RocksKeyedStateBackend::restore_slot(Column& column,
                                           std::string_view slot_key,
                                           std::string_view key_value_bytes,
                                           std::string_view content,
-                                          rocksdb::WriteBatch& batch) {
+                                          rocksdb::WriteBatch& batch,
+                                          HostSlices& host) {
   const auto put = [&](std::string_view key, std::string_view value) {
     check_rocksdb(batch.Put(column.handle,
                             rocksdb::Slice(key.data(), key.size()),
@@ -207,11 +217,11 @@ void RocksKeyedStateBackend::restore_slot(Column& column,
                   core_.database->path());
   };
   // The bytes of the value at the reader, which then stands behind it.
-  const auto take_value = [](BytesReader& in, Value* value) {
+  const auto take_value = [](BytesReader& in, bool* opaque) {
     BytesReader ahead = in;
-    Value decoded = Value::decode(ahead);
-    if (value != nullptr) {
-      *value = std::move(decoded);
+    const bool is_opaque = skip_value(ahead);
+    if (opaque != nullptr) {
+      *opaque = is_opaque;
     }
     return in.take(in.remaining() - ahead.remaining());
   };
@@ -241,11 +251,17 @@ void RocksKeyedStateBackend::restore_slot(Column& column,
     case StateKind::kMap: {
       std::string key;
       for (std::uint64_t left = in.varint(); left > 0; --left) {
-        Value map_key;
-        const std::string_view key_bytes = take_value(in, &map_key);
+        bool opaque = false;
+        const std::string_view key_bytes = take_value(in, &opaque);
         const Timestamp access = stamped ? in.i64() : 0;
         const std::string_view value_bytes = take_value(in, nullptr);
         key.assign(slot_key);
+        host.pause();
+        if (opaque) {
+          host.need();
+        }
+        BytesReader key_in(key_bytes);
+        const Value map_key = Value::decode(key_in);
         encode_key(map_key, key);
         const bool all = bytes_say_it_all(std::string_view(key).substr(slot_key.size()), map_key);
         entry.clear();

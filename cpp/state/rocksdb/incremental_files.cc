@@ -164,6 +164,7 @@ void RocksKeyedStateBackend::restore_files(const KeyedStateFiles& files) {
   std::error_code error;
   fs::create_directory(folder, error);
   for (std::size_t i = 0; i < local_names.size(); ++i) {
+    core_.options.check_cancelled();
     place(files.files[i], local_names[i], folder);
   }
   if (is_base) {
@@ -236,6 +237,7 @@ void RocksKeyedStateBackend::copy_from(const std::string& path,
       check_rocksdb(
           batch.Put(column->handle, it->key(), it->value()), "restored", core_.database->path());
       if (batch.GetDataSize() >= core_.rocks.write_batch_bytes) {
+        core_.options.check_cancelled();
         core_.database->write(batch);
       }
     }

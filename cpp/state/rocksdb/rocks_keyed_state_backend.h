@@ -1,6 +1,7 @@
 #pragma once
 
 #include "state/frame_format.h"
+#include "state/host_slices.h"
 #include "state/keyed_state_backend.h"
 #include "state/rocksdb/rocks_state.h"
 
@@ -74,14 +75,21 @@ class RocksKeyedStateBackend final : public KeyedStateBackend {
   template <typename BeginGroup, typename EndKey>
   void write_frames(std::string& content, BeginGroup begin_group, EndKey end_key);
   void restore_frame_files(const KeyedStateFiles& files);
-  void restore_group(KeyGroup group, std::string_view frame, rocksdb::WriteBatch& batch);
-  void restore_frame(KeyGroup group, std::string_view frame, rocksdb::WriteBatch& batch);
+  void restore_group(KeyGroup group,
+                     std::string_view frame,
+                     rocksdb::WriteBatch& batch,
+                     HostSlices& host);
+  void restore_frame(KeyGroup group,
+                     std::string_view frame,
+                     rocksdb::WriteBatch& batch,
+                     HostSlices& host);
   void restore_slot(Column& column,
                     bool stamped,
                     std::string_view slot_key,
                     std::string_view key_value,
                     std::string_view content,
-                    rocksdb::WriteBatch& batch);
+                    rocksdb::WriteBatch& batch,
+                    HostSlices& host);
 
   // incremental_files.cc
   /// Deletes what is of key groups outside the range.
