@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "checkpoint/snapshot.h"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -55,8 +56,8 @@ void remove_savepoint(const std::string& path);
 
 /// Reads a checkpoint or savepoint by path (a `chk-<n>` folder, its `_metadata`, or a job folder:
 /// the newest). Every file's checksum is verified; the first that is damaged or missing is thrown
-/// as DamagedCheckpoint.
-CheckpointData read_checkpoint(const std::string& path);
+/// as DamagedCheckpoint. Throws CancelledException between two files when `stopping` says so.
+CheckpointData read_checkpoint(const std::string& path, const std::function<bool()>& stopping = {});
 
 /// Whether restoring the checkpoint at `path` needs `file` (DamagedCheckpoint::file()): it may not
 /// stand in for one that `file` has spoilt. True, too, when its own manifest cannot be read.

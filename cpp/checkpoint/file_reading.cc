@@ -1,3 +1,4 @@
+#include "base/cancelled_exception.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "checkpoint/checkpoint_path.h"
@@ -8,6 +9,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <system_error>
 #include <vector>
@@ -93,12 +95,20 @@ std::string path_of(const std::string& folder, const StoredSnapshotFile& file) {
   return {};
 }
 
+void check(const std::function<bool()>& stopping) {
+  if (stopping && stopping()) {
+    throw CancelledException{};
+  }
+}
+
 /// Verifies the snapshot files, and tells the checkpoint where they are.
 void find_files(const std::string& folder,
                 const std::vector<StoredSnapshotFile>& stored,
+                const std::function<bool()>& stopping,
                 CheckpointData& checkpoint) {
   std::map<std::string, SnapshotFile> by_name;
   for (const StoredSnapshotFile& entry : stored) {
+    check(stopping);
     SnapshotFile file{entry.name, path_of(folder, entry), entry.bytes, entry.size};
     files::Sum sum;
     if (file.bytes != nullptr) {
@@ -138,7 +148,7 @@ void find_files(const std::string& folder,
 
 }  // namespace
 
-CheckpointData read_checkpoint(const std::string& path) {
+CheckpointData read_checkpoint(const std::string& path, const std::function<bool()>& stopping) {
   if (path.starts_with(kMemoryScheme)) {
     return read_memory_checkpoint(path);
   }
@@ -150,9 +160,10 @@ CheckpointData read_checkpoint(const std::string& path) {
   StoredFiles stored;
   CheckpointData checkpoint = decode_manifest(manifest, files::read_all(manifest), stored);
   for (std::size_t i = 0; i < stored.operators.size(); ++i) {
+    check(stopping);
     read_operator(folder, stored.operators[i], checkpoint.operators[i]);
   }
-  find_files(folder, stored.snapshot_files, checkpoint);
+  find_files(folder, stored.snapshot_files, stopping, checkpoint);
   return checkpoint;
 }
 

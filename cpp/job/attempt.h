@@ -20,8 +20,8 @@ namespace flott {
 /// coordinator thread; cancel(), metrics() and blocked_operators() by any.
 class Attempt {
  public:
-  /// `restored` is what `deployment` has left of what it was built from. `stopping` becomes true when discoveries are
-  /// to be given up.
+  /// `restored` is what `deployment` has left of what it was built from. `stopping` becomes true
+  /// when discoveries are to be given up.
   Attempt(int number,
           Deployment deployment,
           std::optional<CheckpointData> restored,

@@ -171,7 +171,7 @@ void JobCheckpoints::end_attempt() {
   attempt_ = nullptr;
 }
 
-std::optional<CheckpointData> JobCheckpoints::restore_point() {
+std::optional<CheckpointData> JobCheckpoints::restore_point(const std::function<bool()>& stopping) {
   give_up_all();
   RestoreChoices choices;
   choices.job_name = options_.name;
@@ -180,7 +180,10 @@ std::optional<CheckpointData> JobCheckpoints::restore_point() {
   choices.committing_sinks = committing_sinks_;
   std::optional<CheckpointData> out;
   try {
-    out = choose_restore_point(choices);
+    out = choose_restore_point(
+        choices, [&](const std::string& path) { return read_checkpoint(path, stopping); });
+  } catch (const CancelledException&) {
+    throw;
   } catch (...) {
     keep_all_ = true;
     throw;

@@ -56,8 +56,9 @@ class JobCheckpoints {
   /// It has failed, or the job ends: what is under way is given up, who waits for it is told.
   void end_attempt();
   /// Where the next attempt starts from; see choose_restore_point(). Whatever is still being
-  /// written does not count any more. Notes the restore for the metrics.
-  std::optional<CheckpointData> restore_point();
+  /// written does not count any more. Notes the restore for the metrics. Throws CancelledException
+  /// when `stopping` says so: gigabytes are to be read.
+  std::optional<CheckpointData> restore_point(const std::function<bool()>& stopping);
 
   void acknowledge(int task, CheckpointId id, TaskSnapshot snapshot);
   /// A task of the attempt ended normally.

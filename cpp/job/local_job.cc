@@ -298,7 +298,8 @@ void LocalJob::restart() {
   const int number = attempt_->number() + 1;
   attempt_failed_ = false;
   try {
-    std::shared_ptr<Attempt> next = make_attempt(number, checkpoints_->restore_point());
+    std::shared_ptr<Attempt> next = make_attempt(
+        number, checkpoints_->restore_point([this] { return cancel_requested_.load(); }));
     // The coordinator's own reference dies here, and with it what is left of the last attempt.
     {
       const std::lock_guard lock(mutex_);

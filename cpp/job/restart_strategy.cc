@@ -1,6 +1,7 @@
 #include "job/restart_strategy.h"
 
 #include "base/error.h"
+#include "checkpoint/checkpoint_storage.h"
 
 #include <algorithm>
 #include <cmath>
@@ -168,6 +169,8 @@ std::unique_ptr<RestartStrategy> make_restart_strategy(const RestartOptions& opt
 bool certain_to_repeat(const std::exception_ptr& error) {
   try {
     std::rethrow_exception(error);
+  } catch (const DamagedCheckpoint&) {
+    return true;
   } catch (const Error& e) {
     return e.kind() == ErrorKind::kInvalidArgument && !e.retryable();
   } catch (...) {

@@ -51,9 +51,10 @@ std::unique_ptr<RestartStrategy> make_restart_strategy(const RestartOptions& opt
                                                        std::function<double()> chance = {});
 
 /// The same failure would come again at once. The rule: what is refused - a program, a setting, a
-/// checkpoint or what it needs - is kInvalidArgument. Everything else is tried again, as in Flink:
-/// functions, disks and servers may behave the next time. (Retryable::kNo is Error's default and
-/// says nothing; kYes excepts a kInvalidArgument.)
+/// checkpoint or what it needs - is kInvalidArgument, what of a checkpoint cannot be read however
+/// often one tries a DamagedCheckpoint. Everything else is tried again, as in Flink: functions,
+/// disks and servers may behave the next time. (Retryable::kNo is Error's default and says nothing;
+/// kYes excepts a kInvalidArgument.)
 bool certain_to_repeat(const std::exception_ptr& error);
 
 }  // namespace flott

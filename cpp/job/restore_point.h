@@ -26,9 +26,9 @@ struct RestoreChoices {
 /// results beyond that one. Otherwise throws kInvalidArgument (no restart helps): which file is
 /// damaged, and which choice loses or doubles what. What else goes wrong while it is read - too
 /// many open files, a disk that is away - may be better the next time: it is thrown as it is.
-/// `read` is read_checkpoint but in tests.
+/// `read` is read_checkpoint, until the job is cancelled.
 std::optional<CheckpointData> choose_restore_point(
     const RestoreChoices& choices,
-    const std::function<CheckpointData(const std::string& path)>& read = read_checkpoint);
+    const std::function<CheckpointData(const std::string& path)>& read);
 
 }  // namespace flott

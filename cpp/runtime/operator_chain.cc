@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "checkpoint/checkpoint_storage.h"
 
 #include <algorithm>
 #include <limits>
@@ -58,11 +59,14 @@ class OperatorChain::LinkContext final : public OperatorContext {
         backend_->restore_files(files);
       }
       timers_->restore(std::exchange(restored_.timers, {}));
+    } catch (const DamagedCheckpoint& damage) {
+      throw DamagedCheckpoint(damage.file(), in_operator(damage));
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::kUserCode) {
         throw;  // an exception of the host's: it goes as it is
       }
-      throw_error(error.kind(), "operator '{}': {}", name_, error.what());
+      throw Error(
+          error.kind(), in_operator(error), error.retryable() ? Retryable::kYes : Retryable::kNo);
     }
   }
 
@@ -118,6 +122,9 @@ class OperatorChain::LinkContext final : public OperatorContext {
   }
 
  private:
+  std::string in_operator(const Error& error) const {
+    return fmt::format("operator '{}': {}", name_, error.what());
+  }
   void require_keyed(const char* what) const {
     if (!keyed_) {
       throw_error(ErrorKind::kInvalidArgument,

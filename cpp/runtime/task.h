@@ -83,7 +83,8 @@ class Task {
   ~Task();
 
   void run();
-  /// Restores state, opens the operators. What fails here or in a slice is kept for end(); false then.
+  /// Restores state, opens the operators. What fails here or in a slice is kept for end(); false
+  /// then.
   bool start();
   /// Reads the mailbox and works for at most 10 ms. False when there was nothing to do.
   bool run_slice();

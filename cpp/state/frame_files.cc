@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/random_id.h"
+#include "checkpoint/checkpoint_storage.h"
 #include "types/host.h"
 
 #include <fcntl.h>
@@ -150,13 +151,15 @@ void each_frame(const KeyedStateFiles& files,
   BytesReader in(files.description);
   const std::uint8_t version = in.u8();
   if (version != kVersion) {
-    throw_error(ErrorKind::kExternal,
-                "keyed state of key groups {} to {} cannot be restored: its format version is {}, "
-                "and this version of Flott reads {} (was it written by a newer one?)",
-                files.range.begin,
-                files.range.end,
-                version,
-                kVersion);
+    throw DamagedCheckpoint(
+        {},
+        fmt::format(
+            "keyed state of key groups {} to {} cannot be restored: its format version is {}, "
+            "and this version of Flott reads {} (was it written by a newer one?)",
+            files.range.begin,
+            files.range.end,
+            version,
+            kVersion));
   }
   std::uint64_t left = in.count();
   if (left == 0) {

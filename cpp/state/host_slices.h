@@ -4,7 +4,7 @@
 #include "types/host.h"
 
 #include <cstdint>
-#include <optional>
+#include <utility>
 
 namespace flott {
 
@@ -12,27 +12,37 @@ namespace flott {
 inline constexpr std::int64_t kHostSliceNs = 10'000'000;
 
 /// The host's lock in long native work that meets opaque values here and there: taken for the first
-/// of them, kept for those that follow closely, and given to others every kHostSliceNs. What meets none never takes it. One thread.
+/// of them, kept for those that follow closely, and given to others every kHostSliceNs. What meets
+/// none never takes it. One thread.
 class HostSlices {
  public:
+  HostSlices() = default;
+  ~HostSlices() { release(); }
+  HostSlices(const HostSlices&) = delete;
+  HostSlices& operator=(const HostSlices&) = delete;
+
   /// An opaque value comes next.
   void need() {
-    if (!scope_) {
-      scope_.emplace();
+    if (held_ == nullptr && (held_ = host()) != nullptr) {
+      held_->enter();
       since_ns_ = monotonic_ns();
     }
   }
   /// Between two pieces of the work.
   void pause() {
-    if (scope_ && monotonic_ns() - since_ns_ >= kHostSliceNs) {
-      scope_.reset();
+    if (held_ != nullptr && monotonic_ns() - since_ns_ >= kHostSliceNs) {
+      release();
     }
   }
   /// Something that waits comes next: a disk, a database.
-  void release() { scope_.reset(); }
+  void release() {
+    if (held_ != nullptr) {
+      std::exchange(held_, nullptr)->leave();
+    }
+  }
 
  private:
-  std::optional<HostScope> scope_;
+  Host* held_ = nullptr;  ///< whose lock is held
   std::int64_t since_ns_ = 0;
 };
 

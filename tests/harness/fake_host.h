@@ -23,7 +23,7 @@ namespace flott {
 /// counted one by one, so that a test can assert that none leaks (`live() == 0` at its end) and
 /// that mutable ones are copied where values are isolated. Installs itself as host() for its
 /// lifetime. Thread-safe as a Host must be; `object` and `list_of` are for tests on one thread.
-class FakeHost final : public Host {
+class FakeHost : public Host {
  public:
   using List = std::vector<std::int64_t>;
   using Payload = std::variant<std::int64_t, std::string, List>;

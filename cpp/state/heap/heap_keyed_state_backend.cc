@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "checkpoint/checkpoint_storage.h"
 #include "checkpoint/snapshot_file.h"
 #include "state/frame_files.h"
 #include "state/frame_format.h"
@@ -453,13 +454,15 @@ void HeapKeyedStateBackend::reading(KeyGroup group, Read read) {
   try {
     read();
   } catch (const Error& error) {
-    if (error.kind() != ErrorKind::kExternal) {
+    if (error.kind() != ErrorKind::kExternal || error.retryable()) {
       throw;
     }
-    throw_error(ErrorKind::kExternal,
-                "keyed state of key group {} cannot be restored: {}; restore an older checkpoint",
-                group,
-                error.what());
+    throw DamagedCheckpoint(
+        {},
+        fmt::format(
+            "keyed state of key group {} cannot be restored: {}; restore an older checkpoint",
+            group,
+            error.what()));
   }
 }
 
@@ -483,13 +486,16 @@ void HeapKeyedStateBackend::restore_files(const KeyedStateFiles& files) {
   segments.reserve(files.files.size());
   for (const SnapshotFile& file : files.files) {
     core_.options.check_cancelled();
+    const std::shared_ptr<const std::string> content = content_of(file);
     try {
-      chain.push_back(&segments.emplace_back(content_of(file)));
+      chain.push_back(&segments.emplace_back(content));
     } catch (const Error& error) {
-      throw_error(ErrorKind::kExternal,
-                  "keyed state in the file {} cannot be restored: {}; restore an older checkpoint",
-                  file.path.empty() ? file.name : file.path,
-                  error.what());
+      throw DamagedCheckpoint(
+          file.path,
+          fmt::format(
+              "keyed state in the file {} cannot be restored: {}; restore an older checkpoint",
+              file.path.empty() ? file.name : file.path,
+              error.what()));
     }
   }
   if (chain.empty()) {
@@ -687,7 +693,9 @@ void HeapKeyedStateBackend::decode_restored(std::uint32_t index,
   for (KeyEntry* entry = core_.table.first(); entry != nullptr;) {
     core_.options.check_cancelled();
     if (with && monotonic_ns() - since_ns >= kHostSliceNs) {
-      { const HostRelease others_may_run; }
+      {
+        const HostRelease others_may_run;
+      }
       since_ns = monotonic_ns();
     }
     KeyEntry* next = entry->next;

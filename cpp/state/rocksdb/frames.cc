@@ -1,4 +1,5 @@
 #include "base/error.h"
+#include "checkpoint/checkpoint_storage.h"
 #include "state/frame_files.h"
 #include "state/rocksdb/rocks_keyed_state_backend.h"
 #include "state/rocksdb/stored_keys.h"
@@ -137,13 +138,15 @@ void RocksKeyedStateBackend::restore_group(KeyGroup group,
     core_.stored = true;
     restore_frame(group, frame, batch, host);
   } catch (const Error& error) {
-    if (error.kind() != ErrorKind::kExternal) {
-      throw;
+    if (error.kind() != ErrorKind::kExternal || error.retryable()) {
+      throw;  // of the database, not of the bytes
     }
-    throw_error(ErrorKind::kExternal,
-                "keyed state of key group {} cannot be restored: {}; restore an older checkpoint",
-                group,
-                error.what());
+    throw DamagedCheckpoint(
+        {},
+        fmt::format(
+            "keyed state of key group {} cannot be restored: {}; restore an older checkpoint",
+            group,
+            error.what()));
   }
 }
 

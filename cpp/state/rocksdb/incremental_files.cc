@@ -1,4 +1,5 @@
 #include "base/error.h"
+#include "checkpoint/checkpoint_storage.h"
 #include "checkpoint/files.h"
 #include "checkpoint/snapshot_file.h"
 #include "state/frame_files.h"
@@ -144,15 +145,16 @@ void RocksKeyedStateBackend::restore_files(const KeyedStateFiles& files) {
                   local_names.size());
     }
   } catch (const Error& error) {
-    if (error.kind() != ErrorKind::kExternal) {
+    if (error.kind() != ErrorKind::kExternal || error.retryable()) {
       throw;
     }
-    throw_error(ErrorKind::kExternal,
-                "keyed state of key groups {} to {} cannot be restored: {}; restore an older "
-                "checkpoint",
-                files.range.begin,
-                files.range.end,
-                error.what());
+    throw DamagedCheckpoint(
+        {},
+        fmt::format("keyed state of key groups {} to {} cannot be restored: {}; restore an older "
+                    "checkpoint",
+                    files.range.begin,
+                    files.range.end,
+                    error.what()));
   }
   if (files.files.empty() || files.range.end <= range.begin || files.range.begin >= range.end) {
     to_migrate_.clear();

@@ -167,6 +167,12 @@ TEST_F(FileStorage, ReadsBackWhatWasWritten) {
             "operators: 2");
 }
 
+TEST_F(FileStorage, ReadingEndsWhenTheJobIsCancelled) {
+  const std::string path = make_file_checkpoint_storage(root_)->write(make_checkpoint(7));
+  EXPECT_THROW(read_checkpoint(path, [] { return true; }), CancelledException);
+  expect_equal(read_checkpoint(path, [] { return false; }), make_checkpoint(7));
+}
+
 TEST_F(FileStorage, TheNewestIsTheOneWithTheLargestNumber) {
   const auto storage = make_file_checkpoint_storage(root_.string());
   EXPECT_EQ(latest_checkpoint(root_.string(), "job-1"), std::nullopt);

@@ -138,6 +138,29 @@ TEST(Redistribute, AnotherMaximumParallelismIsFineWhereNothingIsStoredByKeyGroup
   EXPECT_THROW(redistribute(op, 0, 1, 64), Error);
 }
 
+TEST(Redistribute, AShareIsMovedOutOfTheCheckpointWithItsFrames) {
+  const OperatorCheckpoint op = make_operator(2);
+  for (const int parallelism : {1, 3}) {
+    OperatorCheckpoint from = op;
+    for (int subtask = 0; subtask < parallelism; ++subtask) {
+      const OperatorSnapshot wanted = redistribute(op, subtask, parallelism, 128);
+      const OperatorSnapshot taken = take_share(from, subtask, parallelism, 128);
+      EXPECT_FALSE(taken.keyed_state.empty());
+      EXPECT_EQ(taken.keyed_state, wanted.keyed_state);
+      EXPECT_EQ(taken.timers, wanted.timers);
+      EXPECT_EQ(taken.list_state, wanted.list_state);
+      EXPECT_EQ(taken.union_state, wanted.union_state);
+    }
+    for (const OperatorSnapshot& left : from.subtasks) {
+      EXPECT_TRUE(left.keyed_state.empty());
+      EXPECT_TRUE(left.timers.empty());
+    }
+  }
+  OperatorCheckpoint twice = op;
+  twice.subtasks[1].keyed_state[0] = "again";
+  EXPECT_THROW(take_share(twice, 0, 1, 128), Error);
+}
+
 TEST(Redistribute, MissingSubtasksAndDoubleKeyGroupsAreRefused) {
   OperatorCheckpoint missing = make_operator(2);
   missing.subtasks.pop_back();

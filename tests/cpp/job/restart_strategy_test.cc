@@ -1,6 +1,7 @@
 #include "job/restart_strategy.h"
 
 #include "base/error.h"
+#include "checkpoint/checkpoint_storage.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -125,6 +126,7 @@ TEST(RestartStrategy, OnlyAWrongProgramIsCertainToFailAgain) {
   EXPECT_FALSE(certain_to_repeat(error(ErrorKind::kExternal)));
   EXPECT_FALSE(certain_to_repeat(error(ErrorKind::kInternal)));
   EXPECT_FALSE(certain_to_repeat(std::make_exception_ptr(std::bad_alloc())));
+  EXPECT_TRUE(certain_to_repeat(std::make_exception_ptr(DamagedCheckpoint("chk-1", "rot"))));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "checkpoint/checkpoint_storage.h"
 #include "checkpoint/snapshot_file.h"
 #include "state/keyed_state_backend.h"
+#include "tests/harness/fake_host.h"
 #include "types/key.h"
 
 #include <gtest/gtest.h>
@@ -924,6 +925,71 @@ TEST_P(BackendConformance, FloatsAreRestoredAsDoublesAndNotTheOtherWayRound) {
   });
   EXPECT_NE(message.find("'sum' is declared as value state of FLOAT"), std::string::npos)
       << message;
+}
+
+TEST_P(BackendConformance, NativeStateIsRestoredWithoutTheHostsLock) {
+  FakeHost host;
+  auto before = make();
+  const auto fill = [](KeyedStateBackend& backend) {
+    set_key(backend, s("a"));
+    backend.value_state(descriptor(kValue, "v")).update(Value::row({i(1), s("x")}));
+    backend.list_state(descriptor(kList, "l")).add(s("y"));
+    backend.map_state(descriptor(kMap, "m")).put(s("k"), i(2));
+    set_key(backend, Value::row({i(1), s("b")}));
+    backend.value_state(descriptor(kValue, "v")).update(i(3));
+  };
+  fill(*before);
+  const std::map<KeyGroup, std::string> frames = before->snapshot();
+  auto after = make();
+  const int enters = host.enters();
+  after->restore(frames);
+  EXPECT_EQ(host.enters(), enters);
+  EXPECT_EQ(after->snapshot(), frames);
+
+  const auto files = before->snapshot_files();
+  ASSERT_TRUE(files.has_value());
+  auto from_files = make();
+  const int entered = host.enters();
+  from_files->restore_files(*files);
+  EXPECT_EQ(host.enters(), entered);
+  set_key(*from_files, s("a"));
+  EXPECT_EQ(from_files->map_state(descriptor(kMap, "m")).get(s("k")), i(2));
+}
+
+TEST_P(BackendConformance, OpaqueKeysAndValuesAreRestored) {
+  FakeHost host;
+  {
+    auto before = make();
+    for (int n = 0; n < 100; ++n) {
+      set_key(*before, host.number(n));
+      before->value_state(descriptor(kValue, "v")).update(host.list({n}));
+      before->list_state(descriptor(kList, "l")).add(host.text("y"));
+      before->map_state(descriptor(kMap, "m")).put(host.text("k"), host.number(n));
+    }
+    for (const bool by_files : {false, true}) {
+      auto after = by_files ? reborn_from_files(*before) : reborn(*before);
+      EXPECT_FALSE(host.entered());
+      for (int n = 0; n < 100; ++n) {
+        set_key(*after, host.number(n));
+        EXPECT_EQ(after->value_state(descriptor(kValue, "v")).value(), host.list({n}));
+        EXPECT_EQ(after->map_state(descriptor(kMap, "m")).get(host.text("k")), host.number(n));
+      }
+    }
+  }
+  EXPECT_EQ(host.live(), 0);
+}
+
+TEST_P(BackendConformance, ARestoreEndsWhenTheJobIsCancelled) {
+  auto before = make();
+  set_key(*before, s("a"));
+  before->value_state(descriptor(kValue, "v")).update(i(1));
+  const std::map<KeyGroup, std::string> frames = before->snapshot();
+  const auto files = before->snapshot_files();
+  const std::atomic<bool> cancelled{true};
+  options_.cancelled = &cancelled;
+  EXPECT_THROW(make()->restore(frames), CancelledException);
+  ASSERT_TRUE(files.has_value());
+  EXPECT_THROW(make()->restore_files(*files), CancelledException);
 }
 
 TEST_P(BackendConformance, DamagedFramesAreAnError) {
