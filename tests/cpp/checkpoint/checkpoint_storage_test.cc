@@ -1,5 +1,6 @@
 #include "checkpoint/checkpoint_storage.h"
 
+#include "base/cancelled_exception.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/random_id.h"
