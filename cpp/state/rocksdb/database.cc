@@ -125,6 +125,9 @@ rocksdb::ColumnFamilyOptions Database::column_options(
     } else if (rules->kind == StateKind::kMap) {
       out.prefix_extractor = make_slot_prefix();
     }
+    if (rules->kind != StateKind::kMap) {
+      out.memtable_insert_with_hint_prefix_extractor = make_insertion_hint();
+    }
     out.compaction_filter_factory = make_expiry_filter(std::move(rules));
   }
   return out;

@@ -158,6 +158,14 @@ class SlotPrefix final : public rocksdb::SliceTransform {
   bool InDomain(const rocksdb::Slice& key) const override { return slot_key_size(view(key)) != 0; }
 };
 
+class InsertionHint final : public rocksdb::SliceTransform {
+ public:
+  const char* Name() const override { return "flott.hint"; }
+  rocksdb::Slice Transform(const rocksdb::Slice& key) const override { return {key.data(), 1}; }
+  /// Slot keys are longer than a key group; the ends of deleted ranges are none.
+  bool InDomain(const rocksdb::Slice& key) const override { return key.size() > 2; }
+};
+
 }  // namespace
 
 std::shared_ptr<rocksdb::MergeOperator> make_list_merge() {
@@ -171,6 +179,10 @@ std::shared_ptr<rocksdb::CompactionFilterFactory> make_expiry_filter(
 
 std::shared_ptr<const rocksdb::SliceTransform> make_slot_prefix() {
   return std::make_shared<SlotPrefix>();
+}
+
+std::shared_ptr<const rocksdb::SliceTransform> make_insertion_hint() {
+  return std::make_shared<InsertionHint>();
 }
 
 }  // namespace flott::rocks

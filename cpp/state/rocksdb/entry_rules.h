@@ -31,5 +31,10 @@ std::shared_ptr<rocksdb::CompactionFilterFactory> make_expiry_filter(
     std::shared_ptr<const ColumnRules> rules);
 /// The slot key of a map's entries, for filters that know which files have any.
 std::shared_ptr<const rocksdb::SliceTransform> make_slot_prefix();
+/// Write buffers remember the place of the last insertion for all entries; the next one of a batch
+/// in the order of its keys begins there. Not for columns in which ranges between slot keys are
+/// deleted: RocksDB (7.8) would use the place among entries for the deletion, which it keeps
+/// elsewhere.
+std::shared_ptr<const rocksdb::SliceTransform> make_insertion_hint();
 
 }  // namespace flott::rocks

@@ -284,7 +284,7 @@ class SlottedState : public RocksState {
   }
 
   static constexpr std::size_t kSlotBytes = sizeof(Slot) + SlotIndex::kBytesEach;
-  static constexpr std::size_t kMostDirty = 8192;
+  static constexpr std::size_t kMostDirty = 32768;
 
   Window window_;
   std::string namespace_;
