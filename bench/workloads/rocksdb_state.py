@@ -1,8 +1,8 @@
 """Read-modify-write of one number a key in RocksDB, ten million keys in random order.
 
 `flott` does it in a Python function, `flott-native` is a running sum of a native type; a record of
-each is a read and a write. The rate is that of the second half: the first fills the state. Memory
-is 512 MB a slot, Apache Flink's default for a task manager.
+each is a read and a write. The rate is that of the second half: the first fills the state. The
+state has a budget of 1 GB in each engine.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ TITLE = "read-modify-write of RocksDB state, 10 M keys"
 GOALS = {"records_per_s": Goal(at_least=200_000)}  # flott-native: 500,000
 ENGINES = ("flott", "flott-native", "flink-thread")
 ONCE = True
-MEMORY = "512 mb"
+MEMORY = "1 gb"
 
 
 def prepare(bench, engine):

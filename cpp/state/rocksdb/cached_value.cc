@@ -1,6 +1,7 @@
 #include "state/rocksdb/cached_value.h"
 
 #include "base/bytes.h"
+#include "types/value_encoding.h"
 
 #include <algorithm>
 #include <cstring>
@@ -77,27 +78,60 @@ void CachedValue::swap(CachedValue& other) noexcept {
   std::memcpy(static_cast<void*>(&other), bytes, kBytes);
 }
 
-void CachedValue::set_bytes(std::string_view encoded) {
-  if (encoded.size() <= sizeof inside_) {
-    std::copy(encoded.begin(), encoded.end(), inside_);
-    inside_size_ = static_cast<std::uint8_t>(encoded.size());
+void CachedValue::set_bytes(std::string_view head, std::string_view rest) {
+  const std::size_t size = head.size() + rest.size();
+  char* to = inside_;
+  if (size <= sizeof inside_) {
+    inside_size_ = static_cast<std::uint8_t>(size);
     form_ = Form::kInside;
   } else {
-    outside_.data = new char[encoded.size()];
-    outside_.size = static_cast<std::uint32_t>(encoded.size());
-    std::copy(encoded.begin(), encoded.end(), outside_.data);
+    to = new char[size];
+    outside_ = {to, static_cast<std::uint32_t>(size)};
     form_ = Form::kOutside;
   }
+  std::copy(rest.begin(), rest.end(), std::copy(head.begin(), head.end(), to));
 }
 
-void CachedValue::set(Value value) {
+bool CachedValue::set_short_row(const Value& value, CommonRowType& rows) {
+  const RowNode& row = value.as_row();
+  if (row.type == nullptr || row.fields.size() > sizeof inside_) {
+    return false;
+  }
+  rows.know(row.type);
+  if (row.type != rows.type) {
+    return false;
+  }
+  char bytes[sizeof inside_ + kMaxScalarBytes];
+  char* end = bytes;
+  *end++ = kRowTag;
+  *end++ = static_cast<char>(row.kind);
+  *end++ = static_cast<char>(row.fields.size());  // as varint: it is small
+  for (const Value& field : row.fields) {
+    if (!is_scalar(field)) {
+      return false;
+    }
+    end = encode_scalar(field, end);
+    if (end > bytes + sizeof inside_) {
+      return false;
+    }
+  }
+  set_bytes({bytes, static_cast<std::size_t>(end - bytes)});
+  common_type_ = true;
+  return true;
+}
+
+void CachedValue::set(Value value, CommonRowType& rows) {
   if (value.kind() == ValueKind::kBatchRow) {
     value = value.detached();
   }
   // Last of all the old one is destroyed: that may run user code, which must find this in order.
   CachedValue next;
   next.charge_ = charge_;
-  if (value.kind() < ValueKind::kDecimal || may_be_kept(value)) {
+  if (is_scalar(value)) {
+    next.set_decoded(std::move(value));
+  } else if (value.kind() == ValueKind::kRow && next.set_short_row(value, rows)) {
+    // That is all.
+  } else if (may_be_kept(value)) {
     next.set_decoded(std::move(value));
   } else {
     std::string bytes;
@@ -129,18 +163,11 @@ void CachedValue::compact_decoded(CommonRowType& rows, std::string_view encoded)
   CachedValue next;
   next.charge_ = charge_;
   if (value_.kind() == ValueKind::kRow && value_.as_row().type != nullptr) {
-    if (rows.type == nullptr) {
-      rows.type = value_.as_row().type;
-      rows.type->encode(rows.bytes);
-    }
+    rows.know(value_.as_row().type);
     if (encoded.substr(2).starts_with(rows.bytes)) {
-      std::string without_type;
-      without_type.reserve(encoded.size());
-      without_type.push_back(kRowTag);
-      without_type.push_back(
-          static_cast<char>(static_cast<std::uint8_t>(encoded[1]) & ~kRowTypeFlag));
-      without_type.append(encoded.substr(2 + rows.bytes.size()));
-      next.set_bytes(without_type);
+      const char head[] = {
+          kRowTag, static_cast<char>(static_cast<std::uint8_t>(encoded[1]) & ~kRowTypeFlag)};
+      next.set_bytes({head, sizeof head}, encoded.substr(2 + rows.bytes.size()));
       next.common_type_ = true;
       swap(next);
       return;
@@ -174,6 +201,18 @@ void CachedValue::append_bytes(const CommonRowType& rows, std::string& out) cons
   out.push_back(static_cast<char>(static_cast<std::uint8_t>(all[1]) | kRowTypeFlag));
   out.append(rows.bytes);
   out.append(all.substr(2));
+}
+
+void CachedValue::append_row(const CommonRowType& rows, std::string& out) const {
+  const RowNode& row = value_.as_row();
+  BytesWriter writer(out);
+  writer.u8(kRowTag);
+  writer.u8(static_cast<std::uint8_t>(row.kind) | kRowTypeFlag);
+  out.append(rows.bytes);
+  writer.varint(row.fields.size());
+  for (const Value& field : row.fields) {
+    field.encode(out);
+  }
 }
 
 Value* CachedValue::in_place(const CommonRowType& rows) {

@@ -16,13 +16,20 @@ namespace flott::rocks {
 struct CommonRowType {
   LogicalTypePtr type;
   std::string bytes;  ///< its encoding
+
+  void know(const LogicalTypePtr& row_type) {
+    if (type == nullptr) {
+      type = row_type;
+      type->encode(bytes);
+    }
+  }
 };
 
-/// One value in a cache, 24 bytes and what hangs on it. Numbers are kept as they are. Other values
-/// are kept decoded if nobody can change them through another reference, until they have been
-/// written: then as their bytes, which are a fraction of the size; those of the host, which are
-/// dear to decode, stay. Values that somebody could change are bytes from the beginning: each get()
-/// makes a copy.
+/// One value in a cache, 24 bytes and what hangs on it. Numbers are kept as they are, short rows of
+/// numbers as their bytes. Other values are kept decoded if nobody can change them through another
+/// reference, until they have been written: then as their bytes, which are a fraction of the size;
+/// those of the host, which are dear to decode, stay. Values that somebody could change are bytes
+/// from the beginning: each get() makes a copy.
 class CachedValue {
  public:
   CachedValue() : value_() {}
@@ -37,17 +44,20 @@ class CachedValue {
   void swap(CachedValue& other) noexcept;
 
   /// Takes over a value that is to be stored.
-  void set(Value value);
+  void set(Value value, CommonRowType& rows);
   /// What set() stored and encode() wrote.
   void load(std::string_view encoded);
   Value get(const CommonRowType& rows) const {
     return form_ == Form::kDecoded ? value_ : decoded(rows);
   }
   void encode(const CommonRowType& rows, std::string& out) const {
-    if (form_ == Form::kDecoded) {
-      value_.encode(out);
-    } else {
+    if (form_ != Form::kDecoded) {
       append_bytes(rows, out);
+    } else if (value_.kind() == ValueKind::kRow && rows.type != nullptr &&
+               value_.as_row().type == rows.type) {
+      append_row(rows, out);
+    } else {
+      value_.encode(out);
     }
   }
   /// The value to change in place; null when each get() is to make a copy.
@@ -79,14 +89,19 @@ class CachedValue {
     return form_ == Form::kInside ? std::string_view(inside_, inside_size_)
                                   : std::string_view(outside_.data, outside_.size);
   }
-  void set_bytes(std::string_view encoded);
+  /// `head` and `rest`, one behind the other.
+  void set_bytes(std::string_view head, std::string_view rest = {});
   void set_decoded(Value value) {
     new (&value_) Value(std::move(value));
     form_ = Form::kDecoded;
   }
   void drop();
+  /// Its bytes within, if it is a short row of the common type and of nothing but scalars.
+  bool set_short_row(const Value& value, CommonRowType& rows);
   Value decoded(const CommonRowType& rows) const;
   void append_bytes(const CommonRowType& rows, std::string& out) const;
+  /// What Value::encode() writes of a row of the common type, without asking the type again.
+  void append_row(const CommonRowType& rows, std::string& out) const;
   void compact_decoded(CommonRowType& rows, std::string_view encoded);
 
   union {

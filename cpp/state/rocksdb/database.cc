@@ -9,6 +9,7 @@
 #include <rocksdb/utilities/checkpoint.h>
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <utility>
 
@@ -186,6 +187,9 @@ Database::Database(std::string path,
 
 Database::~Database() {
   const HostRelease without_host_lock;
+  if (behind_.valid()) {
+    behind_.wait();
+  }
   for (const auto& [name, handle] : columns_) {
     db_->DestroyColumnFamilyHandle(handle);
   }
@@ -201,6 +205,7 @@ rocksdb::ColumnFamilyHandle* Database::column(const std::string& state) const {
 
 rocksdb::ColumnFamilyHandle* Database::create_column(const std::string& state,
                                                      std::shared_ptr<const ColumnRules> rules) {
+  settle();
   const std::string name = std::string(kColumnPrefix) + state;
   rocksdb::ColumnFamilyHandle* handle = nullptr;
   const HostRelease without_host_lock;
@@ -210,9 +215,9 @@ rocksdb::ColumnFamilyHandle* Database::create_column(const std::string& state,
   return handle;
 }
 
-bool Database::get(rocksdb::ColumnFamilyHandle* column,
-                   std::string_view key,
-                   rocksdb::PinnableSlice* value) {
+bool Database::get_settled(rocksdb::ColumnFamilyHandle* column,
+                           std::string_view key,
+                           rocksdb::PinnableSlice* value) {
   rocksdb::Status status;
   if (direct_reads_ > 0 || host() == nullptr) {
     direct_reads_ = std::max(0, direct_reads_ - 1);
@@ -263,15 +268,36 @@ void Database::write(rocksdb::WriteBatch& batch) {
   if (batch.Count() == 0) {
     return;
   }
+  settle();
   const HostRelease without_host_lock;
-  static const rocksdb::WriteOptions kUnlogged = unlogged();
-  check_rocksdb(db_->Write(kUnlogged, &batch), "written", path_);
+  check_rocksdb(db_->Write(unlogged(), &batch), "written", path_);
   batch.Clear();
+}
+
+void Database::write_behind(rocksdb::WriteBatch& batch) {
+  if (batch.Count() == 0) {
+    return;
+  }
+  settle();
+  const auto to_write = std::make_shared<rocksdb::WriteBatch>(std::move(batch));
+  batch = {};
+  behind_ = std::async(std::launch::async,
+                       [this, to_write] { return db_->Write(unlogged(), to_write.get()); });
+}
+
+bool Database::is_writing() const {
+  return behind_.valid() && behind_.wait_for(std::chrono::seconds(0)) != std::future_status::ready;
+}
+
+void Database::wait_for_write() {
+  const HostRelease without_host_lock;
+  check_rocksdb(behind_.get(), "written", path_);
 }
 
 std::unique_ptr<rocksdb::Iterator> Database::iterate(rocksdb::ColumnFamilyHandle* column,
                                                      bool whole_table) {
   rocksdb::ReadOptions options;
+  settle();
   options.total_order_seek = true;
   options.fill_cache = !whole_table;
   if (whole_table) {
@@ -281,6 +307,7 @@ std::unique_ptr<rocksdb::Iterator> Database::iterate(rocksdb::ColumnFamilyHandle
 }
 
 std::unique_ptr<rocksdb::Iterator> Database::iterate_slot(rocksdb::ColumnFamilyHandle* column) {
+  settle();
   rocksdb::ReadOptions options;
   options.prefix_same_as_start = true;
   return std::unique_ptr<rocksdb::Iterator>(db_->NewIterator(options, column));
@@ -293,6 +320,7 @@ std::int64_t Database::estimate(rocksdb::ColumnFamilyHandle* column,
 }
 
 void Database::checkpoint(const std::string& target) {
+  settle();
   const HostRelease without_host_lock;
   rocksdb::Checkpoint* raw = nullptr;
   check_rocksdb(rocksdb::Checkpoint::Create(db_.get(), &raw), "checkpointed", path_);

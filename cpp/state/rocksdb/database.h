@@ -8,6 +8,7 @@
 #include <rocksdb/write_batch.h>
 
 #include <functional>
+#include <future>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -43,7 +44,10 @@ class Database {
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
-  rocksdb::DB& db() { return *db_; }
+  rocksdb::DB& db() {
+    settle();
+    return *db_;
+  }
   const std::string& path() const { return path_; }
   /// The column family of a state; null when there is none.
   rocksdb::ColumnFamilyHandle* column(const std::string& state) const;
@@ -54,14 +58,32 @@ class Database {
   /// host's lock is given up while the disk is read.
   bool get(rocksdb::ColumnFamilyHandle* column,
            std::string_view key,
-           rocksdb::PinnableSlice* value);
-  /// Likewise of many keys in order, which share what can be shared; without the host's lock.
+           rocksdb::PinnableSlice* value) {
+    settle();
+    return get_settled(column, key, value);
+  }
+  /// Likewise of a key that is not being written (write_behind()).
+  bool get_settled(rocksdb::ColumnFamilyHandle* column,
+                   std::string_view key,
+                   rocksdb::PinnableSlice* value);
+  /// Likewise of many keys in order, which share what can be shared; without the host's lock. Does
+  /// not see what is being written.
   void get_sorted(rocksdb::ColumnFamilyHandle* column,
                   const std::vector<rocksdb::Slice>& keys,
                   std::vector<rocksdb::PinnableSlice>& values,
                   std::vector<bool>& found);
   /// Writes and empties the batch, without the host's lock.
   void write(rocksdb::WriteBatch& batch);
+  /// Likewise, by another thread, when the one before has been written. What fails is thrown by the
+  /// next call that waits for it.
+  void write_behind(rocksdb::WriteBatch& batch);
+  bool is_writing() const;
+  /// Waits until everything is written. Whoever reads sees it then.
+  void settle() {
+    if (behind_.valid()) {
+      wait_for_write();
+    }
+  }
   /// All state of a column in order; `whole_table`: a pass that leaves the cache as it is.
   std::unique_ptr<rocksdb::Iterator> iterate(rocksdb::ColumnFamilyHandle* column,
                                              bool whole_table = true);
@@ -73,6 +95,7 @@ class Database {
   void checkpoint(const std::string& target);
 
  private:
+  void wait_for_write();
   rocksdb::ColumnFamilyOptions column_options(std::shared_ptr<const ColumnRules> rules) const;
 
   const std::string path_;
@@ -84,6 +107,7 @@ class Database {
   int read_score_ = 0;
   int direct_reads_ = 0;
   std::unique_ptr<rocksdb::DB> db_;
+  std::future<rocksdb::Status> behind_;  ///< of what is being written
   std::vector<std::pair<std::string, rocksdb::ColumnFamilyHandle*>> columns_;
 };
 

@@ -212,7 +212,7 @@ void RocksMapState::put(const Value& key, Value value) {
     item->present = true;
   }
   CachedValue next;
-  next.set(std::move(value));
+  next.set(std::move(value), rows_);
   next.set_charge(item->value.charge());
   next.swap(item->value);
   item->access = now_;

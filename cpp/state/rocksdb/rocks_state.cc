@@ -111,12 +111,19 @@ void Core::flush() {
       column->state->flush(batch);
     }
   }
-  database->write(batch);
+  database->write_behind(batch);
 }
 
 void Core::evict() {
   if (holds > 0) {
     return;
+  }
+  // What is being written must not be looked for in the database, so that it stays.
+  if (database != nullptr) {
+    if (database->is_writing() && cached_bytes < cache_limit + cache_limit / 16) {
+      return;
+    }
+    database->settle();
   }
   const SlotHold hold(*this);  // destroying values may run user code
   cache_limit = memory->entries_share();
@@ -145,6 +152,9 @@ void Core::evict() {
 }
 
 void Core::drop_caches() {
+  if (database != nullptr) {
+    database->settle();
+  }
   for (const auto& column : columns) {
     if (column->state != nullptr) {
       column->state->drop_cache();
@@ -165,7 +175,7 @@ void RocksState::throw_no_key() const {
 
 void RocksState::write_if_large(rocksdb::WriteBatch& batch) {
   if (batch.GetDataSize() >= core_.rocks.write_batch_bytes) {
-    core_.database->write(batch);
+    core_.database->write_behind(batch);
   }
 }
 

@@ -1,6 +1,7 @@
 #include "state/rocksdb/shared_memory.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <mutex>
 #include <tuple>
@@ -13,6 +14,17 @@ namespace {
 constexpr double kEntriesPart = 0.6;
 constexpr std::uint64_t kUnmanagedEntries = 32ULL << 20;
 constexpr std::size_t kLeastShare = 16 << 10;
+/// Index and filter blocks of a table have some MB: parts of the cache in which they have no room
+/// beside others would read them again and again. There are few threads to keep apart.
+constexpr double kCachePartBytes = 64 << 20;
+
+int shard_bits(double cache_bytes) {
+  int bits = 0;
+  while (bits < 6 && cache_bytes / std::pow(2, bits + 1) >= kCachePartBytes) {
+    ++bits;
+  }
+  return bits;
+}
 
 }  // namespace
 
@@ -30,8 +42,8 @@ SharedMemory::SharedMemory(const RocksOptions& options)
   // and their limit is two thirds of it (as in Flink's managed memory).
   const double cache = (3 - options.write_buffer_ratio) * bytes / 3;
   const double buffers = 2 * bytes * options.write_buffer_ratio / 3;
-  cache_ =
-      rocksdb::NewLRUCache(static_cast<std::size_t>(cache), -1, false, options.high_priority_ratio);
+  cache_ = rocksdb::NewLRUCache(
+      static_cast<std::size_t>(cache), shard_bits(cache), false, options.high_priority_ratio);
   write_buffers_ =
       std::make_shared<rocksdb::WriteBufferManager>(static_cast<std::size_t>(buffers), cache_);
 }

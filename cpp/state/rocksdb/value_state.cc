@@ -20,7 +20,8 @@ ValueSlot& SingleValueState::load(ValueSlot& slot) {
     return slot;
   }
   rocksdb::PinnableSlice stored;
-  if (!read_entry(slot.key(), &stored)) {
+  // What is being written is in the cache (Core::evict()): this is not.
+  if (!core_.stored || !core_.database->get_settled(column_.handle, slot.key(), &stored)) {
     slot.loaded = true;
     slot.absent_in_database = true;
     return slot;
@@ -144,7 +145,7 @@ void SingleValueState::write(ValueSlot& slot, Value value) {
   // Becomes the old one, which is destroyed last: a host object may run user code then, which must
   // find the state in order.
   CachedValue next;
-  next.set(std::move(value));
+  next.set(std::move(value), rows_);
   next.set_charge(slot.value.charge());
   next.swap(slot.value);
   slot.access = now_;
