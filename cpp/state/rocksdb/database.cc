@@ -279,8 +279,8 @@ void Database::write_behind(rocksdb::WriteBatch& batch) {
     return;
   }
   settle();
-  const auto to_write = std::make_shared<rocksdb::WriteBatch>(std::move(batch));
-  batch = {};
+  const auto to_write =
+      std::make_shared<rocksdb::WriteBatch>(std::exchange(batch, rocksdb::WriteBatch()));
   behind_ = std::async(std::launch::async,
                        [this, to_write] { return db_->Write(unlogged(), to_write.get()); });
 }

@@ -171,7 +171,7 @@ TEST(CachedValue, GivesBackWhatItWasGivenInEveryForm) {
       EXPECT_EQ(again, bytes);
     };
     CachedValue cached;
-    cached.set(value);
+    cached.set(value, rows);
     expect_same(cached);
     cached.compact(rows, bytes);
     expect_same(cached);
@@ -185,7 +185,7 @@ TEST(CachedValue, GivesBackWhatItWasGivenInEveryForm) {
     loaded.load(bytes);
     expect_same(loaded);
     loaded.compact(rows, bytes);
-    loaded.set(Value::integer(1));
+    loaded.set(Value::integer(1), rows);
     EXPECT_EQ(loaded.get(rows), Value::integer(1));
   }
 }
@@ -196,10 +196,15 @@ TEST(CachedValue, WhatIsWrittenTakesLittleRoom) {
       {"id", "amount"}, {LogicalType::of(TypeKind::kBigInt), LogicalType::of(TypeKind::kBigInt)});
   const Value row = Value::row({Value::integer(1'000'000), Value::integer(20)}, type);
   CachedValue cached;
-  cached.set(row);
-  EXPECT_GE(cached.heap_bytes(), 64u);
-  cached.compact(rows, encoded(row));
+  cached.set(row, rows);
   EXPECT_EQ(cached.heap_bytes(), 0u) << "it fits into the slot";
+  const Value large = Value::row({Value::integer(1LL << 60), Value::integer(1LL << 60)}, type);
+  cached.set(large, rows);
+  const std::size_t decoded = cached.heap_bytes();
+  EXPECT_GE(decoded, 64u);
+  cached.compact(rows, encoded(large));
+  EXPECT_LT(cached.heap_bytes(), decoded);
+  EXPECT_EQ(cached.get(rows), large);
 }
 
 }  // namespace
