@@ -1,5 +1,5 @@
 # stream_test(FOLDER types NAME batch_test SRCS batch_test.cc [DEPS formats ...] [PLUGINS kafka] [HARNESS] [LIBS ...]
-#             [TIMEOUT 60])
+#             [TIMEOUT 60] [FILTER -*Slow*])
 #
 # A GoogleTest executable <folder>_<name>, one ctest entry of the same name (labels: the folder). It links the
 # static libraries of FOLDER, of DEPS and of all they depend on, so that it builds while an unrelated folder does not.
@@ -23,7 +23,7 @@ if(FLOTT_SANITIZE MATCHES "thread")
 endif()
 
 function(stream_test)
-  cmake_parse_arguments(PARSE_ARGV 0 arg "HARNESS" "FOLDER;NAME;TIMEOUT" "SRCS;DEPS;PLUGINS;LIBS")
+  cmake_parse_arguments(PARSE_ARGV 0 arg "HARNESS" "FOLDER;NAME;TIMEOUT;FILTER" "SRCS;DEPS;PLUGINS;LIBS")
   if(arg_UNPARSED_ARGUMENTS OR NOT arg_FOLDER OR NOT arg_NAME)
     message(FATAL_ERROR "stream_test(FOLDER ... NAME ... SRCS ... DEPS ... PLUGINS ...), not: ${ARGV}")
   endif()
@@ -68,7 +68,8 @@ function(stream_test)
   endif()
   target_link_libraries(${target} PRIVATE ${arg_LIBS} GTest::gtest GTest::gmock GTest::gtest_main)
 
-  add_test(NAME ${target} COMMAND ${FLOTT_TEST_LAUNCHER} $<TARGET_FILE:${target}> --gtest_brief=1)
+  add_test(NAME ${target} COMMAND ${FLOTT_TEST_LAUNCHER} $<TARGET_FILE:${target}> --gtest_brief=1
+           "--gtest_filter=$<IF:$<BOOL:${arg_FILTER}>,${arg_FILTER},*>")
   set_tests_properties(${target} PROPERTIES LABELS "${arg_FOLDER}" ENVIRONMENT "${FLOTT_TEST_ENVIRONMENT}")
   if(arg_TIMEOUT)
     set_tests_properties(${target} PROPERTIES TIMEOUT ${arg_TIMEOUT})

@@ -22,6 +22,7 @@ from measure import Goal, child_main, pyflink_environment
 
 TITLE = "pause at the barrier, 1 M keys in heap state"
 GOALS = {"pause_p99_ms": Goal(at_most=50)}
+GOALS_OF_VARIANTS = {"flott-all-native": GOALS}
 ENGINES = ("flott", "flott-200k-touched", "flott-all-native", "flink-thread")
 ONCE = True
 KEYS = 1_000_000
