@@ -53,7 +53,8 @@ void sweep(const std::string& parent, std::string_view prefix) {
 
 WorkingDirectory::WorkingDirectory(std::string_view prefix,
                                    const std::vector<std::string>& parents,
-                                   std::string_view advice) {
+                                   std::string_view advice)
+    : process_(::getpid()) {
   std::error_code error;
   const std::string id = random_id();
   const std::string parent = parents.empty()
@@ -85,8 +86,10 @@ WorkingDirectory::WorkingDirectory(std::string_view prefix,
 }
 
 WorkingDirectory::~WorkingDirectory() {
-  std::error_code ignored;
-  fs::remove_all(path_, ignored);
+  if (::getpid() == process_) {  // not what a forked child has a copy of
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
   if (lock_ >= 0) {
     ::close(lock_);
   }

@@ -27,6 +27,7 @@ class WorkingDirectory {
 
  private:
   std::string path_;
+  const int process_;
   int lock_ = -1;
   std::uint64_t next_ = 1;
 };

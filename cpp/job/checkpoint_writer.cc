@@ -7,6 +7,8 @@
 
 #include <pthread.h>
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace flott {
@@ -46,8 +48,16 @@ void CheckpointWriter::discard_savepoint(std::string path) {
 }
 
 void CheckpointWriter::ask(Order order) {
+  std::deque<Order> given_up;  // gigabytes, perhaps: destroyed without the lock
   {
     const std::lock_guard lock(mutex_);
+    // A disk that hangs must not gather what nobody waits for.
+    const auto needed = std::stable_partition(orders_.begin(), orders_.end(), [](const Order& o) {
+      const auto* const write = std::get_if<Write>(&o);
+      return write == nullptr || !*write->given_up;
+    });
+    given_up.assign(std::make_move_iterator(needed), std::make_move_iterator(orders_.end()));
+    orders_.erase(needed, orders_.end());
     orders_.push_back(std::move(order));
     if (!thread_.joinable()) {
       thread_ = std::thread([this] { run(); });

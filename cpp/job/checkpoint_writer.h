@@ -35,7 +35,8 @@ struct WrittenCheckpoint {
 /// behind it. What was given up is not written, or removed as soon as it is.
 class CheckpointWriter {
  public:
-  /// `done` is called on the writer's thread after each write(). `job_name` is for log lines.
+  /// `done` is called on the writer's thread after each write() but those that were given up before
+  /// their turn. `job_name` is for log lines.
   CheckpointWriter(std::shared_ptr<CheckpointStorage> storage,
                    std::string job_name,
                    std::function<void(WrittenCheckpoint)> done);

@@ -166,12 +166,13 @@ void each_frame(const KeyedStateFiles& files,
     return;
   }
   if (files.files.size() != 1) {
-    throw_error(ErrorKind::kExternal,
-                "keyed state of key groups {} to {} cannot be restored: stored bytes are damaged: "
-                "{} files instead of one; restore an older checkpoint",
-                files.range.begin,
-                files.range.end,
-                files.files.size());
+    throw DamagedCheckpoint(
+        {},
+        fmt::format("keyed state of key groups {} to {} cannot be restored: stored bytes are "
+                    "damaged: {} files instead of one; restore an older checkpoint",
+                    files.range.begin,
+                    files.range.end,
+                    files.files.size()));
   }
   const SnapshotFile& file = files.files[0];
   std::unique_ptr<const MappedFile> mapped;
@@ -184,13 +185,14 @@ void each_frame(const KeyedStateFiles& files,
     const std::uint64_t at = in.u64();
     const std::uint64_t size = in.u64();
     if (at > all.size() || size > all.size() - at) {
-      throw_error(ErrorKind::kExternal,
-                  "keyed state of key group {} cannot be restored: stored bytes are damaged: {} "
-                  "bytes at {} of {}; restore an older checkpoint",
-                  group,
-                  size,
-                  at,
-                  all.size());
+      throw DamagedCheckpoint(
+          {},
+          fmt::format("keyed state of key group {} cannot be restored: stored bytes are damaged: "
+                      "{} bytes at {} of {}; restore an older checkpoint",
+                      group,
+                      size,
+                      at,
+                      all.size()));
     }
     if (range.contains(group)) {
       visit(group, all.substr(at, size));

@@ -2,11 +2,13 @@
 
 #include "base/error.h"
 #include "checkpoint/snapshot_file.h"
+#include "state/frame_files.h"
 #include "state/frame_format.h"
 #include "state/heap/segment.h"
 
 #include <set>
 #include <string_view>
+#include <utility>
 
 namespace flott {
 namespace {
@@ -23,6 +25,14 @@ void add_files(const KeyedStateFiles& files, std::set<std::string>& names) {
     BytesReader in(files.description);
     in.u8();
     add_header(in, names);
+  } else if (files.backend == kFrameFiles) {
+    bool first = true;  // each frame begins with the header
+    each_frame(files, files.range, [&](KeyGroup /*group*/, std::string_view frame) {
+      if (std::exchange(first, false)) {
+        BytesReader in(frame);
+        add_header(in, names);
+      }
+    });
   } else if (!files.files.empty()) {
     const heap::Segment newest(content_of(files.files.back()));
     BytesReader in(newest.header());

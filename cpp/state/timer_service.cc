@@ -226,7 +226,8 @@ void HeapTimerService::store_keys() {
 /// A snapshot may outlive the service: who encodes it must not have to release opaque values.
 void HeapTimerService::drop_objects() {
   const auto drop = [](TimerKey& key) {
-    if (key.stored != nullptr) {  // then nobody else reads the value
+    // Where bytes are stored, snapshots read those; where none are, no snapshot has the key.
+    if (key.may_need_host()) {
       key.value = Value();
     }
   };
@@ -254,6 +255,7 @@ void HeapTimerService::restore(const std::map<KeyGroup, std::string>& frames) {
                       error.what()));
     }
   }
+  host.release();
   // Frames of several subtasks may use the same sequence numbers: number anew in the old order.
   std::stable_sort(
       restored.begin(), restored.end(), [](const StoredTimer& a, const StoredTimer& b) {

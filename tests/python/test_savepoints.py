@@ -342,9 +342,10 @@ def test_draining_ends_event_time_before_the_savepoint(tmp_path, drain):
     assert lines == (["seen a", "end of a"] if drain else ["seen a"])
 
 
+@pytest.mark.parametrize("backend", ["hashmap", "rocksdb"])
 @pytest.mark.parametrize("ignore", [True, False])
-def test_state_of_an_operator_that_is_gone_is_refused_or_left_behind(tmp_path, ignore):
-    job, _lines = started(tmp_path / "chk", (1,))
+def test_state_of_an_operator_that_is_gone_is_refused_or_left_behind(tmp_path, ignore, backend):
+    job, _lines = started(tmp_path / "chk", (1,), state__backend__type=backend)
     path = job.stop_with_savepoint(False, str(tmp_path / "save")).result()
     configuration = Configuration().set_string("execution.savepoint.path", path)
     if ignore:

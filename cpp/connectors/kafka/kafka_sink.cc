@@ -30,8 +30,16 @@ Options transactional(const Options& options, std::string prefix) {
   std::map<std::string, std::string> values = options.values();
   values["delivery.guarantee"] = "exactly-once";
   values["transactional.id.prefix"] = std::move(prefix);
-  values.erase("properties.acks");
-  values.erase("properties.enable.idempotence");
+  // What a producer with transactions refuses, or decides itself.
+  for (const char* name : {"acks",
+                           "request.required.acks",
+                           "enable.idempotence",
+                           "max.in.flight.requests.per.connection",
+                           "max.in.flight",
+                           "retries",
+                           "message.send.max.retries"}) {
+    values.erase(fmt::format("properties.{}", name));
+  }
   return Options(std::move(values));
 }
 

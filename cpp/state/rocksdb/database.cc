@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <system_error>
 #include <utility>
 
 namespace flott::rocks {
@@ -18,6 +19,7 @@ namespace {
 
 constexpr std::string_view kColumnPrefix = "state:";
 constexpr int kBestScore = 16;
+constexpr std::uint64_t kMostAheadBytes = 1 << 20;
 
 rocksdb::CompressionType compression_of(const std::string& name) {
   static const std::map<std::string, rocksdb::CompressionType> kTypes = {
@@ -141,6 +143,7 @@ Database::Database(std::string path,
                    bool read_only)
     : path_(std::move(path)), options_(options), memory_(std::move(memory)) {
   in_memory_.read_tier = rocksdb::kBlockCacheTier;
+  ahead_.value_size_soft_limit = kMostAheadBytes;
   rocksdb::DBOptions db_options;
   db_options.env = unsynced_files();
   db_options.create_if_missing = true;
@@ -248,18 +251,15 @@ bool Database::get_settled(rocksdb::ColumnFamilyHandle* column,
 void Database::get_sorted(rocksdb::ColumnFamilyHandle* column,
                           const std::vector<rocksdb::Slice>& keys,
                           std::vector<rocksdb::PinnableSlice>& values,
-                          std::vector<bool>& found) {
-  std::vector<rocksdb::Status> statuses(keys.size());
+                          std::vector<rocksdb::Status>& statuses) {
+  statuses.assign(keys.size(), {});
   {
     const HostRelease without_host_lock;
-    db_->MultiGet(
-        anywhere_, column, keys.size(), keys.data(), values.data(), statuses.data(), true);
+    db_->MultiGet(ahead_, column, keys.size(), keys.data(), values.data(), statuses.data(), true);
   }
-  found.assign(keys.size(), false);
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    if (!statuses[i].IsNotFound()) {
-      check_rocksdb(statuses[i], "read", path_);
-      found[i] = true;
+  for (const rocksdb::Status& status : statuses) {
+    if (!status.IsNotFound() && !status.IsAborted()) {
+      check_rocksdb(status, "read", path_);
     }
   }
 }
@@ -269,8 +269,11 @@ void Database::write(rocksdb::WriteBatch& batch) {
     return;
   }
   settle();
-  const HostRelease without_host_lock;
-  check_rocksdb(db_->Write(unlogged(), &batch), "written", path_);
+  {
+    const HostRelease without_host_lock;
+    lost_ = db_->Write(unlogged(), &batch);
+  }
+  check_rocksdb(lost_, "written", path_);
   batch.Clear();
 }
 
@@ -281,8 +284,12 @@ void Database::write_behind(rocksdb::WriteBatch& batch) {
   settle();
   const auto to_write =
       std::make_shared<rocksdb::WriteBatch>(std::exchange(batch, rocksdb::WriteBatch()));
-  behind_ = std::async(std::launch::async,
-                       [this, to_write] { return db_->Write(unlogged(), to_write.get()); });
+  const auto write = [this, to_write] { return db_->Write(unlogged(), to_write.get()); };
+  try {
+    behind_ = std::async(std::launch::async, write);
+  } catch (const std::system_error&) {  // no thread is to be had
+    behind_ = std::async(std::launch::deferred, write);
+  }
 }
 
 bool Database::is_writing() const {
@@ -290,8 +297,11 @@ bool Database::is_writing() const {
 }
 
 void Database::wait_for_write() {
-  const HostRelease without_host_lock;
-  check_rocksdb(behind_.get(), "written", path_);
+  if (behind_.valid()) {
+    const HostRelease without_host_lock;
+    lost_ = behind_.get();
+  }
+  check_rocksdb(lost_, "written", path_);
 }
 
 std::unique_ptr<rocksdb::Iterator> Database::iterate(rocksdb::ColumnFamilyHandle* column,

@@ -67,20 +67,21 @@ class Database {
                    std::string_view key,
                    rocksdb::PinnableSlice* value);
   /// Likewise of many keys in order, which share what can be shared; without the host's lock. Does
-  /// not see what is being written.
+  /// not see what is being written. Where the values are large, not all are read: those whose
+  /// status IsAborted().
   void get_sorted(rocksdb::ColumnFamilyHandle* column,
                   const std::vector<rocksdb::Slice>& keys,
                   std::vector<rocksdb::PinnableSlice>& values,
-                  std::vector<bool>& found);
+                  std::vector<rocksdb::Status>& statuses);
   /// Writes and empties the batch, without the host's lock.
   void write(rocksdb::WriteBatch& batch);
-  /// Likewise, by another thread, when the one before has been written. What fails is thrown by the
-  /// next call that waits for it.
+  /// Likewise, by another thread, when the one before has been written. What fails is thrown by
+  /// every call that waits from then on: no checkpoint is made without it.
   void write_behind(rocksdb::WriteBatch& batch);
   bool is_writing() const;
   /// Waits until everything is written. Whoever reads sees it then.
   void settle() {
-    if (behind_.valid()) {
+    if (behind_.valid() || !lost_.ok()) {
       wait_for_write();
     }
   }
@@ -103,11 +104,13 @@ class Database {
   const std::shared_ptr<SharedMemory> memory_;
   rocksdb::ReadOptions in_memory_;
   const rocksdb::ReadOptions anywhere_;
+  rocksdb::ReadOptions ahead_;  ///< of get_sorted()
   /// How often what was looked for was in memory, lately; reads that do not try that first.
   int read_score_ = 0;
   int direct_reads_ = 0;
   std::unique_ptr<rocksdb::DB> db_;
   std::future<rocksdb::Status> behind_;  ///< of what is being written
+  rocksdb::Status lost_;                 ///< why something was not written
   std::vector<std::pair<std::string, rocksdb::ColumnFamilyHandle*>> columns_;
 };
 

@@ -95,6 +95,7 @@ const std::string& Core::key_value_bytes() {
 }
 
 void Core::flush() {
+  const SlotHold hold(*this);  // encoding objects runs user code
   flush_wanted = false;
   dirty_bytes = 0;
   const bool any = std::any_of(columns.begin(), columns.end(), [](const auto& column) {
@@ -132,6 +133,7 @@ void Core::evict() {
   const bool far_above = cached_bytes > cache_limit + cache_limit / 8;
   std::size_t visits = far_above ? std::numeric_limits<std::size_t>::max() : kVisitsAtOnce;
   std::size_t ends = 0;
+  const std::size_t before = cached_bytes;
   while (cached_bytes > cache_limit && visits > 0) {
     if (swept_ >= columns.size()) {
       swept_ = 0;
@@ -144,9 +146,15 @@ void Core::evict() {
     // Two rounds take everything but what is dirty.
     if (++ends == 2 * columns.size() + 1) {
       flush();
+      if (database != nullptr) {
+        database->settle();  // what is being written must not go
+      }
     } else if (ends > 4 * columns.size() + 2) {
       break;
     }
+  }
+  if (cached_bytes == before) {
+    flush_wanted = true;  // nothing may be left but what is dirty
   }
   ++epoch;
 }

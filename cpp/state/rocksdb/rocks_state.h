@@ -212,7 +212,7 @@ class SlottedState : public RocksState {
   /// `bytes`: of the slot's charge, what is to be written if it was clean until now.
   void mark_dirty(Slot& slot, std::size_t bytes) {
     if (cache_.mark_dirty(slot)) {
-      core_.dirty_bytes += kSlotBytes + bytes;
+      core_.dirty_bytes += kSlotBytes + slot.slot_key.heap_bytes() + bytes;
     }
     if (cache_.dirty_count() >= kMostDirty || core_.dirty_bytes > core_.dirty_limit) {
       core_.flush_wanted = true;

@@ -93,15 +93,18 @@ void SingleValueState::fetch(const KeyColumn& keys) {
     slot_keys.emplace_back(one.slot_key);
   }
   std::vector<rocksdb::PinnableSlice> stored(wanted.size());
-  std::vector<bool> found;
-  core_.database->get_sorted(column_.handle, slot_keys, stored, found);
+  std::vector<rocksdb::Status> statuses;
+  core_.database->get_sorted(column_.handle, slot_keys, stored, statuses);
   const HostScope host_scope;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     if (cache_.find(wanted[i].hash, wanted[i].slot_key) != nullptr) {
       continue;  // decoding the ones before has run user code
     }
+    if (statuses[i].IsAborted()) {
+      continue;  // not read: enough is
+    }
     ValueSlot& slot = insert_slot(wanted[i].hash, wanted[i].slot_key);
-    if (found[i]) {
+    if (statuses[i].ok()) {
       fill(slot, view(stored[i]));
     } else {
       slot.loaded = true;

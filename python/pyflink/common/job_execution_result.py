@@ -60,7 +60,11 @@ class JobExecutionResult:
         :param name: the metric with its groups: ``group.counter``.
         """
         ending = f".{name}"
-        total: float = sum(value for key, value in self._metrics.items() if key.endswith(ending))
+        total: float = sum(
+            value
+            for key, value in self._metrics.items()
+            if key.endswith(ending) and not isinstance(value, str)
+        )
         return total
 
     def wait(self, timeout_ms: int | None = None) -> JobExecutionResult:

@@ -67,10 +67,12 @@ TEST_F(Writing, WhatWasGivenUpBeforeItsTurnIsNotWritten) {
     writer.write_savepoint(checkpoint(2), root_, given_up_);
     writer.write(checkpoint(3), wanted_);
   });
-  ASSERT_EQ(results.size(), 3u);
-  EXPECT_EQ(results[0].path, "");
-  EXPECT_EQ(results[1].path, "");
-  EXPECT_EQ(results[2].path, "chk-3");
+  // Those that the thread had come to by then are told of.
+  ASSERT_FALSE(results.empty());
+  EXPECT_EQ(results.back().path, "chk-3");
+  for (std::size_t i = 0; i + 1 < results.size(); ++i) {
+    EXPECT_EQ(results[i].path, "");
+  }
   EXPECT_EQ(storage_->writes, 1);
   EXPECT_TRUE(fs::is_empty(root_));
 }

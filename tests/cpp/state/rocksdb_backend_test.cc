@@ -634,6 +634,34 @@ TEST_F(RocksDbBackend, AValueIsLoadedAgainAfterItWasWrittenOut) {
   }
 }
 
+TEST_F(RocksDbBackend, WhatIsWrittenBesideLargeListsIsRead) {
+  // Lists that are loaded and dirty leave no room: what has just been handed over to be written is
+  // looked for again at once.
+  settings_["state.backend.rocksdb.memory.fixed-per-slot"] = "256 kb";
+  auto backend = make();
+  ListState& list = backend->list_state(descriptor(kList, "l"));
+  ValueState& value = backend->value_state(descriptor(kValue, "v"));
+  constexpr int kKeys = 200;
+  std::map<int, int> expected;
+  std::mt19937 random(5);
+  for (int n = 1; n <= 20'000; ++n) {
+    const int k = static_cast<int>(random() % kKeys);
+    set_key(*backend, i(k));
+    ASSERT_EQ(value.value(), expected.contains(k) ? i(expected[k]) : Value()) << n;
+    if (n % 7 == 0) {
+      value.clear();
+      expected.erase(k);
+    } else {
+      value.update(i(n));
+      expected[k] = n;
+    }
+    list.add(i(n));
+    if (list.get().size() > 300) {
+      list.clear();
+    }
+  }
+}
+
 // --- Settings -----------------------------------------------------------------------------------
 
 TEST(RocksDbOptions, FlinksNamesAreRead) {
