@@ -417,7 +417,7 @@ def test_incremental_checkpoints_share_files(tmp_path):
         tables = []
         for _ in range(2):
             job._job.trigger_checkpoint()
-            tables.append({p.name for p in tmp_path.rglob("rocksdb-*.sst")})
+            tables.append({p.name for p in tmp_path.glob("*/shared/rocksdb-*.sst")})
     finally:
         job.cancel().result()
     assert tables[0]
