@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <functional>
 #include <system_error>
+#include <utility>
 
 namespace flott {
 namespace {
@@ -46,6 +47,14 @@ void sweep(const std::string& parent, std::string_view prefix) {
       fs::remove_all(path, ignored_too);
       ::close(fd);
     }
+  }
+}
+
+/// Not what a forked child has a copy of. Never fails: whoever is left behind sweeps.
+void remove_own(const std::string& path, int process) {
+  if (::getpid() == process) {
+    std::error_code ignored;
+    fs::remove_all(path, ignored);
   }
 }
 
@@ -86,10 +95,7 @@ WorkingDirectory::WorkingDirectory(std::string_view prefix,
 }
 
 WorkingDirectory::~WorkingDirectory() {
-  if (::getpid() == process_) {  // not what a forked child has a copy of
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
+  remove_own(path_, process_);
   if (lock_ >= 0) {
     ::close(lock_);
   }
@@ -97,6 +103,13 @@ WorkingDirectory::~WorkingDirectory() {
 
 std::string WorkingDirectory::fresh(std::string_view name) {
   return fmt::format("{}/{}-{}", path_, name, next_++);
+}
+
+OwnedPath::OwnedPath(std::string path, std::shared_ptr<const void> in)
+    : in_(std::move(in)), path_(std::move(path)), process_(::getpid()) {}
+
+OwnedPath::~OwnedPath() {
+  remove_own(path_, process_);
 }
 
 }  // namespace flott

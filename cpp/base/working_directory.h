@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,22 @@ class WorkingDirectory {
   const int process_;
   int lock_ = -1;
   std::uint64_t next_ = 1;
+};
+
+/// A file or folder that goes with its last holder, and what it lies in (`in`) not before it.
+class OwnedPath {
+ public:
+  OwnedPath(std::string path, std::shared_ptr<const void> in);
+  ~OwnedPath();
+  OwnedPath(const OwnedPath&) = delete;
+  OwnedPath& operator=(const OwnedPath&) = delete;
+
+  const std::string& path() const { return path_; }
+
+ private:
+  const std::shared_ptr<const void> in_;
+  const std::string path_;
+  const int process_;
 };
 
 }  // namespace flott

@@ -4,42 +4,17 @@
 #include "checkpoint/checkpoint_storage.h"
 #include "checkpoint/snapshot_file.h"
 
-#include <filesystem>
 #include <map>
 #include <mutex>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 namespace flott {
 namespace {
 
-namespace fs = std::filesystem;
-
-/// One file in the temporary folder for the files that came with a path (their owner may remove its
-/// own name of them), as long as a checkpoint needs it. The folder is gone with the last of them.
-class OwnedFile {
- public:
-  OwnedFile(std::shared_ptr<const WorkingDirectory> folder, const SnapshotFile& file)
-      : folder_(std::move(folder)), path_(folder_->path() + "/" + file.name) {
-    place_file(file, path_);
-  }
-  ~OwnedFile() {
-    std::error_code ignored;
-    fs::remove(path_, ignored);
-  }
-  OwnedFile(const OwnedFile&) = delete;
-  OwnedFile& operator=(const OwnedFile&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  const std::shared_ptr<const WorkingDirectory> folder_;
-  const std::string path_;
-};
-
 struct MemoryCheckpoint {
   CheckpointData data;
-  std::vector<std::shared_ptr<const OwnedFile>> files;
+  std::vector<std::shared_ptr<const OwnedPath>> files;
 };
 
 /// Checkpoints of this process by path; an entry lives until it is discarded, so that a job can be
@@ -101,10 +76,10 @@ class MemoryCheckpointStorage final : public CheckpointStorage {
   /// A file as some checkpoint of this storage has it.
   struct Known {
     std::weak_ptr<const std::string> bytes;
-    std::weak_ptr<const OwnedFile> file;
+    std::weak_ptr<const OwnedPath> file;
   };
 
-  void keep(SnapshotFile& file, std::vector<std::shared_ptr<const OwnedFile>>& files) {
+  void keep(SnapshotFile& file, std::vector<std::shared_ptr<const OwnedPath>>& files) {
     file = settled(std::move(file));
     file.kept = nullptr;  // the file at its path is not needed any more: it has one of its own
     Known& known = known_[file.name];
@@ -131,7 +106,8 @@ class MemoryCheckpointStorage final : public CheckpointStorage {
             "set TMPDIR to a folder that can be written to, or execution.checkpointing.dir");
         folder_ = folder;
       }
-      auto owned_now = std::make_shared<const OwnedFile>(folder, file);
+      auto owned_now = std::make_shared<const OwnedPath>(folder->path() + "/" + file.name, folder);
+      place_file(file, owned_now->path());
       known.file = owned_now;
       file.path = owned_now->path();
       files.push_back(std::move(owned_now));
@@ -140,7 +116,9 @@ class MemoryCheckpointStorage final : public CheckpointStorage {
 
   std::mutex mutex_;
   std::map<std::string, Known> known_;
-  std::weak_ptr<WorkingDirectory> folder_;  ///< kept by the files in it
+  /// For the files that came with a path: their owner may remove its own name of them. Kept by the
+  /// files in it.
+  std::weak_ptr<WorkingDirectory> folder_;
 };
 
 }  // namespace

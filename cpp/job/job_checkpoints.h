@@ -166,7 +166,7 @@ class JobCheckpoints {
   std::set<std::string> known_files_;  ///< of the last completed checkpoint
 
   mutable std::mutex mutex_;           ///< guards the next four
-  std::deque<CheckpointStats> stats_;  // the last kHistory ones, newest last
+  std::deque<CheckpointStats> stats_;  ///< the last kHistory ones, newest last
   std::int64_t completed_count_ = 0;
   std::int64_t failed_count_ = 0;
   std::size_t shown_in_progress_ = 0;

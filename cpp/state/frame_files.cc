@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/random_id.h"
+#include "base/working_directory.h"
 #include "checkpoint/checkpoint_storage.h"
 #include "types/host.h"
 
@@ -12,7 +13,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 #include <system_error>
 #include <utility>
 
@@ -67,33 +67,16 @@ class MappedFile {
 
 }  // namespace
 
-class FrameFileWriter::OwnedFile {
- public:
-  OwnedFile(std::string file_path, std::shared_ptr<const void> keep)
-      : path(std::move(file_path)), keep_(std::move(keep)) {}
-  ~OwnedFile() {
-    std::error_code ignored;
-    std::filesystem::remove(path, ignored);
-  }
-  OwnedFile(const OwnedFile&) = delete;
-  OwnedFile& operator=(const OwnedFile&) = delete;
-
-  const std::string path;
-
- private:
-  const std::shared_ptr<const void> keep_;
-};
-
 FrameFileWriter::FrameFileWriter(std::string path, std::shared_ptr<const void> keep)
-    : file_(std::make_shared<const OwnedFile>(std::move(path), std::move(keep))),
-      out_(file_->path, std::ios::binary) {
+    : file_(std::make_shared<const OwnedPath>(std::move(path), std::move(keep))),
+      out_(file_->path(), std::ios::binary) {
   check();
 }
 
 void FrameFileWriter::check() {
   if (!out_) {
     throw Error(ErrorKind::kExternal,
-                fmt::format("'{}' cannot be written; see whether the disk is full", file_->path),
+                fmt::format("'{}' cannot be written; see whether the disk is full", file_->path()),
                 Retryable::kYes);
   }
 }
@@ -140,7 +123,7 @@ KeyedStateFiles FrameFileWriter::finish(KeyGroupRange range) {
   out.description += frames_;
   if (frame_count_ > 0) {
     out.files.push_back(
-        {fmt::format("frames-{}", random_id()), file_->path, nullptr, written_, file_});
+        {fmt::format("frames-{}", random_id()), file_->path(), nullptr, written_, file_});
   }
   return out;
 }

@@ -20,6 +20,8 @@
 
 namespace flott {
 
+class OwnedPath;
+
 inline constexpr std::string_view kFrameFiles = "frames";
 
 /// Writes the frames of one subtask, key group after key group. Throws kExternal, retryable, when
@@ -45,12 +47,11 @@ class FrameFileWriter {
 
  private:
   static constexpr std::size_t kBufferBytes = 1 << 20;
-  class OwnedFile;
 
   void write_content();
   void check();
 
-  const std::shared_ptr<const OwnedFile> file_;
+  const std::shared_ptr<const OwnedPath> file_;
   std::ofstream out_;
   std::string content_;
   std::string frames_;  ///< of the description

@@ -8,7 +8,6 @@
 namespace flott {
 namespace {
 
-constexpr std::uint8_t kFrameVersion = 1;
 constexpr std::uint8_t kStamped = 1;
 
 std::string encoded(const LogicalType& type) {
@@ -115,7 +114,7 @@ void write_frame_header(const std::vector<StoredState>& states, BytesWriter& out
   }
 }
 
-std::vector<StoredState> read_frame_header(BytesReader& in) {
+void check_frame_version(BytesReader& in) {
   const std::uint8_t version = in.u8();
   if (version != kFrameVersion) {
     throw_error(ErrorKind::kExternal,
@@ -124,6 +123,10 @@ std::vector<StoredState> read_frame_header(BytesReader& in) {
                 version,
                 kFrameVersion);
   }
+}
+
+std::vector<StoredState> read_frame_header(BytesReader& in) {
+  check_frame_version(in);
   std::vector<StoredState> states;
   for (std::uint64_t left = in.varint(); left > 0; --left) {
     StoredState& state = states.emplace_back();

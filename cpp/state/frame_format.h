@@ -35,6 +35,11 @@ struct StoredState {
   LogicalTypePtr key_type;  ///< map only, else null
 };
 
+/// Version of frames of keyed state and of timers.
+inline constexpr std::uint8_t kFrameVersion = 1;
+/// Reads it. Throws kExternal for one that this version of Flott does not know.
+void check_frame_version(BytesReader& in);
+
 void write_frame_header(const std::vector<StoredState>& states, BytesWriter& out);
 /// Throws kExternal for damaged bytes and for a version it does not know.
 std::vector<StoredState> read_frame_header(BytesReader& in);

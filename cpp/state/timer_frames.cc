@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "state/frame_format.h"
 #include "state/namespace_codec.h"
 #include "types/value_encoding.h"
 
@@ -24,7 +25,6 @@
 namespace flott {
 namespace {
 
-constexpr std::uint8_t kFrameVersion = 1;
 /// A timer and its key lie anywhere in memory: the next ones are asked for that early.
 constexpr std::size_t kAhead = 16;
 
@@ -141,14 +141,7 @@ void decode_timers(KeyGroup group,
                    TimerKeys& keys,
                    std::vector<StoredTimer>& out) {
   BytesReader in(frame);
-  const std::uint8_t version = in.u8();
-  if (version != kFrameVersion) {
-    throw_error(ErrorKind::kExternal,
-                "its format version is {}, and this version of Flott reads {} (was it written by a "
-                "newer one?)",
-                version,
-                kFrameVersion);
-  }
+  check_frame_version(in);
   std::vector<TimerKey*> by_position;
   for (std::uint64_t left = in.varint(); left > 0; --left) {
     options.check_cancelled();

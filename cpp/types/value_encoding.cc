@@ -39,8 +39,6 @@ namespace {
 constexpr int kMaxDepth = 1000;
 // A damaged count must not reserve a multiple of the bytes there are at every level.
 constexpr std::uint64_t kMaxReserve = 1024;
-constexpr std::uint8_t kRowKindMask = 3;
-constexpr std::uint8_t kRowTypeFlag = 4;
 
 std::uint64_t zigzag(std::int64_t v) {
   return (static_cast<std::uint64_t>(v) << 1) ^ static_cast<std::uint64_t>(v >> 63);
@@ -57,7 +55,7 @@ char* put_tagged_int(char tag, std::int64_t v, char* out) {
 
 void encode_row(const Value& row, RowKind kind, const LogicalType* type, std::string& out) {
   BytesWriter w(out);
-  w.u8('r');
+  w.u8(kRowTag);
   w.u8(static_cast<std::uint8_t>(static_cast<std::uint8_t>(kind) |
                                  (type != nullptr ? kRowTypeFlag : 0)));
   if (type != nullptr) {
@@ -144,7 +142,7 @@ Value decode_value(BytesReader& in, int depth) {
       }
       return Value::map(std::move(entries));
     }
-    case 'r': {
+    case kRowTag: {
       const std::uint8_t flags = in.u8();
       if ((flags & ~(kRowKindMask | kRowTypeFlag)) != 0) {
         throw_error(ErrorKind::kExternal,
@@ -218,7 +216,7 @@ bool skip(BytesReader& in, int depth) {
     case 'm':
       children = 2 * in.count();
       break;
-    case 'r':
+    case kRowTag:
       if ((in.u8() & kRowTypeFlag) != 0) {
         LogicalType::decode(in);
       }

@@ -3,11 +3,17 @@
 #include "types/value.h"
 
 #include <cstddef>
+#include <cstdint>
 
 namespace flott {
 
 /// What encode_scalar() writes at most.
 inline constexpr std::size_t kMaxScalarBytes = 16;
+
+/// Of the grammar in value_encoding.cc: how a row begins, and its flags.
+inline constexpr char kRowTag = 'r';
+inline constexpr std::uint8_t kRowKindMask = 3;
+inline constexpr std::uint8_t kRowTypeFlag = 4;
 
 /// Whether the value lies in the Value itself: a number, a boolean, a time, null.
 inline bool is_scalar(const Value& value) {

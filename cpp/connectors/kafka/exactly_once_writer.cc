@@ -369,19 +369,13 @@ void ExactlyOnceWriter::snapshot(CheckpointId id, OperatorSnapshot& snapshot) {
 
 void ExactlyOnceWriter::notify_checkpoint_complete(CheckpointId id) {
   throw_failure();
-  std::vector<SnapshotFile> done;
   {
     const std::lock_guard lock(mutex_);
     for (Epoch& epoch : accounts_.front().pending) {
       epoch.durable = epoch.durable || epoch.checkpoint <= id;
     }
-    done.swap(committed_segments_);
   }
   work_.notify_one();
-  // Not when they were committed: a checkpoint under way may still have named them.
-  for (const SnapshotFile& file : done) {
-    remove_segment(file);
-  }
 }
 
 bool ExactlyOnceWriter::has_uncommitted() const {
@@ -415,17 +409,6 @@ void ExactlyOnceWriter::close() {
     thread_.join();
   }
   in_use_.reset();
-  for (const SnapshotFile& file : committed_segments_) {
-    remove_segment(file);
-  }
-  committed_segments_.clear();
-  for (Account& account : accounts_) {
-    for (const Epoch& epoch : account.pending) {
-      if (epoch.segment) {
-        remove_segment(*epoch.segment);  // a checkpoint that is durable has its own
-      }
-    }
-  }
   accounts_.clear();
 }
 
@@ -738,9 +721,6 @@ bool ExactlyOnceWriter::commit_one() {
     account.pending.pop_front();
     account.committed_lineage = epoch.lineage;
     pending_->store(static_cast<double>(account.pending.size()));
-    if (epoch.segment) {
-      committed_segments_.push_back(*epoch.segment);
-    }
   }
   if (index > 0 && account.pending.empty()) {
     producers_.erase(account.id);  // it has had its last

@@ -156,7 +156,6 @@ class ExactlyOnceWriter final : public SinkWriter {
   std::string restored_run_;
   const std::size_t max_record_bytes_;
   SegmentWriter segment_;
-  std::vector<SnapshotFile> committed_segments_;  ///< to be removed with the next checkpoint
 
   std::thread thread_;
   std::atomic<bool> stopped_{false};

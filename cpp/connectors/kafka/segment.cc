@@ -7,14 +7,11 @@
 #include "checkpoint/snapshot_file.h"
 
 #include <lz4.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <utility>
 #include <vector>
 
@@ -44,47 +41,9 @@ constexpr std::uint8_t kKey = 4;
 constexpr std::uint8_t kValue = 8;
 constexpr std::uint8_t kTimestamp = 16;
 
-/// This process's folders for segments, one below each parent. They go with the process: segments
-/// wait for checkpoints longer than their writers live.
-class ProcessFolders {
- public:
-  static ProcessFolders& instance() {
-    static ProcessFolders folders;
-    return folders;
-  }
-
-  /// Throws kExternal when it cannot be made.
-  std::string below(const std::string& parent) {
-    const std::lock_guard guard(mutex_);
-    std::unique_ptr<WorkingDirectory>& folder = folders_[parent];
-    if (folder == nullptr || ::access(folder->path().c_str(), F_OK) != 0) {
-      folder = nullptr;  // somebody removed it
-      const auto parents =
-          parent.empty() ? std::vector<std::string>{} : std::vector<std::string>{parent};
-      folder = std::make_unique<WorkingDirectory>(
-          "flott-kafka-", parents, "set TMPDIR to a folder that can be written to");
-    }
-    return folder->path();
-  }
-  bool has(std::string_view file) {
-    const std::lock_guard guard(mutex_);
-    return std::any_of(folders_.begin(), folders_.end(), [&](const auto& entry) {
-      return entry.second != nullptr && file.starts_with(entry.second->path() + "/");
-    });
-  }
-
- private:
-  std::mutex mutex_;
-  std::map<std::string, std::unique_ptr<WorkingDirectory>> folders_;  ///< by parent
-};
-
 }  // namespace
 
-SegmentWriter::SegmentWriter(std::string directory) : directory_(std::move(directory)) {}
-
-SegmentWriter::~SegmentWriter() {
-  drop_file();
-}
+SegmentWriter::SegmentWriter(std::string directory) : parent_(std::move(directory)) {}
 
 void SegmentWriter::append(const OutgoingRecord& record) {
   const bool new_topic = records_ == 0 || record.topic != last_topic_;
@@ -138,15 +97,21 @@ void SegmentWriter::compress_block() {
 
 void SegmentWriter::spill() {
   if (!file_) {
-    path_ = fmt::format("{}/{}", ProcessFolders::instance().below(directory_), random_id());
-    file_.reset(std::fopen(path_.c_str(), "wbxe"));
+    if (directory_ == nullptr) {
+      directory_ = std::make_shared<WorkingDirectory>(
+          "flott-kafka-",
+          parent_.empty() ? std::vector<std::string>{} : std::vector<std::string>{parent_},
+          "set TMPDIR to a folder that can be written to");
+    }
+    path_ = std::make_shared<const OwnedPath>(directory_->fresh("segment"), directory_);
+    file_.reset(std::fopen(path_->path().c_str(), "wbxe"));
   }
   if (!file_ || std::fwrite(bytes_.data(), 1, bytes_.size(), file_.get()) != bytes_.size()) {
     throw_error(
         ErrorKind::kExternal,
         "the records for Kafka since the last checkpoint cannot be written to '{}': {}; make "
         "room there, or set TMPDIR to another folder",
-        path_,
+        path_->path(),
         std::strerror(errno));
   }
   file_bytes_ += bytes_.size();
@@ -166,14 +131,14 @@ std::optional<SnapshotFile> SegmentWriter::finish() {
     if (std::fflush(file_.get()) != 0) {
       throw_error(ErrorKind::kExternal,
                   "the records for Kafka since the last checkpoint cannot be written to '{}': {}",
-                  path_,
+                  path_->path(),
                   std::strerror(errno));
     }
     out.name = "kafka-" + random_id();
-    out.path = path_;
+    out.path = path_->path();
     out.size = file_bytes_;
     file_.reset();
-    path_.clear();
+    out.kept = std::exchange(path_, nullptr);
   } else {
     out = make_snapshot_file("kafka", std::move(bytes_));
   }
@@ -182,14 +147,6 @@ std::optional<SnapshotFile> SegmentWriter::finish() {
   records_ = 0;
   file_bytes_ = 0;
   return out;
-}
-
-void SegmentWriter::drop_file() {
-  file_.reset();
-  if (!path_.empty()) {
-    ::unlink(path_.c_str());
-    path_.clear();
-  }
 }
 
 SegmentReader::SegmentReader(const SnapshotFile& file)
@@ -284,13 +241,6 @@ void SegmentReader::fail(std::string_view what) const {
               "the records for Kafka in '{}' cannot be read: {}; restore an older checkpoint",
               name_,
               what);
-}
-
-void remove_segment(const SnapshotFile& file) {
-  // Not of a checkpoint's folder: those are the storage's.
-  if (ProcessFolders::instance().has(file.path)) {
-    ::unlink(file.path.c_str());
-  }
 }
 
 }  // namespace flott::kafka

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/working_directory.h"
 #include "checkpoint/snapshot.h"
 
 #include <cstdint>
@@ -21,12 +22,12 @@ struct OutgoingRecord {
 };
 
 /// Gathers the records of one epoch, compressed, in the order in which they come. What is small
-/// stays in memory, the rest goes to a file in the folder `directory` (empty: $TMPDIR, else /tmp),
-/// which goes with the process. One thread. Throws kExternal when the disk does not take it.
+/// stays in memory, the rest goes to a file below the folder `directory` (empty: the system's
+/// temporary one), which goes with the last SnapshotFile of it. One thread. Throws kExternal when
+/// the disk does not take it.
 class SegmentWriter {
  public:
   explicit SegmentWriter(std::string directory = {});
-  ~SegmentWriter();
   SegmentWriter(const SegmentWriter&) = delete;
   SegmentWriter& operator=(const SegmentWriter&) = delete;
 
@@ -41,13 +42,13 @@ class SegmentWriter {
   };
   void compress_block();
   void spill();
-  void drop_file();
 
-  const std::string directory_;
-  std::string block_;  ///< records not yet compressed
-  std::string bytes_;  ///< compressed, not yet in the file
+  const std::string parent_;
+  std::shared_ptr<WorkingDirectory> directory_;  ///< made with the first file
+  std::string block_;                            ///< records not yet compressed
+  std::string bytes_;                            ///< compressed, not yet in the file
   std::string last_topic_;
-  std::string path_;
+  std::shared_ptr<const OwnedPath> path_;
   std::unique_ptr<std::FILE, Close> file_;
   std::uint64_t file_bytes_ = 0;
   std::int64_t records_ = 0;
@@ -80,8 +81,5 @@ class SegmentReader {
   std::string_view rest_;
   std::string topic_;
 };
-
-/// Removes a segment that this process wrote to a file of its own.
-void remove_segment(const SnapshotFile& file);
 
 }  // namespace flott::kafka

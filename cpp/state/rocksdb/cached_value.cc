@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <vector>
 
 namespace flott::rocks {
@@ -12,10 +13,6 @@ namespace {
 
 /// Larger values are as large decoded.
 constexpr std::size_t kCompactUpTo = 512;
-// The grammar of rows: types/value_encoding.cc.
-constexpr char kRowTag = 'r';
-constexpr std::uint8_t kRowKindMask = 3;
-constexpr std::uint8_t kRowTypeFlag = 4;
 
 /// Whether nobody can change what is in the value through another reference.
 bool may_be_kept(const Value& value) {
@@ -57,6 +54,28 @@ bool holds_objects(const Value& value) {
   }
 }
 
+/// What is encoded behind the type of a row; nothing if it is not a row of the common type.
+std::optional<std::string_view> fields_of(std::string_view encoded, const CommonRowType& rows) {
+  constexpr std::size_t kHead = 2;
+  if (rows.type == nullptr || encoded.size() <= kHead || encoded[0] != kRowTag ||
+      (static_cast<std::uint8_t>(encoded[1]) & ~kRowKindMask) != kRowTypeFlag ||
+      !encoded.substr(kHead).starts_with(rows.bytes)) {
+    return std::nullopt;
+  }
+  return encoded.substr(kHead + rows.bytes.size());
+}
+
+/// Whether they are as many as the common type says, none of them the host's.
+bool are_native(std::string_view fields, const CommonRowType& rows) {
+  BytesReader in(fields);
+  const std::uint64_t count = in.count();
+  bool native = count == rows.type->children().size();
+  for (std::uint64_t i = 0; native && i < count; ++i) {
+    native = !skip_value(in);
+  }
+  return native;
+}
+
 }  // namespace
 
 void CachedValue::drop() {
@@ -92,6 +111,13 @@ void CachedValue::set_bytes(std::string_view head, std::string_view rest) {
   std::copy(rest.begin(), rest.end(), std::copy(head.begin(), head.end(), to));
 }
 
+void CachedValue::set_row(char flags, std::string_view fields) {
+  const char head[] = {kRowTag,
+                       static_cast<char>(static_cast<std::uint8_t>(flags) & ~kRowTypeFlag)};
+  set_bytes({head, sizeof head}, fields);
+  common_type_ = true;
+}
+
 bool CachedValue::set_short_row(const Value& value, CommonRowType& rows) {
   const RowNode& row = value.as_row();
   if (row.type == nullptr || row.fields.size() > sizeof inside_) {
@@ -124,32 +150,43 @@ void CachedValue::set(Value value, CommonRowType& rows) {
   if (value.kind() == ValueKind::kBatchRow) {
     value = value.detached();
   }
+  if (CachedValue row; value.kind() == ValueKind::kRow && row.set_short_row(value, rows)) {
+    row.charge_ = charge_;
+    swap(row);
+  } else {
+    keep(std::move(value), {});
+  }
+}
+
+void CachedValue::load(std::string_view encoded, CommonRowType& rows) {
+  const auto fields = fields_of(encoded, rows);
+  if (fields && encoded.size() <= kCompactUpTo && are_native(*fields, rows)) {
+    CachedValue row;
+    row.charge_ = charge_;
+    row.set_row(encoded[1], *fields);
+    swap(row);
+    return;
+  }
+  BytesReader in(encoded);
+  Value value = Value::decode(in);
+  if (value.kind() == ValueKind::kRow && value.as_row().type != nullptr) {
+    rows.know(value.as_row().type);
+  }
+  keep(std::move(value), encoded);
+}
+
+void CachedValue::keep(Value value, std::string_view encoded) {
   // Last of all the old one is destroyed: that may run user code, which must find this in order.
   CachedValue next;
   next.charge_ = charge_;
-  if (is_scalar(value)) {
-    next.set_decoded(std::move(value));
-  } else if (value.kind() == ValueKind::kRow && next.set_short_row(value, rows)) {
-    // That is all.
-  } else if (may_be_kept(value)) {
+  if (is_scalar(value) || may_be_kept(value)) {
     next.set_decoded(std::move(value));
   } else {
     std::string bytes;
-    value.encode(bytes);
-    next.set_bytes(bytes);
-    next.copied_ = true;
-  }
-  swap(next);
-}
-
-void CachedValue::load(std::string_view encoded) {
-  BytesReader in(encoded);
-  Value value = Value::decode(in);
-  CachedValue next;
-  next.charge_ = charge_;
-  if (value.kind() < ValueKind::kDecimal || may_be_kept(value)) {
-    next.set_decoded(std::move(value));
-  } else {
+    if (encoded.empty()) {
+      value.encode(bytes);
+      encoded = bytes;
+    }
     next.set_bytes(encoded);
     next.copied_ = true;
   }
@@ -164,16 +201,12 @@ void CachedValue::compact_decoded(CommonRowType& rows, std::string_view encoded)
   next.charge_ = charge_;
   if (value_.kind() == ValueKind::kRow && value_.as_row().type != nullptr) {
     rows.know(value_.as_row().type);
-    if (encoded.substr(2).starts_with(rows.bytes)) {
-      const char head[] = {
-          kRowTag, static_cast<char>(static_cast<std::uint8_t>(encoded[1]) & ~kRowTypeFlag)};
-      next.set_bytes({head, sizeof head}, encoded.substr(2 + rows.bytes.size()));
-      next.common_type_ = true;
-      swap(next);
-      return;
-    }
   }
-  next.set_bytes(encoded);
+  if (const auto fields = fields_of(encoded, rows)) {
+    next.set_row(encoded[1], *fields);
+  } else {
+    next.set_bytes(encoded);
+  }
   swap(next);
 }
 
@@ -231,7 +264,7 @@ Value* CachedValue::in_place(const CommonRowType& rows) {
 std::size_t CachedValue::heap_bytes() const {
   switch (form_) {
     case Form::kDecoded:
-      return value_.kind() < ValueKind::kDecimal ? 0 : value_.size_hint();
+      return is_scalar(value_) ? 0 : value_.size_hint();
     case Form::kInside:
       return 0;
     case Form::kOutside:

@@ -46,7 +46,7 @@ class CachedValue {
   /// Takes over a value that is to be stored.
   void set(Value value, CommonRowType& rows);
   /// What set() stored and encode() wrote.
-  void load(std::string_view encoded);
+  void load(std::string_view encoded, CommonRowType& rows);
   Value get(const CommonRowType& rows) const {
     return form_ == Form::kDecoded ? value_ : decoded(rows);
   }
@@ -96,8 +96,12 @@ class CachedValue {
     form_ = Form::kDecoded;
   }
   void drop();
+  /// Takes over a value; `encoded` are its bytes, if they are known.
+  void keep(Value value, std::string_view encoded);
   /// Its bytes within, if it is a short row of the common type and of nothing but scalars.
   bool set_short_row(const Value& value, CommonRowType& rows);
+  /// A row of the common type; `fields`: what is encoded behind the type.
+  void set_row(char flags, std::string_view fields);
   Value decoded(const CommonRowType& rows) const;
   void append_bytes(const CommonRowType& rows, std::string& out) const;
   /// What Value::encode() writes of a row of the common type, without asking the type again.

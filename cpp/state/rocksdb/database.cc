@@ -306,8 +306,8 @@ void Database::wait_for_write() {
 
 std::unique_ptr<rocksdb::Iterator> Database::iterate(rocksdb::ColumnFamilyHandle* column,
                                                      bool whole_table) {
-  rocksdb::ReadOptions options;
   settle();
+  rocksdb::ReadOptions options;
   options.total_order_seek = true;
   options.fill_cache = !whole_table;
   if (whole_table) {

@@ -32,25 +32,6 @@ bool is_table(const std::string& name) {
   return name.ends_with(kTable);
 }
 
-/// A checkpoint of the database in a folder of its own (links), until nobody needs it any more: the
-/// storage has its files, or it was given up. Any number of them may be under way, and each is
-/// complete in itself. Its last holder may be another thread than the task's.
-class Copy {
- public:
-  Copy(std::shared_ptr<const WorkingDirectory> directory, std::string path)
-      : directory_(std::move(directory)), path_(std::move(path)) {}
-  ~Copy() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  Copy(const Copy&) = delete;
-  Copy& operator=(const Copy&) = delete;
-
- private:
-  const std::shared_ptr<const WorkingDirectory> directory_;  ///< may outlive the backend with it
-  const std::string path_;
-};
-
 /// `name` in the database's folder `folder`.
 void place(const SnapshotFile& file, const std::string& name, const std::string& folder) {
   const std::string target = folder + "/" + name;
@@ -80,9 +61,13 @@ std::optional<KeyedStateFiles> RocksKeyedStateBackend::snapshot_files() {
     return out;
   }
 
-  const std::string copy = core_.directory->fresh("checkpoint");
+  // In a folder of its own (links), until nobody needs it any more: the storage has its files, or
+  // it was given up. Any number may be under way, and each is complete in itself. The last holder
+  // may be another thread than the task's, and outlive the backend.
+  const auto kept =
+      std::make_shared<const OwnedPath>(core_.directory->fresh("checkpoint"), core_.directory);
+  const std::string& copy = kept->path();
   core_.database->checkpoint(copy);
-  const auto kept = std::make_shared<const Copy>(core_.directory, copy);
   ++snapshots_;
   std::map<std::string, std::string> names;
   std::vector<std::string> local_names;

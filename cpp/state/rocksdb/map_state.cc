@@ -103,7 +103,7 @@ void RocksMapState::fill(MapSlot::Item& item, std::string_view stored) {
   item.access = header.stamped ? in.i64() : core_.birth;
   item.sequence = in.varint();
   item.key_value = std::string(in.string());
-  item.value.load(in.take(in.remaining()));
+  item.value.load(in.take(in.remaining()), rows_);
   item.present = true;
 }
 

@@ -1,7 +1,5 @@
 #include "state/rocksdb/value_state.h"
 
-#include "types/host.h"
-
 #include <algorithm>
 #include <utility>
 
@@ -34,7 +32,7 @@ void SingleValueState::fill(ValueSlot& slot, std::string_view stored) {
   BytesReader in(stored);
   const EntryHeader header = read_header(in);
   slot.access = header.stamped ? in.i64() : core_.birth;
-  slot.value.load(in.take(in.remaining()));
+  slot.value.load(in.take(in.remaining()), rows_);
   slot.loaded = true;
   slot.present = true;
   update_charge(slot);
@@ -95,7 +93,6 @@ void SingleValueState::fetch(const KeyColumn& keys) {
   std::vector<rocksdb::PinnableSlice> stored(wanted.size());
   std::vector<rocksdb::Status> statuses;
   core_.database->get_sorted(column_.handle, slot_keys, stored, statuses);
-  const HostScope host_scope;
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     if (cache_.find(wanted[i].hash, wanted[i].slot_key) != nullptr) {
       continue;  // decoding the ones before has run user code

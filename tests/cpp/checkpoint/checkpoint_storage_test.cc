@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/random_id.h"
 #include "checkpoint/snapshot_file.h"
+#include "tests/harness/temporary_folder.h"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
@@ -97,18 +98,13 @@ std::string error_of(ErrorKind kind, const std::function<void()>& run) {
 
 class FileStorage : public ::testing::Test {
  protected:
-  FileStorage() {
-    std::string pattern = fs::temp_directory_path() / "flott-checkpoint-XXXXXX";
-    root_ = ::mkdtemp(pattern.data());
-  }
-  ~FileStorage() override { fs::remove_all(root_); }
-
   std::size_t names_in(const fs::path& folder) const {
     return static_cast<std::size_t>(
         std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
   }
 
-  fs::path root_;
+  const harness::TemporaryFolder folder_;
+  const fs::path root_ = folder_.path();
 };
 
 /// The same, with frames of timers that are still to be put together.
@@ -568,8 +564,8 @@ TEST(CheckpointPaths, OtherFileSystemsAreRefused) {
 }
 
 TEST(MemoryStorage, KeepsFilesAsLongAsACheckpointNeedsThem) {
-  std::string pattern = fs::temp_directory_path() / "flott-memory-XXXXXX";
-  const fs::path root = ::mkdtemp(pattern.data());
+  const harness::TemporaryFolder folder;
+  const fs::path root = folder.path();
   const auto storage = make_memory_checkpoint_storage();
   write_file(root / "b", "on disk");
   const SnapshotFile on_disk{"b", (root / "b").string(), nullptr, 7};

@@ -1,6 +1,7 @@
 // The course of checkpoints in whole jobs: when they begin, who waits for whom, what is kept and
 // what is said of them.
 #include "job_support.h"
+#include "tests/harness/temporary_folder.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -19,16 +20,6 @@ using ::testing::HasSubstr;
 
 class CheckpointCourse : public ::testing::Test {
  protected:
-  void SetUp() override {
-    const auto* info = ::testing::UnitTest::GetInstance()->current_test_info();
-    std::string name =
-        fmt::format("flott-{}-{}-{}", info->test_suite_name(), info->name(), ::getpid());
-    std::replace(name.begin(), name.end(), '/', '-');
-    root_ = fs::temp_directory_path() / name;
-    fs::create_directories(root_);
-  }
-  void TearDown() override { fs::remove_all(root_); }
-
   JobOptions options() const {
     JobOptions out;
     out.name = "j";
@@ -39,7 +30,8 @@ class CheckpointCourse : public ::testing::Test {
     return std::make_shared<GatedStorage>(make_file_checkpoint_storage(root_));
   }
 
-  std::string root_;
+  const harness::TemporaryFolder folder_;
+  const std::string root_ = folder_.path();
 };
 
 std::shared_ptr<VectorSource> source_of(std::vector<std::int64_t> values) {

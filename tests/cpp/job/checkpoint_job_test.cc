@@ -1,6 +1,7 @@
 // Checkpoints of whole jobs, and jobs that start from them: nothing is lost, nothing counted twice.
 #include "checkpoint/checkpoint_storage.h"
 #include "job_support.h"
+#include "tests/harness/temporary_folder.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -16,23 +17,14 @@ using ::testing::HasSubstr;
 
 class CheckpointJob : public ::testing::Test {
  protected:
-  void SetUp() override {
-    const auto* info = ::testing::UnitTest::GetInstance()->current_test_info();
-    std::string name =
-        fmt::format("flott-{}-{}-{}", info->test_suite_name(), info->name(), ::getpid());
-    std::replace(name.begin(), name.end(), '/', '-');
-    root_ = std::filesystem::temp_directory_path() / name;
-    std::filesystem::create_directories(root_);
-  }
-  void TearDown() override { std::filesystem::remove_all(root_); }
-
   JobOptions options() const {
     JobOptions out;
     out.checkpoint_directory = root_;
     return out;
   }
 
-  std::string root_;
+  const harness::TemporaryFolder folder_;
+  const std::string root_ = folder_.path();
 };
 
 std::map<std::int64_t, std::int64_t> counts_of(std::int64_t records, std::int64_t keys) {

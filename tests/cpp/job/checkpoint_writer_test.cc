@@ -1,6 +1,7 @@
 #include "job/checkpoint_writer.h"
 
 #include "base/error.h"
+#include "tests/harness/temporary_folder.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -30,15 +31,6 @@ class CountingStorage final : public CheckpointStorage {
 
 class Writing : public ::testing::Test {
  protected:
-  void SetUp() override {
-    root_ = fs::temp_directory_path() /
-            fmt::format("flott-writer-{}-{}",
-                        ::testing::UnitTest::GetInstance()->current_test_info()->name(),
-                        ::getpid());
-    fs::create_directories(root_);
-  }
-  void TearDown() override { fs::remove_all(root_); }
-
   static CheckpointData checkpoint(CheckpointId id) {
     CheckpointData out;
     out.id = id;
@@ -55,7 +47,8 @@ class Writing : public ::testing::Test {
     return out;
   }
 
-  fs::path root_;
+  const harness::TemporaryFolder folder_;
+  const fs::path root_ = folder_.path();
   std::shared_ptr<CountingStorage> storage_ = std::make_shared<CountingStorage>();
   GivenUp wanted_ = std::make_shared<std::atomic<bool>>(false);
   GivenUp given_up_ = std::make_shared<std::atomic<bool>>(true);

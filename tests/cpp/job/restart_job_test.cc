@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "checkpoint/checkpoint_storage.h"
 #include "job_support.h"
+#include "tests/harness/temporary_folder.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -66,16 +67,6 @@ std::shared_ptr<VectorSource> hundred() {
 
 class RestartJob : public ::testing::Test {
  protected:
-  void SetUp() override {
-    const auto* info = ::testing::UnitTest::GetInstance()->current_test_info();
-    std::string name =
-        fmt::format("flott-{}-{}-{}", info->test_suite_name(), info->name(), ::getpid());
-    std::replace(name.begin(), name.end(), '/', '-');
-    root_ = std::filesystem::temp_directory_path() / name;
-    std::filesystem::create_directories(root_);
-  }
-  void TearDown() override { std::filesystem::remove_all(root_); }
-
   JobOptions options(RestartOptions restart) const {
     JobOptions out;
     out.name = "j";
@@ -84,7 +75,8 @@ class RestartJob : public ::testing::Test {
     return out;
   }
 
-  std::string root_;
+  const harness::TemporaryFolder folder_;
+  const std::string root_ = folder_.path();
 };
 
 /// Each strategy that restarts at all, with delays that need no patience.

@@ -3,6 +3,7 @@
 #include "checkpoint/checkpoint_storage.h"
 #include "harness/fake_host.h"
 #include "job_support.h"
+#include "tests/harness/temporary_folder.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -64,14 +65,6 @@ constexpr std::int64_t kKeys = 40;
 
 class RestoreJob : public ::testing::Test {
  protected:
-  void SetUp() override {
-    const auto* info = ::testing::UnitTest::GetInstance()->current_test_info();
-    root_ = std::filesystem::temp_directory_path() /
-            fmt::format("flott-restore-{}-{}", info->name(), ::getpid());
-    std::filesystem::create_directories(root_);
-  }
-  void TearDown() override { std::filesystem::remove_all(root_); }
-
   /// source -> key_by -> count -> sink, with opaque keys
   Graph graph(std::shared_ptr<VectorSource> source,
               int parallelism,
@@ -113,7 +106,8 @@ class RestoreJob : public ::testing::Test {
     return restore;
   }
 
-  std::string root_;
+  const harness::TemporaryFolder folder_;
+  const std::string root_ = folder_.path();
   SlowHost host_;
 };
 

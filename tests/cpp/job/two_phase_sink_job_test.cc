@@ -2,6 +2,7 @@
 #include "connectors/sink_operator.h"
 #include "job_support.h"
 #include "runtime/task.h"
+#include "tests/harness/temporary_folder.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -131,15 +132,6 @@ class LedgerSink final : public Sink {
 
 class TwoPhaseSinkJob : public ::testing::Test {
  protected:
-  void SetUp() override {
-    root_ = std::filesystem::temp_directory_path() /
-            fmt::format("flott-two-phase-{}-{}",
-                        ::testing::UnitTest::GetInstance()->current_test_info()->name(),
-                        ::getpid());
-    std::filesystem::create_directories(root_);
-  }
-  void TearDown() override { std::filesystem::remove_all(root_); }
-
   /// source -> sink, each record an epoch's.
   static void add(Graph& g,
                   std::shared_ptr<VectorSource> source,
@@ -157,7 +149,8 @@ class TwoPhaseSinkJob : public ::testing::Test {
     return out;
   }
 
-  std::filesystem::path root_;
+  const harness::TemporaryFolder folder_;
+  const std::filesystem::path root_ = folder_.path();
   std::shared_ptr<Ledger> ledger_ = std::make_shared<Ledger>();
 };
 

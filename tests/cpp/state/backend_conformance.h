@@ -10,6 +10,7 @@
 #include "checkpoint/snapshot_file.h"
 #include "state/keyed_state_backend.h"
 #include "tests/harness/fake_host.h"
+#include "tests/harness/temporary_folder.h"
 #include "types/key.h"
 
 #include <gtest/gtest.h>
@@ -137,13 +138,6 @@ inline std::string text(const std::vector<std::pair<Value, Value>>& entries) {
 /// new subtasks.
 class FileCheckpoints {
  public:
-  FileCheckpoints() {
-    std::string pattern = std::filesystem::temp_directory_path() / "flott-backend-XXXXXX";
-    root_ = ::mkdtemp(pattern.data());
-    storage_ = make_file_checkpoint_storage(root_);
-  }
-  ~FileCheckpoints() { std::filesystem::remove_all(root_); }
-
   /// A snapshot of every subtask; whether it is stored is up to the caller.
   CheckpointData take(const std::vector<KeyedStateBackend*>& subtasks, int max_parallelism) {
     CheckpointData data;
@@ -183,8 +177,8 @@ class FileCheckpoints {
   }
 
  private:
-  std::string root_;
-  std::unique_ptr<CheckpointStorage> storage_;
+  const harness::TemporaryFolder folder_;
+  const std::unique_ptr<CheckpointStorage> storage_ = make_file_checkpoint_storage(folder_.path());
   CheckpointId last_ = 0;
   std::string path_;
 };

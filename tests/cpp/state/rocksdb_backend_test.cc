@@ -3,6 +3,7 @@
 #include "state/rocksdb/options.h"
 #include "state/rocksdb/rocks_keyed_state_backend.h"
 #include "tests/cpp/state/backend_conformance.h"
+#include "tests/harness/temporary_folder.h"
 
 #include <filesystem>
 #include <fstream>
@@ -33,27 +34,6 @@ std::unique_ptr<KeyedStateBackend> make_tiny_rocksdb(const KeyedStateOptions& gi
   return make_keyed_state_backend(
       with_rocksdb(given, {{"state.backend.rocksdb.memory.fixed-per-slot", "64 kb"}}));
 }
-
-/// A folder of the test's own.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = (fs::temp_directory_path() / "flott-test-XXXXXX").string();
-    path_ = mkdtemp(pattern.data());
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  const std::string& path() const { return path_; }
-  std::size_t size() const {
-    return static_cast<std::size_t>(
-        std::distance(fs::directory_iterator(path_), fs::directory_iterator()));
-  }
-
- private:
-  std::string path_;
-};
 
 }  // namespace
 
@@ -136,8 +116,8 @@ class RocksDbBackend : public ::testing::Test {
   }
 
   ManualClock clock_{1000};
-  TemporaryFolder folder_;
-  TemporaryFolder storage_;
+  harness::TemporaryFolder folder_;
+  harness::TemporaryFolder storage_;
   KeyedStateOptions options_;
   Settings settings_;
   std::uint64_t new_bytes_ = 0;
