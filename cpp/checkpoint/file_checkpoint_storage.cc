@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <system_error>
 #include <vector>
@@ -88,10 +89,10 @@ StoredSnapshotFile store_file(const SnapshotFile& file,
                 "file '{}' of a checkpoint has neither bytes nor path, and no earlier checkpoint "
                 "brought it",
                 file.name);
-  } else if (linking == Linking::kAllowed && files::link_synced(file.path, path)) {
-    sum = files::sum_of(path);
   } else {
-    sum = files::copy_synced(file.path, path);
+    const auto linked = linking == Linking::kAllowed ? files::link_synced(file.path, path)
+                                                     : std::optional<files::Sum>();
+    sum = linked ? *linked : files::copy_synced(file.path, path);
   }
   if (file.bytes == nullptr && sum.size != file.size) {
     throw_error(ErrorKind::kExternal,

@@ -3,6 +3,7 @@
 #include "base/crc32c.h"
 #include "base/error.h"
 #include "base/fault_point.h"
+#include "base/in_background.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -138,11 +139,11 @@ Sum sum_of(const std::string& path) {
   return sum;
 }
 
-bool link_synced(const std::string& from, const std::string& to) {
+std::optional<Sum> link_synced(const std::string& from, const std::string& to) {
   if (::link(from.c_str(), to.c_str()) != 0) {
     if (errno == EXDEV || errno == EPERM || errno == EMLINK || errno == ENOTSUP ||
         errno == ENOSYS) {
-      return false;
+      return std::nullopt;
     }
     fail("link to", from, errno);
   }
@@ -150,10 +151,12 @@ bool link_synced(const std::string& from, const std::string& to) {
   if (file.get() < 0) {
     fail("open", to, errno);
   }
+  // The disk and the processor work at the same time.
+  auto sum = in_background([&to] { return sum_of(to); });
   if (::fsync(file.get()) != 0) {
     fail("sync", to, errno);
   }
-  return true;
+  return sum.get();
 }
 
 Sum copy_synced(const std::string& from, const std::string& to) {

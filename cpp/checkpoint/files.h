@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -23,9 +24,9 @@ struct Sum {
 };
 /// Reads all of the file.
 Sum sum_of(const std::string& path);
-/// Gives `from` the second name `to` and syncs the content; false when the file system does not do
-/// that (another one, no hard links).
-bool link_synced(const std::string& from, const std::string& to);
+/// Gives `from` the second name `to`, syncs the content and reads it; nothing when the file system
+/// does not do that (another one, no hard links).
+std::optional<Sum> link_synced(const std::string& from, const std::string& to);
 /// Copies, and syncs the copy.
 Sum copy_synced(const std::string& from, const std::string& to);
 /// Syncs a folder, so that the names in it survive a power failure.

@@ -1,6 +1,7 @@
 #include "state/rocksdb/database.h"
 
 #include "base/error.h"
+#include "base/in_background.h"
 #include "state/rocksdb/unsynced_files.h"
 #include "types/host.h"
 
@@ -11,7 +12,6 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
-#include <system_error>
 #include <utility>
 
 namespace flott::rocks {
@@ -20,6 +20,7 @@ namespace {
 constexpr std::string_view kColumnPrefix = "state:";
 constexpr int kBestScore = 16;
 constexpr std::uint64_t kMostAheadBytes = 1 << 20;
+constexpr const char* kBytesPerSync = "1048576";
 
 rocksdb::CompressionType compression_of(const std::string& name) {
   static const std::map<std::string, rocksdb::CompressionType> kTypes = {
@@ -48,6 +49,10 @@ rocksdb::WriteOptions unlogged() {
   rocksdb::WriteOptions out;
   out.disableWAL = true;
   return out;
+}
+
+std::shared_ptr<rocksdb::WriteBatch> taken(rocksdb::WriteBatch& batch) {
+  return std::make_shared<rocksdb::WriteBatch>(std::exchange(batch, rocksdb::WriteBatch()));
 }
 
 }  // namespace
@@ -281,15 +286,30 @@ void Database::write_behind(rocksdb::WriteBatch& batch) {
   if (batch.Count() == 0) {
     return;
   }
-  settle();
-  const auto to_write =
-      std::make_shared<rocksdb::WriteBatch>(std::exchange(batch, rocksdb::WriteBatch()));
-  const auto write = [this, to_write] { return db_->Write(unlogged(), to_write.get()); };
-  try {
-    behind_ = std::async(std::launch::async, write);
-  } catch (const std::system_error&) {  // no thread is to be had
-    behind_ = std::async(std::launch::deferred, write);
+  run_behind([this, to_write = taken(batch)] { return db_->Write(unlogged(), to_write.get()); });
+  behind_is_visible_ = true;
+}
+
+void Database::write_behind(std::shared_ptr<TableWriter> table, rocksdb::WriteBatch& batch) {
+  if (batch.Count() == 0) {
+    return;
   }
+  run_behind([table = std::move(table), to_write = taken(batch)] { return table->add(*to_write); });
+}
+
+void Database::finish_behind(std::shared_ptr<TableWriter> table) {
+  run_behind([table = std::move(table)] { return table->finish(); });
+}
+
+void Database::run_behind(std::function<rocksdb::Status()> work) {
+  settle();
+  behind_ = in_background(std::move(work));
+  behind_is_visible_ = false;
+}
+
+std::shared_ptr<TableWriter> Database::new_table(rocksdb::ColumnFamilyHandle* column,
+                                                 std::unique_ptr<const OwnedPath> path) {
+  return std::make_shared<TableWriter>(*db_, column, std::move(path));
 }
 
 bool Database::is_writing() const {
@@ -332,6 +352,9 @@ std::int64_t Database::estimate(rocksdb::ColumnFamilyHandle* column,
 void Database::checkpoint(const std::string& target) {
   settle();
   const HostRelease without_host_lock;
+  if (!std::exchange(in_checkpoints_, true)) {
+    check_rocksdb(db_->SetDBOptions({{"bytes_per_sync", kBytesPerSync}}), "checkpointed", path_);
+  }
   rocksdb::Checkpoint* raw = nullptr;
   check_rocksdb(rocksdb::Checkpoint::Create(db_.get(), &raw), "checkpointed", path_);
   const std::unique_ptr<rocksdb::Checkpoint> checkpoint(raw);

@@ -1,8 +1,10 @@
 #pragma once
 
+#include "base/working_directory.h"
 #include "state/rocksdb/entry_rules.h"
 #include "state/rocksdb/options.h"
 #include "state/rocksdb/shared_memory.h"
+#include "state/rocksdb/table_writer.h"
 
 #include <rocksdb/db.h>
 #include <rocksdb/write_batch.h>
@@ -12,6 +14,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace flott::rocks {
@@ -78,7 +81,16 @@ class Database {
   /// Likewise, by another thread, when the one before has been written. What fails is thrown by
   /// every call that waits from then on: no checkpoint is made without it.
   void write_behind(rocksdb::WriteBatch& batch);
+  /// Likewise to a table, after which the batch comes in key order.
+  void write_behind(std::shared_ptr<TableWriter> table, rocksdb::WriteBatch& batch);
+  /// Nothing comes any more: the table becomes a part of the database.
+  void finish_behind(std::shared_ptr<TableWriter> table);
+  /// `path`: of the file until then, in the same file system.
+  std::shared_ptr<TableWriter> new_table(rocksdb::ColumnFamilyHandle* column,
+                                         std::unique_ptr<const OwnedPath> path);
   bool is_writing() const;
+  /// Whether what was written last went to a table, so that settle() would show nothing.
+  bool is_writing_table() const { return behind_.valid() && !behind_is_visible_; }
   /// Waits until everything is written. Whoever reads sees it then.
   void settle() {
     if (behind_.valid() || !lost_.ok()) {
@@ -96,6 +108,7 @@ class Database {
   void checkpoint(const std::string& target);
 
  private:
+  void run_behind(std::function<rocksdb::Status()> work);
   void wait_for_write();
   rocksdb::ColumnFamilyOptions column_options(std::shared_ptr<const ColumnRules> rules) const;
 
@@ -110,7 +123,11 @@ class Database {
   int direct_reads_ = 0;
   std::unique_ptr<rocksdb::DB> db_;
   std::future<rocksdb::Status> behind_;  ///< of what is being written
+  bool behind_is_visible_ = false;       ///< when it is done
   rocksdb::Status lost_;                 ///< why something was not written
+  /// Checkpoints are made of it: what is written to files goes to the disk at once, so that a
+  /// checkpoint need not wait for all of it.
+  bool in_checkpoints_ = false;
   std::vector<std::pair<std::string, rocksdb::ColumnFamilyHandle*>> columns_;
 };
 

@@ -163,6 +163,7 @@ void RocksListState::flush(rocksdb::WriteBatch& batch) {
     slot.stored_bytes = slot.elements.size();
     write_if_large(batch);
   });
+  dirty_is_taken(most_dirty_bytes());
 }
 
 }  // namespace flott::rocks

@@ -374,6 +374,7 @@ void RocksMapState::flush(rocksdb::WriteBatch& batch) {
     }
     write_if_large(batch);
   });
+  dirty_is_taken(most_dirty_bytes());
 }
 
 }  // namespace flott::rocks

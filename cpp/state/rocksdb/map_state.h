@@ -66,7 +66,7 @@ class RocksMapState final : public SlottedState<MapSlot>, public MapState {
     mark_dirty(slot, 0);
     if (!item.dirty) {
       item.dirty = true;
-      core_.dirty_bytes += sizeof item + item.value.charge();
+      more_is_dirty(sizeof item + item.value.charge());
     }
   }
   bool read(const Value& key, Value* value);

@@ -11,8 +11,8 @@
 namespace flott::rocks {
 namespace {
 
-/// Writing that much takes some 20 ms.
-constexpr std::size_t kMostDirtyBytes = 8 << 20;
+/// Writing that much takes some 10 ms.
+constexpr std::size_t kMostDirtyBytes = 4 << 20;
 /// Slots that an access looks at, at most, to find some that can be dropped.
 constexpr std::size_t kVisitsAtOnce = 1024;
 
@@ -26,7 +26,6 @@ Core::Core(const KeyedStateOptions& keyed_options, const RocksOptions& rocks_opt
     : options(keyed_options), rocks(rocks_options), memory(SharedMemory::get(rocks_options)) {
   memory->enter();
   cache_limit = memory->entries_share();
-  dirty_limit = std::min(cache_limit / 4, kMostDirtyBytes);
   birth = options.clock != nullptr ? options.clock->now_ms() : 0;
 }
 
@@ -96,8 +95,7 @@ const std::string& Core::key_value_bytes() {
 
 void Core::flush() {
   const SlotHold hold(*this);  // encoding objects runs user code
-  flush_wanted = false;
-  dirty_bytes = 0;
+  relief_wanted = false;
   const bool any = std::any_of(columns.begin(), columns.end(), [](const auto& column) {
     return column->state != nullptr && column->state->has_dirty();
   });
@@ -115,12 +113,30 @@ void Core::flush() {
   database->write_behind(batch);
 }
 
+void Core::relieve() {
+  if (holds > 0) {
+    return;  // called by user code while something is written
+  }
+  const SlotHold hold(*this);
+  relief_wanted = false;
+  open();
+  stored = true;
+  rocksdb::WriteBatch batch;
+  for (const auto& column : columns) {
+    if (column->state != nullptr && column->state->wants_relief()) {
+      column->state->relieve(batch);
+    }
+  }
+  database->write_behind(batch);
+}
+
 void Core::evict() {
   if (holds > 0) {
     return;
   }
-  // What is being written must not be looked for in the database, so that it stays.
-  if (database != nullptr) {
+  // What is being written must not be looked for in the database, so that it stays. What goes to a
+  // table does so by itself (SlotCache::begin_round()).
+  if (database != nullptr && !database->is_writing_table()) {
     if (database->is_writing() && cached_bytes < cache_limit + cache_limit / 16) {
       return;
     }
@@ -128,12 +144,10 @@ void Core::evict() {
   }
   const SlotHold hold(*this);  // destroying values may run user code
   cache_limit = memory->entries_share();
-  dirty_limit = std::min(cache_limit / 4, kMostDirtyBytes);
   // One access adds little, so that little is to be dropped for it; unless it was a large one.
   const bool far_above = cached_bytes > cache_limit + cache_limit / 8;
   std::size_t visits = far_above ? std::numeric_limits<std::size_t>::max() : kVisitsAtOnce;
   std::size_t ends = 0;
-  const std::size_t before = cached_bytes;
   while (cached_bytes > cache_limit && visits > 0) {
     if (swept_ >= columns.size()) {
       swept_ = 0;
@@ -153,9 +167,6 @@ void Core::evict() {
       break;
     }
   }
-  if (cached_bytes == before) {
-    flush_wanted = true;  // nothing may be left but what is dirty
-  }
   ++epoch;
 }
 
@@ -169,7 +180,6 @@ void Core::drop_caches() {
     }
   }
   cached_bytes = 0;
-  dirty_bytes = 0;
   ++epoch;
 }
 
@@ -179,6 +189,10 @@ void RocksState::throw_no_key() const {
               "record or timer of a "
               "keyed stream is processed, not in open() or close()",
               name_);
+}
+
+std::size_t RocksState::most_dirty_bytes() const {
+  return std::min(kMostDirtyBytes, dirty_share());
 }
 
 void RocksState::write_if_large(rocksdb::WriteBatch& batch) {

@@ -67,11 +67,8 @@ struct Core {
   /// Rough bytes of the caches' content, and how much they may be.
   std::size_t cached_bytes = 0;
   std::size_t cache_limit = 0;
-  /// Of it what waits to be written, and how much that may be: writing it in small parts keeps each
-  /// part short, and what waits cannot be evicted.
-  std::size_t dirty_bytes = 0;
-  std::size_t dirty_limit = 0;
-  bool flush_wanted = false;
+  /// Whether more waits to be written than a state's RocksState::most_dirty_bytes().
+  bool relief_wanted = false;
   /// Nothing is evicted while it is above 0: pointers to slots are in use.
   int holds = 0;
 
@@ -100,13 +97,15 @@ struct Core {
   }
   /// Writes what is dirty to the database; the caches stay.
   void flush();
+  /// Writes some of it: of states that have too much.
+  void relieve();
   /// Drops cached entries, a bounded number at a time, until the caches are within their limit. No
   /// slot that was looked up before is valid afterwards.
   void evict();
   /// First thing in each access.
   void bound_memory() {
-    if (flush_wanted) [[unlikely]] {
-      flush();
+    if (relief_wanted) [[unlikely]] {
+      relieve();
     }
     if (cached_bytes > cache_limit) [[unlikely]] {
       evict();
@@ -141,7 +140,8 @@ class RocksState {
       : core_(core),
         column_(column),
         name_(descriptor.name),
-        ttl_(descriptor.ttl, core.options.clock, descriptor.name) {}
+        ttl_(descriptor.ttl, core.options.clock, descriptor.name),
+        wanted_at_bytes_(RocksState::most_dirty_bytes()) {}
   virtual ~RocksState() = default;
   RocksState(const RocksState&) = delete;
   RocksState& operator=(const RocksState&) = delete;
@@ -149,8 +149,12 @@ class RocksState {
   bool stamped() const { return ttl_.enabled(); }
   const heap::Ttl& ttl() const { return ttl_; }
   virtual bool has_dirty() const = 0;
-  /// Adds what is dirty to the batch, and writes the batch whenever it is large.
+  /// Adds what is dirty to the batch, and writes the batch whenever it is large; or writes it in
+  /// another way.
   virtual void flush(rocksdb::WriteBatch& batch) = 0;
+  /// Likewise some of it, which does not take long.
+  virtual void relieve(rocksdb::WriteBatch& batch) { flush(batch); }
+  bool wants_relief() const { return dirty_bytes_ > wanted_at_bytes_; }
   virtual void drop_cache() = 0;
   /// Evicts what has not been used lately while the caches are above their limit, looking at up to
   /// `visits` slots; whether all have been looked at.
@@ -174,10 +178,25 @@ class RocksState {
     return core_.stored && core_.database->get(column_.handle, key, value);
   }
 
+  /// How much of the caches may wait to be written: it cannot be evicted.
+  std::size_t dirty_share() const {
+    return core_.cache_limit / 4 / std::max<std::size_t>(1, core_.columns.size());
+  }
+  /// How much waits until relieve() is called; within dirty_share().
+  virtual std::size_t most_dirty_bytes() const;
+  /// Everything that was dirty is being written.
+  void dirty_is_taken(std::size_t wanted_at_bytes) {
+    dirty_bytes_ = 0;
+    wanted_at_bytes_ = wanted_at_bytes;
+  }
+
   Core& core_;
   Column& column_;
   const std::string name_;
   const heap::Ttl ttl_;
+  /// Rough bytes of what is dirty, and how many call for relieve().
+  std::size_t dirty_bytes_ = 0;
+  std::size_t wanted_at_bytes_;
   Timestamp now_ = 0;  ///< of the present access; 0 without TTL
   std::string scratch_;
 };
@@ -190,12 +209,13 @@ class SlottedState : public RocksState {
       : RocksState(core, column, descriptor) {
     use_namespace({});
   }
-  bool has_dirty() const final { return cache_.dirty_count() != 0; }
+  bool has_dirty() const override { return cache_.dirty_count() != 0; }
   void drop_cache() override {
     current_ = nullptr;
     cache_.clear();
+    dirty_is_taken(most_dirty_bytes());
   }
-  bool sweep(std::size_t& visits) final {
+  bool sweep(std::size_t& visits) override {
     return cache_.sweep(
         visits,
         [&] { return core_.cached_bytes > core_.cache_limit; },
@@ -212,10 +232,13 @@ class SlottedState : public RocksState {
   /// `bytes`: of the slot's charge, what is to be written if it was clean until now.
   void mark_dirty(Slot& slot, std::size_t bytes) {
     if (cache_.mark_dirty(slot)) {
-      core_.dirty_bytes += kSlotBytes + slot.slot_key.heap_bytes() + bytes;
+      more_is_dirty(kSlotBytes + slot.slot_key.heap_bytes() + bytes);
     }
-    if (cache_.dirty_count() >= kMostDirty || core_.dirty_bytes > core_.dirty_limit) {
-      core_.flush_wanted = true;
+  }
+  void more_is_dirty(std::size_t bytes) {
+    dirty_bytes_ += bytes;
+    if (wants_relief()) [[unlikely]] {
+      core_.relief_wanted = true;
     }
   }
   /// Before a slot is evicted: false when only some of it was dropped, which is for slots that are
@@ -225,7 +248,7 @@ class SlottedState : public RocksState {
   void charged(const Slot& slot, std::size_t before, std::size_t after) {
     core_.cached_bytes += after - before;
     if (slot.dirty && after > before) {
-      core_.dirty_bytes += after - before;
+      more_is_dirty(after - before);
     }
   }
   void use_namespace(const Window& window) {
@@ -284,7 +307,6 @@ class SlottedState : public RocksState {
   }
 
   static constexpr std::size_t kSlotBytes = sizeof(Slot) + SlotIndex::kBytesEach;
-  static constexpr std::size_t kMostDirty = 32768;
 
   Window window_;
   std::string namespace_;

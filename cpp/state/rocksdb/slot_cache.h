@@ -98,9 +98,10 @@ struct CachedSlot {
   std::string_view key_value() const { return slot_key.key_value(); }
 
   SlotKey slot_key;
-  bool live : 1 = false;   ///< in use
-  bool dirty : 1 = false;  ///< listed to be written
-  bool used : 1 = false;   ///< accessed since the hand passed
+  bool live : 1 = false;       ///< in use
+  bool dirty : 1 = false;      ///< listed to be written
+  bool used : 1 = false;       ///< accessed since the hand passed
+  std::uint8_t round : 2 = 0;  ///< SlotCache::begin_round()
 };
 static_assert(sizeof(CachedSlot) == 16);
 
@@ -157,22 +158,41 @@ class SlotCache {
   /// Calls visit(slot) with each dirty slot in key order (quicker to insert); then none is dirty.
   template <typename Visit>
   void take_dirty(Visit visit) {
-    // Most keys differ in their first bytes, which are looked at without following the pointer.
-    std::vector<std::pair<std::uint64_t, Slot*>> dirty;
-    dirty.reserve(dirty_.size());
-    for (Slot* slot : dirty_) {
-      dirty.emplace_back(first_bytes(slot->key()), slot);
-    }
-    dirty_.clear();
-    std::sort(dirty.begin(), dirty.end(), [](const auto& a, const auto& b) {
-      return a.first != b.first ? a.first < b.first : a.second->key() < b.second->key();
-    });
-    for (const auto& [bytes, slot] : dirty) {
-      slot->dirty = false;
+    for (Slot* slot : in_key_order(take_dirty())) {
+      written(*slot);
       visit(*slot);
     }
   }
+  /// The slots that are dirty now: the caller writes each and calls written() before. Until then
+  /// they stay dirty and where they are.
+  std::vector<Slot*> take_dirty() { return std::exchange(dirty_, {}); }
+  /// In any thread: the keys of slots that stay do not change.
+  static std::vector<Slot*> in_key_order(std::vector<Slot*> slots) {
+    // Most keys differ in their first bytes, which are looked at without following the pointer.
+    std::vector<std::pair<std::uint64_t, Slot*>> keyed;
+    keyed.reserve(slots.size());
+    for (Slot* slot : slots) {
+      keyed.emplace_back(first_bytes(slot->key()), slot);
+    }
+    std::sort(keyed.begin(), keyed.end(), [](const auto& a, const auto& b) {
+      return a.first != b.first ? a.first < b.first : a.second->key() < b.second->key();
+    });
+    std::transform(
+        keyed.begin(), keyed.end(), slots.begin(), [](const auto& one) { return one.second; });
+    return slots;
+  }
+  void written(Slot& slot) {
+    slot.dirty = false;
+    slot.round = in_round_ ? round_ : 0;
+  }
   std::size_t dirty_count() const { return dirty_.size(); }
+
+  /// What is written from now on stays until end_round(): it is nowhere else yet.
+  void begin_round() {
+    round_ = static_cast<std::uint8_t>(round_ % 3 + 1);
+    in_round_ = true;
+  }
+  void end_round() { in_round_ = false; }
 
   /// Moves the hand over up to `visits` slots, which is counted down, while `wanted()`. A clean
   /// slot that was not used since last time goes if `dispose(slot)` says so. Whether the hand has
@@ -182,7 +202,7 @@ class SlotCache {
     for (; hand_ < end_ && visits > 0 && wanted(); --visits) {
       const std::uint32_t number = hand_;
       Slot& slot = at(number);
-      if (slot.live && !slot.dirty && !slot.used) {
+      if (slot.live && !slot.dirty && !slot.used && !(in_round_ && slot.round == round_)) {
         if (!dispose(slot)) {
           continue;  // some of it is gone
         }
@@ -204,6 +224,7 @@ class SlotCache {
   }
 
   void clear() {
+    in_round_ = false;
     dirty_.clear();
     free_.clear();
     index_.clear();
@@ -228,6 +249,10 @@ class SlotCache {
   std::vector<std::uint32_t> free_;
   SlotIndex index_;
   std::vector<Slot*> dirty_;
+  /// Of the present or last round. A slot of an earlier one may have the same number, and stays for
+  /// nothing.
+  std::uint8_t round_ = 0;
+  bool in_round_ = false;
 };
 
 }  // namespace flott::rocks

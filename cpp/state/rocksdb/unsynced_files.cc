@@ -24,12 +24,6 @@ class UnsyncedFile final : public rocksdb::FSWritableFileOwnerWrapper {
   IOStatus Fsync(const IOOptions& /*options*/, IODebugContext* /*context*/) override {
     return IOStatus::OK();
   }
-  IOStatus RangeSync(std::uint64_t /*offset*/,
-                     std::uint64_t /*bytes*/,
-                     const IOOptions& /*options*/,
-                     IODebugContext* /*context*/) override {
-    return IOStatus::OK();
-  }
 };
 
 class UnsyncedFolder final : public rocksdb::FSDirectoryWrapper {

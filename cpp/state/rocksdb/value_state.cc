@@ -1,5 +1,8 @@
 #include "state/rocksdb/value_state.h"
 
+#include "base/in_background.h"
+#include "types/host.h"
+
 #include <algorithm>
 #include <utility>
 
@@ -10,6 +13,11 @@ namespace {
 constexpr std::size_t kLeastToPrefetch = 1 << 20;
 /// Fewer are as well read one by one.
 constexpr std::size_t kLeastToFetch = 4;
+/// Fewer dirty bytes are better gathered in a write buffer.
+constexpr std::size_t kLeastForATable = 2 << 20;
+/// What is written to a table at once takes some milliseconds.
+constexpr std::size_t kStepEntries = 32768;
+constexpr std::size_t kStepBytes = 2 << 20;
 
 }  // namespace
 
@@ -168,34 +176,116 @@ void SingleValueState::clear(ValueSlot& slot) {
   charged(slot, old.charge(), 0);
 }
 
-void SingleValueState::flush(rocksdb::WriteBatch& batch) {
-  if (!has_dirty()) {
+void SingleValueState::put(ValueSlot& slot, rocksdb::WriteBatch& batch) {
+  if (!slot.present) {
+    if (!slot.absent_in_database) {
+      check_rocksdb(
+          batch.Delete(column_.handle, slice(slot.key())), "written", core_.database->path());
+      slot.absent_in_database = true;
+    }
     return;
   }
-  const bool stamps = ttl_.enabled();
+  scratch_.clear();
+  write_header(slot.key_value(), ttl_.enabled(), scratch_);
+  if (ttl_.enabled()) {
+    BytesWriter(scratch_).i64(slot.access);
+  }
+  const std::size_t value_at = scratch_.size();
+  slot.value.encode(rows_, scratch_);
+  check_rocksdb(
+      batch.Put(column_.handle, slice(slot.key()), scratch_), "written", core_.database->path());
+  slot.absent_in_database = false;
+  slot.value.compact(rows_, std::string_view(scratch_).substr(value_at));
+  update_charge(slot);
+}
+
+void SingleValueState::flush(rocksdb::WriteBatch& batch) {
+  hand_over();
+  if (dirty_bytes_ >= kLeastForATable) {
+    begin_table();
+    hand_over();
+    return;
+  }
   cache_.take_dirty([&](ValueSlot& slot) {
-    if (!slot.present) {
-      if (!slot.absent_in_database) {
-        check_rocksdb(
-            batch.Delete(column_.handle, slice(slot.key())), "written", core_.database->path());
-        slot.absent_in_database = true;
-      }
-      return;
-    }
-    scratch_.clear();
-    write_header(slot.key_value(), stamps, scratch_);
-    if (stamps) {
-      BytesWriter(scratch_).i64(slot.access);
-    }
-    const std::size_t value_at = scratch_.size();
-    slot.value.encode(rows_, scratch_);
-    check_rocksdb(
-        batch.Put(column_.handle, slice(slot.key()), scratch_), "written", core_.database->path());
-    slot.absent_in_database = false;
-    slot.value.compact(rows_, std::string_view(scratch_).substr(value_at));
-    update_charge(slot);
+    put(slot, batch);
     write_if_large(batch);
   });
+  dirty_is_taken(most_dirty_bytes());
+}
+
+void SingleValueState::relieve(rocksdb::WriteBatch& batch) {
+  if (writing_ != nullptr && !writing_->handed_over) {
+    write_more();
+  } else if (dirty_bytes_ >= kLeastForATable) {
+    begin_table();
+  } else {
+    flush(batch);
+  }
+}
+
+void SingleValueState::begin_table() {
+  if (writing_ != nullptr) {
+    core_.database->settle();
+    end_table();
+  }
+  writing_ = std::make_unique<Writing>();
+  writing_->table = core_.database->new_table(
+      column_.handle,
+      std::make_unique<const OwnedPath>(core_.directory->fresh("table"), core_.directory));
+  writing_->slots = cache_.take_dirty();
+  writing_->sorting = in_background([slots = &writing_->slots] {
+    *slots = SlotCache<ValueSlot>::in_key_order(std::move(*slots));
+  });
+  cache_.begin_round();
+  dirty_is_taken(kStepBytes / 2);
+}
+
+void SingleValueState::write_more() {
+  Writing& writing = *writing_;
+  if (writing.sorting.valid()) {
+    const HostRelease without_host_lock;
+    writing.sorting.get();
+  }
+  rocksdb::WriteBatch batch;
+  const std::size_t end = std::min(writing.next + kStepEntries, writing.slots.size());
+  while (writing.next < end && batch.GetDataSize() < kStepBytes) {
+    ValueSlot& slot = *writing.slots[writing.next++];
+    cache_.written(slot);
+    put(slot, batch);
+  }
+  core_.database->write_behind(writing.table, batch);
+  if (writing.next < writing.slots.size()) {
+    // Twice as much as has become dirty meanwhile: it ends before the next one is full.
+    wanted_at_bytes_ = dirty_bytes_ + kStepBytes / 2;
+    return;
+  }
+  core_.database->finish_behind(writing.table);
+  writing.slots = {};
+  writing.handed_over = true;
+  wanted_at_bytes_ = most_dirty_bytes();
+}
+
+void SingleValueState::hand_over() {
+  while (writing_ != nullptr && !writing_->handed_over) {
+    write_more();
+  }
+}
+
+void SingleValueState::end_table() {
+  if (writing_ != nullptr && writing_->table->is_part()) {
+    cache_.end_round();
+    writing_.reset();
+  }
+}
+
+bool SingleValueState::sweep(std::size_t& visits) {
+  end_table();
+  return SlottedState::sweep(visits);
+}
+
+void SingleValueState::drop_cache() {
+  writing_.reset();
+  SlottedState::drop_cache();
 }
 
 void RocksValueState::clear() {

@@ -2,6 +2,7 @@
 
 #include "state/rocksdb/rocks_state.h"
 
+#include <future>
 #include <memory>
 #include <vector>
 
@@ -24,7 +25,11 @@ static_assert(sizeof(ValueSlot) == 48);
 class SingleValueState : public SlottedState<ValueSlot> {
  public:
   using SlottedState::SlottedState;
+  bool has_dirty() const final { return SlottedState::has_dirty() || writing_ != nullptr; }
   void flush(rocksdb::WriteBatch& batch) final;
+  void relieve(rocksdb::WriteBatch& batch) final;
+  bool sweep(std::size_t& visits) final;
+  void drop_cache() final;
   void prefetch(const KeyColumn& keys, std::size_t begin, std::size_t end) final;
 
  protected:
@@ -38,14 +43,32 @@ class SingleValueState : public SlottedState<ValueSlot> {
   ValueSlot& load(ValueSlot& slot);
   bool is_expired(const ValueSlot& slot) const { return ttl_.expired(slot.access, now_); }
   void update_charge(ValueSlot& slot);
+  std::size_t most_dirty_bytes() const final { return dirty_share(); }
   void fill(ValueSlot& slot, std::string_view stored);
   void fetch(const KeyColumn& keys);
 
   CommonRowType rows_;
 
  private:
+  /// Many slots on their way to a table, some at a time. They stay in the cache until the table is
+  /// a part of the database.
+  struct Writing {
+    std::vector<ValueSlot*> slots;
+    std::size_t next = 0;      ///< of them
+    bool handed_over = false;  ///< all
+    std::shared_ptr<TableWriter> table;
+    std::future<void> sorting;  ///< of the slots; last, so that they live longer
+  };
+  void put(ValueSlot& slot, rocksdb::WriteBatch& batch);
+  void begin_table();
+  void write_more();
+  void hand_over();
+  /// Nothing stays for a table that is a part of the database.
+  void end_table();
+
   std::size_t prefetched_ = 0;         ///< rows, in the last call of prefetch()
   std::vector<std::size_t> to_fetch_;  ///< rows
+  std::unique_ptr<Writing> writing_;
 };
 
 class RocksValueState final : public SingleValueState, public ValueState {

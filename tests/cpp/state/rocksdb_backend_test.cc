@@ -642,6 +642,94 @@ TEST_F(RocksDbBackend, WhatIsWrittenBesideLargeListsIsRead) {
   }
 }
 
+/// Counters, some of them as rows, that are changed, removed and stored at random, against a model.
+class ManyChanges {
+ public:
+  explicit ManyChanges(std::uint64_t seed) : random_(seed) {}
+
+  void declare(KeyedStateBackend& backend) {
+    backend_ = &backend;
+    count_ = &backend.value_state(descriptor(kValue, "count"));
+    StateDescriptor last = descriptor(kReducing, "last");
+    last.value_type = type_;
+    last.reduce = std::make_shared<Last>();
+    last_ = &backend.appending_state(last);
+  }
+  void change(int operations) {
+    for (int n = 0; n < operations; ++n) {
+      const int k = static_cast<int>(random_() % kKeys);
+      set_key(*backend_, i(k));
+      const auto known = model_.find(k);
+      ASSERT_EQ(count_->value(), known == model_.end() ? Value() : i(known->second)) << k;
+      if (random_() % 8 == 0) {
+        count_->clear();
+        last_->clear();
+        model_.erase(k);
+      } else {
+        const int next = static_cast<int>(random_() % 1'000'000);
+        count_->update(i(next));
+        last_->add(row_of(next));
+        model_[k] = next;
+      }
+    }
+  }
+  void expect_all() const {
+    for (int k = 0; k < kKeys; ++k) {
+      set_key(*backend_, i(k));
+      const auto known = model_.find(k);
+      const bool there = known != model_.end();
+      ASSERT_EQ(count_->value(), there ? i(known->second) : Value()) << k;
+      ASSERT_EQ(last_->get(), there ? row_of(known->second) : Value()) << k;
+    }
+    EXPECT_EQ(backend_->key_count(), model_.size());
+  }
+
+ private:
+  static constexpr int kKeys = 80'000;
+  struct Last : ReduceFunction {
+    Value reduce(const Value& /*accumulated*/, const Value& value) override { return value; }
+  };
+  Value row_of(int n) const {
+    return Value::row({i(n), s(std::string(static_cast<std::size_t>(n) % 40, 'x'))}, type_);
+  }
+
+  const LogicalTypePtr type_ = LogicalType::row(
+      {"n", "text"}, {LogicalType::of(TypeKind::kBigInt), LogicalType::of(TypeKind::kString)});
+  std::mt19937_64 random_;
+  std::map<int, int> model_;
+  KeyedStateBackend* backend_ = nullptr;
+  ValueState* count_ = nullptr;
+  AppendingState* last_ = nullptr;
+};
+
+TEST_F(RocksDbBackend, ManyChangesPassThroughTablesOfTheirOwn) {
+  settings_["state.backend.rocksdb.memory.fixed-per-slot"] = "40 mb";
+  ManyChanges changes(11);
+  auto backend = make();
+  changes.declare(*backend);
+  changes.change(160'000);
+  KeyedStateFiles files = *backend->snapshot_files();
+  EXPECT_GT(tables(files).size(), 4u) << "a write buffer of each state would give two";
+  changes.expect_all();
+  for (int round = 0; round < 4; ++round) {
+    // Snapshots in the middle of a table, at its end, and of a few changes.
+    changes.change(round % 2 == 0 ? 60'000 : 500);
+    files = stored(*backend->snapshot_files());
+    changes.expect_all();
+    backend = make();
+    if (round == 1) {
+      changes.declare(*backend);
+      backend->restore_files(files);
+    } else {
+      backend->restore_files(files);
+      changes.declare(*backend);
+    }
+    changes.expect_all();
+  }
+  changes.change(60'000);
+  backend.reset();  // in the middle of a table
+}
+
 // --- Settings -----------------------------------------------------------------------------------
 
 TEST(RocksDbOptions, FlinksNamesAreRead) {

@@ -109,6 +109,40 @@ TEST(SlotCache, EvictsWhatIsCleanAndWasNotUsedSinceTheLastRound) {
   }
 }
 
+TEST(SlotCache, WhatIsWrittenInARoundStaysUntilItsEnd) {
+  SlotCache<TestSlot> cache;
+  std::size_t visits = std::numeric_limits<std::size_t>::max();
+  std::size_t gone = 0;
+  const auto sweep = [&] {
+    gone = 0;
+    cache.sweep(visits, [] { return true; }, [&](TestSlot& /*slot*/) { return ++gone > 0; });
+    return gone;
+  };
+  // Numbers of rounds are used again.
+  for (int round = 0; round < 6; ++round) {
+    const auto put = [&](int from) {
+      for (int k = from; k < from + 10; ++k) {
+        cache.mark_dirty(cache.insert(slot_hash(slot_key_of(k)), slot_key_of(k), {}));
+      }
+    };
+    put(0);
+    cache.begin_round();
+    const std::vector<TestSlot*> slots = SlotCache<TestSlot>::in_key_order(cache.take_dirty());
+    put(10);
+    EXPECT_EQ(sweep(), 0u) << "all are dirty";
+    for (TestSlot* slot : slots) {
+      cache.written(*slot);
+    }
+    EXPECT_EQ(sweep(), 0u) << "what was written is nowhere else yet";
+    cache.end_round();
+    EXPECT_EQ(sweep(), 10u);
+    for (TestSlot* slot : cache.take_dirty()) {
+      cache.written(*slot);
+    }
+    EXPECT_EQ(sweep(), 10u) << "outside of a round";
+  }
+}
+
 TEST(SlotCache, GivesWhatIsDirtyInKeyOrder) {
   SlotCache<TestSlot> cache;
   std::mt19937 random(1);
@@ -182,7 +216,7 @@ TEST(CachedValue, GivesBackWhatItWasGivenInEveryForm) {
     EXPECT_EQ(encoded(*in_place), bytes);
     expect_same(moved);
     CachedValue loaded;
-    loaded.load(bytes);
+    loaded.load(bytes, rows);
     expect_same(loaded);
     loaded.compact(rows, bytes);
     loaded.set(Value::integer(1), rows);
@@ -205,6 +239,40 @@ TEST(CachedValue, WhatIsWrittenTakesLittleRoom) {
   cached.compact(rows, encoded(large));
   EXPECT_LT(cached.heap_bytes(), decoded);
   EXPECT_EQ(cached.get(rows), large);
+
+  CommonRowType unknown;
+  for (const Value& stored : {row, large}) {
+    CachedValue first;
+    first.load(encoded(stored), unknown);
+    EXPECT_EQ(first.get(unknown), stored);
+    CachedValue loaded;
+    loaded.load(encoded(stored), unknown);
+    EXPECT_EQ(loaded.get(unknown), stored);
+    EXPECT_LT(loaded.heap_bytes(), decoded) << "also what is read";
+  }
+}
+
+TEST(CachedValue, DamagedRowsAreRefused) {
+  CommonRowType rows;
+  const Value row = Value::row({Value::integer(1)},
+                               LogicalType::row({"n"}, {LogicalType::of(TypeKind::kBigInt)}));
+  rows.know(row.as_row().type);
+  const std::string bytes = encoded(row);
+  for (const std::string& damaged : {bytes.substr(0, bytes.size() - 1),
+
+                                     [&] {
+                                       std::string other = bytes;
+                                       other[2 + rows.bytes.size()] = 2;  // fields
+                                       return other + "N";
+                                     }(),
+                                     [&] {
+                                       std::string other = bytes;
+                                       other[1] |= 8;  // an unknown flag
+                                       return other;
+                                     }()}) {
+    CachedValue cached;
+    EXPECT_THROW(cached.load(damaged, rows), Error) << damaged.size();
+  }
 }
 
 }  // namespace
