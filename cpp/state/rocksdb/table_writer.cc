@@ -1,13 +1,9 @@
 #include "state/rocksdb/table_writer.h"
 
-#include <chrono>
-#include <thread>
 #include <utility>
 
 namespace flott::rocks {
 namespace {
-
-constexpr std::chrono::milliseconds kStoppedPause{5};
 
 /// New tables are of the first level.
 rocksdb::Options options_of_new_tables(const rocksdb::DB& db, rocksdb::ColumnFamilyHandle* column) {
@@ -70,12 +66,13 @@ rocksdb::Status TableWriter::finish() {
   if (!finished.ok()) {
     return finished;
   }
-  // What goes through write buffers is held back like this by the database itself.
-  std::uint64_t stopped = 0;
-  while (options_.compaction_style != rocksdb::kCompactionStyleNone &&
-         db_.GetIntProperty(column_, rocksdb::DB::Properties::kIsWriteStopped, &stopped) &&
-         stopped != 0) {
-    std::this_thread::sleep_for(kStoppedPause);
+  // Writes, this one of nothing too, wait while there are more new tables than are being compacted.
+  rocksdb::WriteOptions unlogged;
+  unlogged.disableWAL = true;
+  rocksdb::WriteBatch nothing;
+  const rocksdb::Status admitted = db_.Write(unlogged, &nothing);
+  if (!admitted.ok()) {
+    return admitted;
   }
   rocksdb::IngestExternalFileOptions ingest;
   ingest.move_files = true;
