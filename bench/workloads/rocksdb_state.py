@@ -2,7 +2,8 @@
 
 `flott` does it in a Python function, `flott-native` is a running sum of a native type; a record of
 each is a read and a write. The rate is that of the second half: the first fills the state. The
-state has a budget of 1 GB in each engine.
+state has a budget of 1 GB in each engine. Apache Flink gets a tenth of the keys, with which it is
+faster: with all of them it takes half an hour.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ MEMORY = "1 gb"
 
 def prepare(bench, engine):
     """How many keys, and how many records once each of them has its state."""
-    keys = 1_000_000 if bench.quick else 10_000_000
+    keys = 1_000_000 if bench.quick or engine.startswith("flink") else 10_000_000
     return {"keys": keys, "measured": keys // 5 if engine.startswith("flink") else keys}
 
 
@@ -44,9 +45,11 @@ def run(engine, options):
 
     keys, measured = options["keys"], options["measured"]
     if engine.endswith("native"):
-        return rate_of(lambda records: native_sum(environment(), keys, records), [keys, 2 * keys])
+        rate = rate_of(lambda records: native_sum(environment(), keys, records), [keys, 2 * keys])
+        return {**rate, "keys": keys}
     begin, end = python_count(environment(), keys, measured)
-    return {"records_per_s": measured / (end - begin), "seconds": end - begin, "records": measured}
+    seconds = end - begin
+    return {"records_per_s": measured / seconds, "seconds": seconds, "keys": keys}
 
 
 def python_count(env, keys, measured):

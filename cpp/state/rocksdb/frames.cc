@@ -19,8 +19,11 @@ template <typename BeginGroup, typename EndKey>
 void RocksKeyedStateBackend::write_frames(std::string& content,
                                           BeginGroup begin_group,
                                           EndKey end_key) {
-  const HostScope host_scope;
-  core_.flush();
+  {
+    const HostScope host_scope;
+    core_.flush();
+  }
+  const HostRelease without_host_lock;  // values are copied as they are stored
   std::string header;
   BytesWriter header_writer(header);
   write_frame_header(stored_states(), header_writer);
