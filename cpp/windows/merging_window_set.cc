@@ -14,8 +14,11 @@
 namespace flott {
 namespace {
 
-/// Sets held open; more than that many keys take turns.
+/// Sets held open, and their windows (some 100 bytes each); keys of more than that take turns. A
+/// few keys do not, however many windows they have: each turn stores and reads all of them.
 constexpr std::size_t kMostSets = 16 * 1024;
+constexpr std::size_t kMostWindows = 256 * 1024;
+constexpr std::size_t kAlwaysSets = 64;
 constexpr std::int64_t kPlainFields = 2;
 constexpr std::int64_t kCustomFields = 3;
 
@@ -54,15 +57,19 @@ void MergingWindowSet::open_current() {
   if (current_ != nullptr && current_->first == key.bytes) {
     return;
   }
+  if (current_ != nullptr) {
+    count(current_->second);
+  }
   if (const auto known = sets_.find(key.bytes); known != sets_.end()) {
     current_ = &*known;
     return;
   }
-  if (sets_.size() >= kMostSets) {
+  if (sets_.size() >= kMostSets || (windows_ >= kMostWindows && sets_.size() >= kAlwaysSets)) {
     const std::string bytes(key.bytes);
     const Value value = backend_->current_key();
     flush();
     sets_.clear();
+    windows_ = 0;
     backend_->set_current_key(Key::of(bytes, value));
   }
   current_ = &*sets_.try_emplace(std::string(backend_->current().bytes)).first;
@@ -81,17 +88,26 @@ void MergingWindowSet::open_current() {
   }
 }
 
+void MergingWindowSet::count(Set& set) {
+  windows_ += set.in_flight.size() - set.counted;
+  set.counted = set.in_flight.size();
+}
+
 void MergingWindowSet::drop_current() {
   if (current_->second.is_stored) {
     state_->clear();
   }
+  count(current_->second);
   sets_.erase(sets_.find(current_->first));
   current_ = nullptr;
 }
 
 void MergingWindowSet::flush() {
   const HostScope host_scope;  // keys may be the host's
-  current_ = nullptr;
+  if (current_ != nullptr) {
+    count(current_->second);
+    current_ = nullptr;
+  }
   for (auto& [bytes, set] : sets_) {
     if (set.has_changed) {
       backend_->set_current_key(Key::of(bytes, set.key));

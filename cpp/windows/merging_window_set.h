@@ -64,6 +64,7 @@ class MergingWindowSet {
     bool is_stored = false;              ///< the state holds something
     bool has_changed = false;            ///< since it was stored
     std::map<Window, Window> in_flight;  ///< to state windows
+    std::size_t counted = 0;             ///< of them, in `windows_`
   };
   struct Hash {
     using is_transparent = void;
@@ -73,6 +74,8 @@ class MergingWindowSet {
 
   void open_current();
   void drop_current();
+  /// Notes how many windows it has now.
+  void count(Set& set);
   void store(const Set& set);
   Window merge_in(const Window& window, const OnMerge& on_merge);
   std::vector<WindowAssigner::Merge> merges_with(const Window& window) const;
@@ -83,6 +86,7 @@ class MergingWindowSet {
   ValueState* state_ = nullptr;
   bool merging_ = false;
   Sets sets_;
+  std::size_t windows_ = 0;  ///< of all sets but what has changed in the current one
   Sets::value_type* current_ = nullptr;
 };
 

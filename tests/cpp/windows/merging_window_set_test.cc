@@ -155,6 +155,32 @@ TEST_F(MergingWindowSetTest, MoreKeysThanItHoldsOpenTakeTurns) {
   EXPECT_EQ(backend_->key_count(), 0U);
 }
 
+TEST_F(MergingWindowSetTest, KeysOfManyWindowsTakeTurns) {
+  constexpr int kKeys = 70;
+  constexpr Timestamp kEnd = 5000 * 10;
+  for (int key = 0; key < kKeys; ++key) {
+    set_key(std::to_string(key));
+    set_.load();
+    for (Timestamp start = 0; start < kEnd; start += 10) {
+      add(start, start + 4);
+    }
+    set_.persist();
+  }
+  EXPECT_GT(backend_->key_count(), 50U) << "they have been stored to make room";
+  EXPECT_LT(backend_->key_count(), 70U) << "but not each time";
+  for (int key = 0; key < kKeys; ++key) {
+    set_key(std::to_string(key));
+    set_.load();
+    ASSERT_EQ(state_of(0, 4), "[0,4)") << key;
+    ASSERT_EQ(state_of(kEnd - 10, kEnd - 6), "[49990,49994)") << key;
+    for (Timestamp start = 0; start < kEnd; start += 10) {
+      set_.retire({start, start + 4, {}});
+    }
+    set_.persist();
+  }
+  EXPECT_EQ(backend_->key_count(), 0U);
+}
+
 TEST_F(MergingWindowSetTest, IsTheIdentityWithoutMerging) {
   MergingWindowSet plain;
   const auto tumbling = make_tumbling_windows(TimeCharacteristic::kEventTime, 5, 0);
