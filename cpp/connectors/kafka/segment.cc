@@ -7,6 +7,7 @@
 #include "checkpoint/snapshot_file.h"
 
 #include <lz4.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -97,7 +98,8 @@ void SegmentWriter::compress_block() {
 
 void SegmentWriter::spill() {
   if (!file_) {
-    if (directory_ == nullptr) {
+    if (directory_ == nullptr || ::access(directory_->path().c_str(), F_OK) != 0) {
+      // The first, or somebody has removed it.
       directory_ = std::make_shared<WorkingDirectory>(
           "flott-kafka-",
           parent_.empty() ? std::vector<std::string>{} : std::vector<std::string>{parent_},

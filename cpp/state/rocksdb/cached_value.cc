@@ -124,7 +124,7 @@ bool CachedValue::set_short_row(const Value& value, CommonRowType& rows) {
     return false;
   }
   rows.know(row.type);
-  if (row.type != rows.type) {
+  if (!rows.is(row.type)) {
     return false;
   }
   char bytes[sizeof inside_ + kMaxScalarBytes];

@@ -23,6 +23,14 @@ struct CommonRowType {
       type->encode(bytes);
     }
   }
+  /// What is read has types of its own: the caller's equal one takes their place, so that it is
+  /// known by its address.
+  bool is(const LogicalTypePtr& row_type) {
+    if (row_type != type && type != nullptr && *row_type == *type) {
+      type = row_type;
+    }
+    return row_type == type;
+  }
 };
 
 /// One value in a cache, 24 bytes and what hangs on it. Numbers are kept as they are, short rows of

@@ -308,8 +308,15 @@ void Database::run_behind(std::function<rocksdb::Status()> work) {
 }
 
 std::shared_ptr<TableWriter> Database::new_table(rocksdb::ColumnFamilyHandle* column,
-                                                 std::unique_ptr<const OwnedPath> path) {
-  return std::make_shared<TableWriter>(*db_, column, std::move(path));
+                                                 std::string path,
+                                                 std::shared_ptr<const void> in) {
+  return std::make_shared<TableWriter>(*db_, column, std::move(path), std::move(in));
+}
+
+void Database::is_incomplete() {
+  if (lost_.ok()) {
+    lost_ = rocksdb::Status::Aborted("an earlier error kept changes from being written");
+  }
 }
 
 bool Database::is_writing() const {
@@ -319,6 +326,7 @@ bool Database::is_writing() const {
 void Database::wait_for_write() {
   if (behind_.valid()) {
     const HostRelease without_host_lock;
+    is_incomplete();  // unless it comes back
     lost_ = behind_.get();
   }
   check_rocksdb(lost_, "written", path_);
@@ -337,7 +345,7 @@ std::unique_ptr<rocksdb::Iterator> Database::iterate(rocksdb::ColumnFamilyHandle
 }
 
 std::unique_ptr<rocksdb::Iterator> Database::iterate_slot(rocksdb::ColumnFamilyHandle* column) {
-  settle();
+  settle_batches();
   rocksdb::ReadOptions options;
   options.prefix_same_as_start = true;
   return std::unique_ptr<rocksdb::Iterator>(db_->NewIterator(options, column));

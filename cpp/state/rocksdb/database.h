@@ -1,6 +1,5 @@
 #pragma once
 
-#include "base/working_directory.h"
 #include "state/rocksdb/entry_rules.h"
 #include "state/rocksdb/options.h"
 #include "state/rocksdb/shared_memory.h"
@@ -57,12 +56,12 @@ class Database {
   rocksdb::ColumnFamilyHandle* create_column(const std::string& state,
                                              std::shared_ptr<const ColumnRules> rules);
 
-  /// False when there is nothing. Blocks that are in memory are read at once, unless few are; the
-  /// host's lock is given up while the disk is read.
+  /// False when there is nothing; of a column that no table is written of. Blocks that are in
+  /// memory are read at once, unless few are; the host's lock is given up while the disk is read.
   bool get(rocksdb::ColumnFamilyHandle* column,
            std::string_view key,
            rocksdb::PinnableSlice* value) {
-    settle();
+    settle_batches();
     return get_settled(column, key, value);
   }
   /// Likewise of a key that is not being written (write_behind()).
@@ -79,15 +78,17 @@ class Database {
   /// Writes and empties the batch, without the host's lock.
   void write(rocksdb::WriteBatch& batch);
   /// Likewise, by another thread, when the one before has been written. What fails is thrown by
-  /// every call that waits from then on: no checkpoint is made without it.
+  /// every call that waits from then on: no checkpoint is made without it. So is it after
+  /// is_incomplete(): what should have been written has been lost before.
   void write_behind(rocksdb::WriteBatch& batch);
   /// Likewise to a table, after which the batch comes in key order.
   void write_behind(std::shared_ptr<TableWriter> table, rocksdb::WriteBatch& batch);
   /// Nothing comes any more: the table becomes a part of the database.
   void finish_behind(std::shared_ptr<TableWriter> table);
-  /// `path`: of the file until then, in the same file system.
   std::shared_ptr<TableWriter> new_table(rocksdb::ColumnFamilyHandle* column,
-                                         std::unique_ptr<const OwnedPath> path);
+                                         std::string path,
+                                         std::shared_ptr<const void> in);
+  void is_incomplete();
   bool is_writing() const;
   /// Whether what was written last went to a table, so that settle() would show nothing.
   bool is_writing_table() const { return behind_.valid() && !behind_is_visible_; }
@@ -95,6 +96,12 @@ class Database {
   void settle() {
     if (behind_.valid() || !lost_.ok()) {
       wait_for_write();
+    }
+  }
+  /// Likewise, but tables that are being written may not be seen.
+  void settle_batches() {
+    if (!is_writing_table()) {
+      settle();
     }
   }
   /// All state of a column in order; `whole_table`: a pass that leaves the cache as it is.

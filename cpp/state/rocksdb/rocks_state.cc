@@ -94,40 +94,42 @@ const std::string& Core::key_value_bytes() {
 }
 
 void Core::flush() {
-  const SlotHold hold(*this);  // encoding objects runs user code
-  relief_wanted = false;
   const bool any = std::any_of(columns.begin(), columns.end(), [](const auto& column) {
     return column->state != nullptr && column->state->has_dirty();
   });
-  if (!any) {
-    return;
+  if (any) {
+    write_dirty([](RocksState& state, rocksdb::WriteBatch& batch) { state.flush(batch); });
   }
-  open();
-  stored = true;
-  rocksdb::WriteBatch batch;
-  for (const auto& column : columns) {
-    if (column->state != nullptr) {
-      column->state->flush(batch);
-    }
-  }
-  database->write_behind(batch);
 }
 
 void Core::relieve() {
   if (holds > 0) {
     return;  // called by user code while something is written
   }
-  const SlotHold hold(*this);
+  write_dirty([](RocksState& state, rocksdb::WriteBatch& batch) {
+    if (state.wants_relief()) {
+      state.relieve(batch);
+    }
+  });
+}
+
+void Core::write_dirty(const std::function<void(RocksState&, rocksdb::WriteBatch&)>& write) {
+  const SlotHold hold(*this);  // encoding objects runs user code
   relief_wanted = false;
   open();
   stored = true;
   rocksdb::WriteBatch batch;
-  for (const auto& column : columns) {
-    if (column->state != nullptr && column->state->wants_relief()) {
-      column->state->relieve(batch);
+  try {
+    for (const auto& column : columns) {
+      if (column->state != nullptr) {
+        write(*column->state, batch);
+      }
     }
+    database->write_behind(batch);
+  } catch (...) {
+    database->is_incomplete();  // also if a function catches it and goes on
+    throw;
   }
-  database->write_behind(batch);
 }
 
 void Core::evict() {

@@ -9,6 +9,7 @@
 #include "state/rocksdb/entry_format.h"
 #include "state/rocksdb/slot_cache.h"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -115,6 +116,10 @@ struct Core {
   void drop_caches();
 
  private:
+  /// Calls `write` for each state; what it throws is remembered, and no checkpoint is made any
+  /// more.
+  void write_dirty(const std::function<void(RocksState&, rocksdb::WriteBatch&)>& write);
+
   std::string key_value_bytes_;
   bool key_value_known_ = false;
   std::size_t swept_ = 0;  ///< number of the column whose cache is swept
@@ -223,7 +228,7 @@ class SlottedState : public RocksState {
           if (!shrink(slot)) {
             return false;
           }
-          core_.cached_bytes -= kSlotBytes + slot.slot_key.heap_bytes() + slot.charge();
+          core_.cached_bytes -= own_bytes(slot) + slot.charge();
           return true;
         });
   }
@@ -232,7 +237,7 @@ class SlottedState : public RocksState {
   /// `bytes`: of the slot's charge, what is to be written if it was clean until now.
   void mark_dirty(Slot& slot, std::size_t bytes) {
     if (cache_.mark_dirty(slot)) {
-      more_is_dirty(kSlotBytes + slot.slot_key.heap_bytes() + bytes);
+      more_is_dirty(own_bytes(slot) + bytes);
     }
   }
   void more_is_dirty(std::size_t bytes) {
@@ -284,8 +289,12 @@ class SlottedState : public RocksState {
   Slot& insert_slot(std::uint64_t hash, std::string_view slot_key) {
     Slot& slot = cache_.insert(hash, slot_key, {});
     slot.used = true;
-    core_.cached_bytes += kSlotBytes + slot.slot_key.heap_bytes();
+    core_.cached_bytes += own_bytes(slot);
     return slot;
+  }
+  /// Without what it holds beside itself and its key.
+  static std::size_t own_bytes(const Slot& slot) {
+    return sizeof(Slot) + SlotIndex::kBytesEach + slot.slot_key.heap_bytes();
   }
 
   SlotCache<Slot> cache_;
@@ -299,14 +308,12 @@ class SlottedState : public RocksState {
     Slot* found = cache_.find(hash, slot_key_);
     if (found == nullptr) {
       found = &cache_.insert(hash, slot_key_, core_.key_value_bytes());
-      core_.cached_bytes += kSlotBytes + found->slot_key.heap_bytes();
+      core_.cached_bytes += own_bytes(*found);
     } else {
       found->used = true;
     }
     return *found;
   }
-
-  static constexpr std::size_t kSlotBytes = sizeof(Slot) + SlotIndex::kBytesEach;
 
   Window window_;
   std::string namespace_;

@@ -1,11 +1,14 @@
 #include "state/rocksdb/table_writer.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <utility>
 
 namespace flott::rocks {
 namespace {
 
-/// New tables are of the first level.
+/// Most new tables are of the first level, which is rewritten soon.
 rocksdb::Options options_of_new_tables(const rocksdb::DB& db, rocksdb::ColumnFamilyHandle* column) {
   rocksdb::Options out = db.GetOptions(column);
   if (!out.compression_per_level.empty()) {
@@ -13,6 +16,22 @@ rocksdb::Options options_of_new_tables(const rocksdb::DB& db, rocksdb::ColumnFam
     out.compression_per_level.clear();  // of which the writer takes the last
   }
   return out;
+}
+
+/// Waits as long as writes of so many bytes would: these are of bytes that are stored nowhere.
+rocksdb::Status wait_for_bytes(rocksdb::DB& db, std::uint64_t bytes) {
+  constexpr std::uint64_t kAtOnce = 1 << 20;
+  rocksdb::WriteOptions unlogged;
+  unlogged.disableWAL = true;
+  rocksdb::WriteBatch nothing;
+  nothing.PutLogData(std::string(std::min(bytes, kAtOnce), '\0'));
+  for (std::uint64_t waited = 0; waited < bytes; waited += kAtOnce) {
+    const rocksdb::Status status = db.Write(unlogged, &nothing);
+    if (!status.ok()) {
+      return status;
+    }
+  }
+  return rocksdb::Status::OK();
 }
 
 /// Takes a batch apart.
@@ -37,49 +56,65 @@ class Entries final : public rocksdb::WriteBatch::Handler {
 
 TableWriter::TableWriter(rocksdb::DB& db,
                          rocksdb::ColumnFamilyHandle* column,
-                         std::unique_ptr<const OwnedPath> path)
+                         std::string path,
+                         std::shared_ptr<const void> in)
     : db_(db),
       column_(column),
       path_(std::move(path)),
+      in_(std::move(in)),
       options_(options_of_new_tables(db, column)),
       // What is written is soon read again, to be compacted: it stays in the page cache.
       writer_(rocksdb::EnvOptions(options_), options_, column, false) {}
 
 rocksdb::Status TableWriter::add(const rocksdb::WriteBatch& batch) {
   if (!is_open_) {
-    const rocksdb::Status opened = writer_.Open(path_->path());
+    tables_.push_back(
+        std::make_unique<const OwnedPath>(fmt::format("{}.{}", path_, tables_.size()), in_));
+    const rocksdb::Status opened = writer_.Open(tables_.back()->path());
     if (!opened.ok()) {
       return opened;
     }
     is_open_ = true;
   }
   Entries entries(writer_);
-  return batch.Iterate(&entries);
+  const rocksdb::Status added = batch.Iterate(&entries);
+  // As large as those from write buffers: of larger ones the database does not keep the filter at
+  // hand, and a read looks for its key in one of several only.
+  return added.ok() && writer_.FileSize() >= options_.write_buffer_size ? end_table() : added;
+}
+
+rocksdb::Status TableWriter::end_table() {
+  if (!is_open_) {
+    return rocksdb::Status::OK();
+  }
+  is_open_ = false;
+  const rocksdb::Status finished = writer_.Finish();
+  bytes_ += writer_.FileSize();
+  return finished;
 }
 
 rocksdb::Status TableWriter::finish() {
-  if (!is_open_) {  // there was nothing to write
-    is_part_.store(true, std::memory_order_release);
-    return rocksdb::Status::OK();
+  if (const rocksdb::Status ended = end_table(); !ended.ok()) {
+    return ended;
   }
-  const rocksdb::Status finished = writer_.Finish();
-  if (!finished.ok()) {
-    return finished;
-  }
-  // Writes, this one of nothing too, wait while there are more new tables than are being compacted.
-  rocksdb::WriteOptions unlogged;
-  unlogged.disableWAL = true;
-  rocksdb::WriteBatch nothing;
-  const rocksdb::Status admitted = db_.Write(unlogged, &nothing);
-  if (!admitted.ok()) {
+  if (const rocksdb::Status admitted = wait_for_bytes(db_, bytes_); !admitted.ok()) {
     return admitted;
   }
-  rocksdb::IngestExternalFileOptions ingest;
-  ingest.move_files = true;
-  ingest.write_global_seqno = false;
-  const rocksdb::Status ingested = db_.IngestExternalFile(column_, {path_->path()}, ingest);
-  is_part_.store(ingested.ok(), std::memory_order_release);
-  return ingested;
+  if (!tables_.empty()) {
+    std::vector<std::string> paths;
+    for (const auto& table : tables_) {
+      paths.push_back(table->path());
+    }
+    rocksdb::IngestExternalFileOptions ingest;
+    ingest.move_files = true;
+    ingest.write_global_seqno = false;
+    const rocksdb::Status ingested = db_.IngestExternalFile(column_, paths, ingest);
+    if (!ingested.ok()) {
+      return ingested;
+    }
+  }
+  are_part_.store(true, std::memory_order_release);
+  return rocksdb::Status::OK();
 }
 
 }  // namespace flott::rocks

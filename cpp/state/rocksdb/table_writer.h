@@ -7,36 +7,48 @@
 #include <rocksdb/write_batch.h>
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace flott::rocks {
 
-/// Writes many entries of one column as a table of their own, which then becomes a part of the
+/// Writes many entries of one column as tables of their own, which then become a part of the
 /// database as a whole: they pass neither through a write buffer nor through the flush of one. One
-/// thread at a time; is_part() in any.
+/// thread at a time; are_part() in any.
 class TableWriter {
  public:
+  /// The tables lie at `path`, with numbers behind it, in the file system of the database, until
+  /// they are a part of it; `in`: what they lie in.
   TableWriter(rocksdb::DB& db,
               rocksdb::ColumnFamilyHandle* column,
-              std::unique_ptr<const OwnedPath> path);
+              std::string path,
+              std::shared_ptr<const void> in);
   TableWriter(const TableWriter&) = delete;
   TableWriter& operator=(const TableWriter&) = delete;
 
   /// Puts and deletions of keys behind all that came before.
   rocksdb::Status add(const rocksdb::WriteBatch& batch);
-  /// Nothing comes any more. Waits while the database has more new tables than it can bear.
+  /// Nothing comes any more. Waits as the database makes writes of as many bytes wait, while it has
+  /// more new tables than are being compacted.
   rocksdb::Status finish();
   /// Whether the entries are in the database.
-  bool is_part() const { return is_part_.load(std::memory_order_acquire); }
+  bool are_part() const { return are_part_.load(std::memory_order_acquire); }
 
  private:
+  rocksdb::Status end_table();
+
   rocksdb::DB& db_;
   rocksdb::ColumnFamilyHandle* const column_;
-  const std::unique_ptr<const OwnedPath> path_;
+  const std::string path_;
+  const std::shared_ptr<const void> in_;
   const rocksdb::Options options_;
+  std::vector<std::unique_ptr<const OwnedPath>> tables_;
+  std::uint64_t bytes_ = 0;  ///< of the tables that have ended
   rocksdb::SstFileWriter writer_;
   bool is_open_ = false;
-  std::atomic<bool> is_part_{false};
+  std::atomic<bool> are_part_{false};
 };
 
 }  // namespace flott::rocks

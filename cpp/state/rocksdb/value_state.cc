@@ -1,7 +1,6 @@
 #include "state/rocksdb/value_state.h"
 
 #include "base/in_background.h"
-#include "types/host.h"
 
 #include <algorithm>
 #include <utility>
@@ -15,8 +14,7 @@ constexpr std::size_t kLeastToPrefetch = 1 << 20;
 constexpr std::size_t kLeastToFetch = 4;
 /// Fewer dirty bytes are better gathered in a write buffer.
 constexpr std::size_t kLeastForATable = 2 << 20;
-/// What is written to a table at once takes some milliseconds.
-constexpr std::size_t kStepEntries = 32768;
+/// What is written to a table at once: some milliseconds.
 constexpr std::size_t kStepBytes = 2 << 20;
 
 }  // namespace
@@ -200,6 +198,7 @@ void SingleValueState::put(ValueSlot& slot, rocksdb::WriteBatch& batch) {
 }
 
 void SingleValueState::flush(rocksdb::WriteBatch& batch) {
+  end_table();
   hand_over();
   if (dirty_bytes_ >= kLeastForATable) {
     begin_table();
@@ -214,6 +213,7 @@ void SingleValueState::flush(rocksdb::WriteBatch& batch) {
 }
 
 void SingleValueState::relieve(rocksdb::WriteBatch& batch) {
+  end_table();
   if (writing_ != nullptr && !writing_->handed_over) {
     write_more();
   } else if (dirty_bytes_ >= kLeastForATable) {
@@ -227,11 +227,11 @@ void SingleValueState::begin_table() {
   if (writing_ != nullptr) {
     core_.database->settle();
     end_table();
+    STREAM_CHECK(writing_ == nullptr, "a table was written and is not a part of the database");
   }
   writing_ = std::make_unique<Writing>();
-  writing_->table = core_.database->new_table(
-      column_.handle,
-      std::make_unique<const OwnedPath>(core_.directory->fresh("table"), core_.directory));
+  writing_->table =
+      core_.database->new_table(column_.handle, core_.directory->fresh("table"), core_.directory);
   writing_->slots = cache_.take_dirty();
   writing_->sorting = in_background([slots = &writing_->slots] {
     *slots = SlotCache<ValueSlot>::in_key_order(std::move(*slots));
@@ -247,9 +247,10 @@ void SingleValueState::write_more() {
     writing.sorting.get();
   }
   rocksdb::WriteBatch batch;
-  const std::size_t end = std::min(writing.next + kStepEntries, writing.slots.size());
-  while (writing.next < end && batch.GetDataSize() < kStepBytes) {
+  std::size_t bytes = 0;
+  while (writing.next < writing.slots.size() && bytes < kStepBytes) {
     ValueSlot& slot = *writing.slots[writing.next++];
+    bytes += own_bytes(slot) + slot.charge();
     cache_.written(slot);
     put(slot, batch);
   }
@@ -260,7 +261,7 @@ void SingleValueState::write_more() {
     return;
   }
   core_.database->finish_behind(writing.table);
-  writing.slots = {};
+  writing.slots = std::vector<ValueSlot*>();
   writing.handed_over = true;
   wanted_at_bytes_ = most_dirty_bytes();
 }
@@ -272,7 +273,7 @@ void SingleValueState::hand_over() {
 }
 
 void SingleValueState::end_table() {
-  if (writing_ != nullptr && writing_->table->is_part()) {
+  if (writing_ != nullptr && writing_->table->are_part()) {
     cache_.end_round();
     writing_.reset();
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "state/rocksdb/rocks_state.h"
+#include "types/host.h"
 
 #include <future>
 #include <memory>
@@ -53,11 +54,18 @@ class SingleValueState : public SlottedState<ValueSlot> {
   /// Many slots on their way to a table, some at a time. They stay in the cache until the table is
   /// a part of the database.
   struct Writing {
+    ~Writing() {
+      if (sorting.valid()) {
+        const HostRelease without_host_lock;
+        sorting.wait();
+      }
+    }
+
     std::vector<ValueSlot*> slots;
     std::size_t next = 0;      ///< of them
     bool handed_over = false;  ///< all
     std::shared_ptr<TableWriter> table;
-    std::future<void> sorting;  ///< of the slots; last, so that they live longer
+    std::future<void> sorting;  ///< of the slots
   };
   void put(ValueSlot& slot, rocksdb::WriteBatch& batch);
   void begin_table();

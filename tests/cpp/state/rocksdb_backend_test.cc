@@ -730,6 +730,58 @@ TEST_F(RocksDbBackend, ManyChangesPassThroughTablesOfTheirOwn) {
   backend.reset();  // in the middle of a table
 }
 
+TEST_F(RocksDbBackend, WhatIsOnItsWayToATableIsNotReadFromTheDatabase) {
+  // The cache holds two fifths of the keys: what was written lately is evicted all the time.
+  settings_["state.backend.rocksdb.memory.fixed-per-slot"] = "16 mb";
+  auto backend = make();
+  ValueState& value = backend->value_state(descriptor(kValue, "v"));
+  std::vector<std::int64_t> expected(300'000);
+  std::mt19937_64 random(3);
+  for (int n = 1; n <= 600'000; ++n) {
+    const std::size_t k = random() % expected.size();
+    set_key(*backend, i(static_cast<std::int64_t>(k)));
+    const Value before = value.value();
+    ASSERT_EQ(before, expected[k] == 0 ? Value() : i(expected[k])) << k << " in round " << n;
+    if (n % 5 == 0) {
+      value.clear();
+      expected[k] = 0;
+    } else {
+      value.update(i(n));
+      expected[k] = n;
+    }
+    if (n == 450'000) {
+      backend->clear_all();  // in the middle of a table
+      expected.assign(expected.size(), 0);
+    }
+  }
+  const auto there = std::count_if(expected.begin(), expected.end(), [](auto v) { return v != 0; });
+  EXPECT_EQ(backend->key_count(), static_cast<std::size_t>(there));
+}
+
+TEST_F(RocksDbBackend, NoCheckpointIsMadeWithoutWhatCouldNotBeWritten) {
+  class Failing : public FakeHost {
+   public:
+    void serialize(void* handle, std::string& out) override {
+      if (payload(handle) == Payload(std::int64_t{13})) {
+        throw_error(ErrorKind::kUserCode, "13 cannot be stored");
+      }
+      FakeHost::serialize(handle, out);
+    }
+  } host;
+  const HostScope scope;
+  auto backend = make();
+  ValueState& value = backend->value_state(descriptor(kValue, "v"));
+  for (int k = 0; k < 20; ++k) {
+    set_key(*backend, i(k));
+    value.update(host.number(k));
+  }
+  const auto store = [&] { backend->snapshot_files(); };
+  EXPECT_EQ(error_of(ErrorKind::kUserCode, store), "13 cannot be stored");
+  const std::string again = error_of(ErrorKind::kExternal, store);
+  EXPECT_NE(again.find("an earlier error kept changes from being written"), std::string::npos)
+      << again;
+}
+
 // --- Settings -----------------------------------------------------------------------------------
 
 TEST(RocksDbOptions, FlinksNamesAreRead) {

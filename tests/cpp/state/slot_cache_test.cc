@@ -252,6 +252,18 @@ TEST(CachedValue, WhatIsWrittenTakesLittleRoom) {
   }
 }
 
+TEST(CachedValue, RowsAreShortAgainAfterOneWasRead) {
+  const LogicalTypePtr type = LogicalType::row({"n"}, {LogicalType::of(TypeKind::kBigInt)});
+  const Value row = Value::row({Value::integer(1)}, type);
+  CommonRowType rows;
+  CachedValue read;
+  read.load(encoded(row), rows);
+  CachedValue cached;
+  cached.set(row, rows);
+  EXPECT_EQ(cached.heap_bytes(), 0u) << "its type is the same, though not at the same address";
+  EXPECT_EQ(cached.get(rows), row);
+}
+
 TEST(CachedValue, DamagedRowsAreRefused) {
   CommonRowType rows;
   const Value row = Value::row({Value::integer(1)},
