@@ -219,6 +219,16 @@ def test_metrics_count_restarts_and_checkpoints():
     assert metrics["jobmanager.counted.lastCheckpointExternalPath"] == "n/a"
 
 
+def test_unaligned_checkpoints_are_taken_as_aligned_ones_and_that_is_said(caplog):
+    caplog.set_level(logging.INFO)
+    env = environment()
+    env.enable_checkpointing(3_600_000).get_checkpoint_config().enable_unaligned_checkpoints()
+    env.from_collection([1, 2, 3], Types.LONG()).print()
+    env.execute("unaligned")
+    said = [r.getMessage() for r in caplog.records if "unaligned" in r.getMessage()]
+    assert any("'unaligned': unaligned checkpoints are taken as aligned ones" in s for s in said)
+
+
 @pytest.mark.parametrize("backend", ["hashmap", "rocksdb"])
 def test_checkpoints_that_overlap_hold_the_state_exactly(backend, tmp_path):
     """The next one begins while others are written; restarts are from what is complete."""
