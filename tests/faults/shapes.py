@@ -88,8 +88,8 @@ def keyed_input(choose: random.Random, chunks: int, size: int) -> Input:
 
 def connected_input(choose: random.Random, chunks: int, size: int) -> Input:
     """Two topics with the same keys and numbers; each record's other half comes much sooner or
-    later."""
-    made = _keyed(choose, chunks, max(size // 2, 1), ("left", "right"))
+    later. A chunk has at least `size` records also when half of a topic's are held back."""
+    made = _keyed(choose, chunks, (2 * size + 2) // 3, ("left", "right"))
     late: dict[str, Chunk] = {"left": [], "right": []}
     for chunk in made:
         held = choose.choice(("left", "right"))
