@@ -9,6 +9,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import measure
+import python_chain
 from measure import Goal, child_main, pyflink_environment, rate_of
 from python_chain import add, key, negative, pair
 
@@ -45,6 +47,9 @@ def run(engine, options):
 
     def job(records):
         env = pyflink_environment(engine, options)
+        if engine.startswith("flink"):  # its functions run in an interpreter of their own
+            for module in (measure, python_chain):
+                env.add_python_file(module.__file__)
         if engine.endswith("-checkpoints"):
             env.enable_checkpointing(1000)
             env.get_checkpoint_config().set_checkpoint_storage_dir(f"file://{folder.name}")

@@ -3,7 +3,7 @@
 `flott` does it in a Python function, `flott-native` is a running sum of a native type; a record of
 each is a read and a write. The rate is that of the second half: the first fills the state. The
 state has a budget of 1 GB in each engine. Apache Flink gets a tenth of the keys, with which it is
-faster: with all of them it takes half an hour.
+faster: with all of them it takes more than ten minutes.
 """
 
 from __future__ import annotations

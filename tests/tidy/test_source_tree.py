@@ -32,7 +32,12 @@ FOLDERS = [
 ]
 # Where threads are started: tasks, the job, the I/O of connectors. A task calls everything else.
 THREAD_FOLDERS = {"runtime", "job", "connectors"}
-THREAD_FILES = {"base/log.cc", "state/heap/segment_chain.h", "state/heap/segment_chain.cc"}
+THREAD_FILES = {
+    "base/in_background.h",
+    "base/log.cc",
+    "state/heap/segment_chain.h",
+    "state/heap/segment_chain.cc",
+}
 # Who may wait for time to pass. Everything else takes a Clock.
 SLEEP_FOLDERS = {"runtime", "job", "connectors"}
 SLEEP_FILES = {"base/clock.h", "base/clock.cc"}
@@ -42,7 +47,7 @@ SLEEP_IS_THE_SUBJECT = "# tidy: sleeping is the subject"
 
 BANNED_STEMS = re.compile(r"(^|_)(utils?|common|misc|helpers?)$")
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
-THREAD = re.compile(r"\bstd::j?thread\b(?!::)")  # std::thread::id names no new thread
+THREAD = re.compile(r"\bstd::(j?thread\b(?!::)|async\b)")  # std::thread::id is no new one
 SLEEP = re.compile(r"\b(sleep_for|sleep_until|usleep|nanosleep)\s*\(|::sleep\s*\(")
 PYTHON_HEADER = re.compile(r"^(Python\.h|pybind11/.*)$")
 

@@ -12,7 +12,7 @@
 namespace flott::rocks {
 
 /// Rows of a state that carry their type nearly always have the same one: in a cache it is named
-/// once. Never changes after it is known.
+/// once, and does not change after it is known.
 struct CommonRowType {
   LogicalTypePtr type;
   std::string bytes;  ///< its encoding

@@ -313,7 +313,7 @@ std::shared_ptr<TableWriter> Database::new_table(rocksdb::ColumnFamilyHandle* co
   return std::make_shared<TableWriter>(*db_, column, std::move(path), std::move(in));
 }
 
-void Database::is_incomplete() {
+void Database::mark_incomplete() {
   if (lost_.ok()) {
     lost_ = rocksdb::Status::Aborted("an earlier error kept changes from being written");
   }
@@ -326,7 +326,7 @@ bool Database::is_writing() const {
 void Database::wait_for_write() {
   if (behind_.valid()) {
     const HostRelease without_host_lock;
-    is_incomplete();  // unless it comes back
+    mark_incomplete();  // unless it comes back
     lost_ = behind_.get();
   }
   check_rocksdb(lost_, "written", path_);

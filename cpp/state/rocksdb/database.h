@@ -78,8 +78,7 @@ class Database {
   /// Writes and empties the batch, without the host's lock.
   void write(rocksdb::WriteBatch& batch);
   /// Likewise, by another thread, when the one before has been written. What fails is thrown by
-  /// every call that waits from then on: no checkpoint is made without it. So is it after
-  /// is_incomplete(): what should have been written has been lost before.
+  /// every call that waits from then on: no checkpoint is made without it.
   void write_behind(rocksdb::WriteBatch& batch);
   /// Likewise to a table, after which the batch comes in key order.
   void write_behind(std::shared_ptr<TableWriter> table, rocksdb::WriteBatch& batch);
@@ -88,7 +87,8 @@ class Database {
   std::shared_ptr<TableWriter> new_table(rocksdb::ColumnFamilyHandle* column,
                                          std::string path,
                                          std::shared_ptr<const void> in);
-  void is_incomplete();
+  /// What was to be written is lost: from now on as if writing it had failed.
+  void mark_incomplete();
   bool is_writing() const;
   /// Whether what was written last went to a table, so that settle() would show nothing.
   bool is_writing_table() const { return behind_.valid() && !behind_is_visible_; }

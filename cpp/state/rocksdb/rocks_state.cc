@@ -127,7 +127,7 @@ void Core::write_dirty(const std::function<void(RocksState&, rocksdb::WriteBatch
     }
     database->write_behind(batch);
   } catch (...) {
-    database->is_incomplete();  // also if a function catches it and goes on
+    database->mark_incomplete();  // also if a function catches it and goes on
     throw;
   }
 }

@@ -270,18 +270,12 @@ TEST(CachedValue, DamagedRowsAreRefused) {
                                LogicalType::row({"n"}, {LogicalType::of(TypeKind::kBigInt)}));
   rows.know(row.as_row().type);
   const std::string bytes = encoded(row);
-  for (const std::string& damaged : {bytes.substr(0, bytes.size() - 1),
-
-                                     [&] {
-                                       std::string other = bytes;
-                                       other[2 + rows.bytes.size()] = 2;  // fields
-                                       return other + "N";
-                                     }(),
-                                     [&] {
-                                       std::string other = bytes;
-                                       other[1] |= 8;  // an unknown flag
-                                       return other;
-                                     }()}) {
+  const std::string cut_off = bytes.substr(0, bytes.size() - 1);
+  std::string too_many_fields = bytes + "N";
+  too_many_fields[2 + rows.bytes.size()] = 2;
+  std::string unknown_flag = bytes;
+  unknown_flag[1] |= 8;
+  for (const std::string& damaged : {cut_off, too_many_fields, unknown_flag}) {
     CachedValue cached;
     EXPECT_THROW(cached.load(damaged, rows), Error) << damaged.size();
   }
