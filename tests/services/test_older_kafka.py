@@ -11,8 +11,8 @@ from pyflink.common import Types, WatermarkStrategy
 from pyflink.common.serialization import SimpleStringSchema
 from pyflink.common.watermark_strategy import TimestampAssigner
 from pyflink.datastream import StreamExecutionEnvironment
-from pyflink.datastream.connectors.kafka import FlinkKafkaConsumer, FlinkKafkaProducer
-from tests.services.kafka_client import create_topic, produce, read_topic, values_of
+from pyflink.datastream.connectors.kafka import FlinkKafkaConsumer, FlinkKafkaProducer, Semantic
+from tests.services.kafka_client import await_true, create_topic, produce, read_topic, values_of
 from tests.services.servers import KafkaServer
 
 
@@ -77,3 +77,47 @@ def test_event_time_is_written_when_asked_for(kafka: KafkaServer) -> None:
     stream.assign_timestamps_and_watermarks(strategy).add_sink(producer)
     env.execute()
     assert [m.timestamp()[1] for m in read_topic(servers, "older-stamped")] == [7000, 8000]
+
+
+def exactly_once_producer(servers: str, topic: str) -> FlinkKafkaProducer:
+    settings = {"bootstrap.servers": servers, "transaction.timeout.ms": "60000"}
+    return FlinkKafkaProducer(topic, SimpleStringSchema(), settings, semantic=Semantic.EXACTLY_ONCE)
+
+
+def test_two_exactly_once_sinks_of_one_job_share_a_topic(kafka: KafkaServer) -> None:
+    servers = kafka.bootstrap_servers
+    create_topic(servers, "older-shared")
+    env = environment()
+    env.enable_checkpointing(100)
+    for value in ("a", "b"):
+        stream = env.from_collection([value], Types.STRING())
+        stream.add_sink(exactly_once_producer(servers, "older-shared"))
+    env.execute()
+    assert sorted(values_of(servers, "older-shared")) == ["a", "b"]
+
+
+def test_jobs_with_uids_share_a_topic_exactly_once(kafka: KafkaServer) -> None:
+    servers = kafka.bootstrap_servers
+    for topic in ("older-in", "older-out"):
+        create_topic(servers, topic)
+    env = environment()
+    env.enable_checkpointing(100)
+    consumer = FlinkKafkaConsumer("older-in", SimpleStringSchema(), {"bootstrap.servers": servers})
+    stream = env.add_source(consumer.set_start_from_earliest())
+    stream.add_sink(exactly_once_producer(servers, "older-out")).uid("long")
+    long = env.execute_async("long")
+    try:
+        expected = set()
+        for value in ("1", "2"):
+            produce(servers, "older-in", [value])
+            expected.add(value)
+            await_true(lambda: set(values_of(servers, "older-out")) >= expected, value)
+            short = environment()
+            short.enable_checkpointing(100)
+            stream = short.from_collection([f"short {value}"], Types.STRING())
+            stream.add_sink(exactly_once_producer(servers, "older-out")).uid("short")
+            short.execute("short")
+            expected.add(f"short {value}")
+    finally:
+        long.cancel().result()
+    assert sorted(values_of(servers, "older-out")) == ["1", "2", "short 1", "short 2"]

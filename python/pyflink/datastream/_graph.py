@@ -19,6 +19,7 @@ from pyflink.common.typeinfo import (
 # as typing's, without importing it: that costs as much as all of this package
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from pyflink import _native
@@ -129,6 +130,7 @@ class Transformation:
         "max_parallelism",
         "name",
         "native_type",
+        "options_of_operator",
         "parallelism",
         "params",
         "place",
@@ -160,6 +162,8 @@ class Transformation:
         self.inputs = inputs
         self.type_info = type_info
         self.params = params
+        #: Makes options of a connector that depend on the operator's id, which is known last.
+        self.options_of_operator: Callable[[str], dict[str, str]] | None = None
         self.keyed = keyed
         self.single = single
         self.inherits_parallelism = inherits_parallelism
@@ -408,6 +412,9 @@ class Plan:
                     )
                 )
             params = t.params
+            if t.options_of_operator is not None:
+                added = t.options_of_operator(t.uid or f"{node.index}-{t.display_name()}")
+                params = {**params, "options": {**params["options"], **added}}
             if t.tags or t.kind in _SIDE_OUTPUT_KINDS:
                 params = {
                     **params,

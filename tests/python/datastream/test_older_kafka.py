@@ -400,11 +400,15 @@ def test_values_may_be_serialized_in_python(env, broker, topic):
     assert [value for _, _, value, _ in messages(broker, topic, 1)] == [b"A"]
 
 
-def test_exactly_once_names_its_transactions_after_the_topic(broker):
+def test_exactly_once_names_its_transactions_after_topic_and_operator(env, broker):
     producer = producer_of(broker, "t", semantic=Semantic.EXACTLY_ONCE)
     producer.set_flush_on_checkpoint(False)  # has no effect then
     assert producer._sink._options["delivery.guarantee"] == "exactly-once"
-    assert producer._sink._options["transactional.id.prefix"] == "flink-kafka-producer-t"
+    stream = env.from_collection(["a"], Types.STRING())
+    named = stream.add_sink(producer).uid("results")._transformation
+    unnamed = stream.add_sink(producer)._transformation
+    assert named.options_of_operator(named.uid) == {"transactional.id.prefix": "t-results"}
+    assert unnamed.options_of_operator("5-Sink: x") == {"transactional.id.prefix": "t-5-Sink: x"}
 
 
 def test_the_sink_needs_brokers():

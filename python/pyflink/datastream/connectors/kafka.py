@@ -740,6 +740,10 @@ class FlinkKafkaProducer(Sink, SinkFunction):
     Records have no key and go to the partitions the Kafka client chooses: upstream's Python gives
     no partitioner to its Java side, whatever its documentation says.
 
+    With EXACTLY_ONCE the names of its transactions begin with the topic and the operator's
+    ``uid()``; without one, with its place in the program and its name. As upstream, jobs of the
+    same shape that write to one topic end each other's transactions: give their sinks a ``uid()``.
+
     :param topic: the topic.
     :param serialization_schema: makes values.
     :param producer_config: settings of the Kafka client; ``bootstrap.servers`` is required.
@@ -771,7 +775,7 @@ class FlinkKafkaProducer(Sink, SinkFunction):
         )
         builder.set_delivery_guarantee(DeliveryGuarantee[semantic.name])
         if semantic is Semantic.EXACTLY_ONCE:
-            builder.set_transactional_id_prefix(f"flink-kafka-producer-{topic}")
+            builder.set_transactional_id_prefix(topic)  # the operator's id follows: _attach()
         self._sink = builder.build()
         self.set_write_timestamp_to_kafka(False)
 
@@ -799,4 +803,9 @@ class FlinkKafkaProducer(Sink, SinkFunction):
         return self
 
     def _attach(self, stream: DataStream) -> list[Transformation]:
-        return self._sink._attach(stream)
+        added = self._sink._attach(stream)
+        prefix = "transactional.id.prefix"
+        topic = self._sink._options.get(prefix)
+        if topic is not None:
+            added[-1].options_of_operator = lambda operator: {prefix: f"{topic}-{operator}"}
+        return added
