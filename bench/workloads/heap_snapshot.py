@@ -10,6 +10,7 @@ reports of it. Apache Flink cannot be asked: its checkpoints run each second, in
 from __future__ import annotations
 
 import json
+import math
 import sys
 import tempfile
 import time
@@ -48,7 +49,7 @@ def run(engine, options):
     first, *others = pauses
     others.sort()
     return {
-        "pause_p99_ms": others[int(0.99 * (len(others) - 1))],
+        "pause_p99_ms": others[math.ceil(0.99 * len(others)) - 1],
         "pause_p50_ms": others[len(others) // 2],
         "pause_max_ms": others[-1],
         "first_ms": first,

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from pyflink.common import Duration, Encoder, Row, Types, WatermarkStrategy
+from pyflink.common import Configuration, Duration, Encoder, Row, Types, WatermarkStrategy
 from pyflink.datastream import RuntimeExecutionMode, StreamExecutionEnvironment
 from pyflink.datastream.connectors.file_system import (
     BucketAssigner,
@@ -354,6 +354,48 @@ def test_a_folder_that_is_watched_gives_later_files_too(env, tmp_path):
         (tmp_path / ".two.txt").write_text("two\n")
         (tmp_path / ".two.txt").rename(tmp_path / "two.txt")
         assert next(lines) == "two"
+
+
+def test_a_watched_folder_is_not_read_again_after_a_restore(tmp_path):
+    def lines_after(name, restored_from):
+        """The lines read when a file has appeared, and a checkpoint that knows of it."""
+        env = StreamExecutionEnvironment.get_execution_environment()
+        env.set_parallelism(1)
+        env.enable_checkpointing(3_600_000)
+        settings = Configuration()
+        settings.set_string(
+            "execution.checkpointing.externalized-checkpoint-retention", "RETAIN_ON_CANCELLATION"
+        )
+        settings.set_string("execution.checkpointing.dir", f"file://{tmp_path}/checkpoints")
+        if restored_from is not None:
+            settings.set_string("execution.savepoint.path", restored_from)
+        env.configure(settings)
+        (tmp_path / name).write_text(f"{name}\n")
+        (tmp_path / name).rename(folder / name)
+        source = FileSource.for_record_stream_format(StreamFormat.text_line_format(), str(folder))
+        watched = source.monitor_continuously(Duration.of_millis(10)).build()
+        lines, arrived = [], threading.Event()
+
+        def note(line):
+            lines.append(line)
+            if line == name:
+                arrived.set()
+            return line
+
+        env.from_source(watched, NONE, "watched").map(note, Types.STRING()).print()
+        job = env.execute_async()
+        try:
+            assert arrived.wait(30)
+            return lines, job._job.trigger_checkpoint()
+        finally:
+            job.cancel().result()
+
+    folder = tmp_path / "watched"
+    folder.mkdir()
+    lines, path = lines_after("one", None)
+    assert lines == ["one"]
+    lines, _ = lines_after("two", path)
+    assert lines == ["two"]
 
 
 def test_a_watched_folder_cannot_be_a_batch(env, tmp_path):
