@@ -120,6 +120,8 @@ class FieldAggregates final : public InPlaceAggregateFunction {
     return Value::array(std::move(items));
   }
 
+  bool may_hold_objects() const override { return !input_type_->is_native(); }
+
   void add_in_place(const Value& value, Value& accumulator) override {
     if (value.is_object()) {
       const Value native = coerce(value, *input_type_);

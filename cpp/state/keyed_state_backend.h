@@ -99,6 +99,9 @@ struct KeyedStateOptions {
   int max_parallelism = kDefaultMaxParallelism;
   const Clock* clock = nullptr;  ///< for TTL; not owned
   bool object_reuse = false;     ///< values are taken as they are, without isolating copies
+  /// Of the heap: how many keys a checkpoint's snapshot stores before it returns. The others are
+  /// stored while the task goes on, if no host object is among keys and values.
+  std::size_t keys_at_once = 1024;
   /// Not owned, may be null: the job is being cancelled, and nobody waits for a restore any more.
   const std::atomic<bool>* cancelled = nullptr;
   std::shared_ptr<const StateBackendOptions> backend;  ///< null: the heap

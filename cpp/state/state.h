@@ -58,6 +58,8 @@ class InPlaceAggregateFunction : public AggregateFunction {
   virtual void add_in_place(const Value& value, Value& accumulator) = 0;
   /// Likewise row `row` of a batch of the type it was made for.
   virtual void add_row(const Batch& batch, std::int64_t row, Value& accumulator) = 0;
+  /// Whether objects of the host may be in its accumulators.
+  virtual bool may_hold_objects() const = 0;
   Value add(const Value& value, const Value& accumulator) final {
     Value own = accumulator;
     add_in_place(value, own);

@@ -18,6 +18,9 @@ HeapAppendingState::HeapAppendingState(Core& core,
                 name_,
                 reducing ? "a reduce function" : "an aggregate function");
   }
+  if (in_place_ != nullptr && in_place_->may_hold_objects()) {
+    core_.has_objects = true;  // what it changes in place is not looked at each time
+  }
 }
 
 Value HeapAppendingState::get() {

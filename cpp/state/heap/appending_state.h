@@ -31,18 +31,20 @@ class HeapAppendingState final : public SingleValueSlot, public AppendingState {
  private:
   /// The accumulator as adding sees it: null when absent, or expired and not to be shown.
   Value unexpired(const Slot* slot) const {
-    return slot == nullptr || (ttl_.expired(slot->access, now_) && !ttl_.return_expired())
-               ? Value()
-               : slot->value;
+    return slot == nullptr || hides(*slot) ? Value() : slot->value;
+  }
+  /// Its time stamp is not even read without TTL: another thread may note the slot's size there.
+  bool hides(const Slot& slot) const {
+    return ttl_.enabled() && ttl_.expired(slot.access, now_) && !ttl_.return_expired();
   }
   /// The slot whose accumulator may be changed in place, its access noted; null when there is none.
   Slot* live_slot() {
     Slot* slot = find();
-    if (slot == nullptr || (ttl_.expired(slot->access, now_) && !ttl_.return_expired())) {
+    if (slot == nullptr || hides(*slot)) {
       return nullptr;
     }
-    stamp(*slot);
     core_.note_change();
+    stamp(*slot);
     return slot;
   }
   Value merge(const Value& a, const Value& b);

@@ -1,5 +1,7 @@
 #include "state/heap/changes.h"
 
+#include "state/heap/open_segment.h"
+
 #include <algorithm>
 
 namespace flott::heap {
@@ -21,24 +23,71 @@ bool holds_object(const Value& value) {
   }
 }
 
-void Changes::append(KeyEntry& entry, bool is_stored) {
-  changed_.push_back({&entry, is_stored});
-  entry.changed_at = static_cast<std::uint32_t>(changed_.size());
+Changes::Changes() = default;
+Changes::~Changes() = default;
+
+void Changes::note_first(KeyEntry& entry) {
+  settle(entry);
+  append(entry, true);
 }
 
-void Changes::forget(const KeyEntry& entry) {
+void Changes::store_open(KeyEntry& entry) {
+  const std::uint32_t at = entry.changed_at.load(std::memory_order_acquire);
+  if (at != 0 && ((at ^ turn_) & kTurn) != 0) {
+    open_->store((at & ~kTurn) - 1);
+    entry.changed_at = 0;
+  }
+}
+
+void Changes::append(KeyEntry& entry, bool is_stored) {
+  changed_.push_back({&entry, is_stored});
+  entry.changed_at.store(mark(changed_.size() - 1), std::memory_order_relaxed);
+}
+
+void Changes::forget(KeyEntry& entry) {
+  settle(entry);
   bool is_stored = true;
-  if (entry.changed_at != 0) {
+  if (const std::uint32_t mark_of_it = entry.changed_at; mark_of_it != 0) {
     // The last one takes its place: keys that come and go between two snapshots leave no trace.
-    const std::size_t at = entry.changed_at - 1;
+    const std::size_t at = (mark_of_it & ~kTurn) - 1;
     is_stored = changed_[at].is_stored;
     changed_[at] = changed_.back();
-    changed_[at].entry->changed_at = static_cast<std::uint32_t>(at + 1);
+    changed_[at].entry->changed_at = mark(at);
     changed_.pop_back();
   }
   if (is_stored) {
     removed_.push_back({entry.hash, entry.bytes});
   }
+}
+
+std::vector<Changed> Changes::hand_over() {
+  turn_ ^= kTurn;
+  removed_.clear();
+  return std::exchange(changed_, {});
+}
+
+std::vector<Changed> Changes::hand_over_all(const KeyTable& table) {
+  stop(table);
+  watching_ = true;
+  changed_.reserve(table.size());
+  for (KeyEntry* entry = table.first(); entry != nullptr; entry = entry->next) {
+    append(*entry, true);
+  }
+  return hand_over();
+}
+
+void Changes::opened(std::shared_ptr<OpenSegment> segment) {
+  open_ = std::move(segment);
+}
+
+bool Changes::close() {
+  if (open_ == nullptr) {
+    return true;
+  }
+  if (open_.use_count() > 1) {
+    open_->finish();  // somebody may still want its bytes
+  }
+  return std::exchange(open_, nullptr)->ok();
 }
 
 void Changes::begin(const KeyTable& table) {
@@ -57,6 +106,7 @@ void Changes::stop(const KeyTable& table) {
     }
   }
   watching_ = false;
+  turn_ = 0;
   changed_.clear();
   removed_.clear();
 }

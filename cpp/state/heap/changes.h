@@ -3,10 +3,14 @@
 #include "state/heap/key_table.h"
 #include "types/value.h"
 
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace flott::heap {
+
+class OpenSegment;
 
 /// Whether a row, array, map or object is or holds an object of the host.
 bool holds_object(const Value& value);
@@ -16,23 +20,42 @@ inline bool may_change(const Value& value) {
   return value.kind() > ValueKind::kBytes && holds_object(value);
 }
 
-/// Which keys have changed since the last segment was written; nothing before the first one. A key
-/// that is not in the list costs one comparison to note, others less.
+/// A key that has changed since a segment was begun.
+struct Changed {
+  KeyEntry* entry;
+  bool is_stored;  ///< some segment has it
+};
+
+/// Which keys have changed since the last segment was begun; nothing before the first one. A key
+/// that is in the list already costs one comparison to note.
+///
+/// A segment may still be open (open_segment.h): keys in it are stored there before they change.
+/// KeyEntry::changed_at is 0 for a key that is as the last segment has it, else its position in a
+/// list + 1 and, as its highest bit, the turn: that of the present list, or of the open segment's.
 class Changes {
  public:
-  struct Changed {
-    KeyEntry* entry;
-    bool is_stored;  ///< some segment has it
-  };
   struct Removed {
     std::uint64_t hash;
     std::string bytes;
   };
 
+  Changes();
+  ~Changes();
+  Changes(const Changes&) = delete;
+  Changes& operator=(const Changes&) = delete;
+
   bool watching() const { return watching_; }
+  /// Before the entry changes.
   void note(KeyEntry& entry) {
-    if (entry.changed_at == 0) [[unlikely]] {
-      append(entry, true);
+    const std::uint32_t at = entry.changed_at.load(std::memory_order_acquire) ^ turn_;
+    if (static_cast<std::int32_t>(at) <= 0) [[unlikely]] {
+      note_first(entry);
+    }
+  }
+  /// Before something in the entry changes that need not be stored again, such as what has expired.
+  void settle(KeyEntry& entry) {
+    if (open_ != nullptr) {
+      store_open(entry);
     }
   }
   /// A key that has just been made.
@@ -42,7 +65,7 @@ class Changes {
     }
   }
   /// Before the entry goes.
-  void note_erased(const KeyEntry& entry) {
+  void note_erased(KeyEntry& entry) {
     if (watching_) {
       forget(entry);
     }
@@ -54,24 +77,41 @@ class Changes {
   /// had.
   template <typename Store>
   void take(Store store);
+  /// What has changed, for an open segment: then nothing has. That segment is to be passed to
+  /// opened() before anything changes.
+  std::vector<Changed> hand_over();
+  /// Likewise of all keys of the table, for a segment that has all: as begin().
+  std::vector<Changed> hand_over_all(const KeyTable& table);
+  void opened(std::shared_ptr<OpenSegment> segment);
+  /// Stores all keys that the open segment does not have yet. False when it cannot be had: it and
+  /// those before it are of no use any more.
+  bool close();
 
   /// A segment holds all keys of the table.
   void begin(const KeyTable& table);
-  /// There is no segment any more. Nothing is watched until begin().
+  /// There is no segment any more, and none is open. Nothing is watched until begin().
   void stop(const KeyTable& table);
 
  private:
-  void append(KeyEntry& entry, bool is_stored);
-  void forget(const KeyEntry& entry);
+  static constexpr std::uint32_t kTurn = 0x8000'0000;
 
-  static constexpr std::uint32_t kNotWatched = ~std::uint32_t{0};
+  void note_first(KeyEntry& entry);
+  void store_open(KeyEntry& entry);
+  void append(KeyEntry& entry, bool is_stored);
+  void forget(KeyEntry& entry);
+  std::uint32_t mark(std::size_t position) const {
+    return static_cast<std::uint32_t>(position + 1) | turn_;
+  }
+
   /// Entries lie anywhere in memory: so many before its turn each is asked for.
   static constexpr std::size_t kAhead = 8;
 
   bool watching_ = false;
+  std::uint32_t turn_ = 0;
   std::vector<Changed> changed_;
   /// Keys that some segment has and that are gone, or were and have been made again.
   std::vector<Removed> removed_;
+  std::shared_ptr<OpenSegment> open_;
 };
 
 template <typename Store>
@@ -87,11 +127,12 @@ void Changes::take(Store store) {
       }
       KeyEntry& entry = *changed_[at].entry;
       store(entry);
-      entry.changed_at = 0;  // at once: the entry is in the processor's cache now
+      entry.changed_at.store(
+          0, std::memory_order_relaxed);  // at once: the entry is in the processor's cache now
     }
   } catch (...) {
     while (at-- > 0) {
-      changed_[at].entry->changed_at = static_cast<std::uint32_t>(at + 1);
+      changed_[at].entry->changed_at = mark(at);
     }
     throw;
   }

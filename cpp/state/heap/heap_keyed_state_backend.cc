@@ -6,6 +6,7 @@
 #include "checkpoint/snapshot_file.h"
 #include "state/frame_files.h"
 #include "state/frame_format.h"
+#include "state/heap/open_segment.h"
 #include "state/migration.h"
 #include "state/namespace_codec.h"
 #include "types/host.h"
@@ -53,6 +54,11 @@ struct RawContainer final : Container {
 
 }  // namespace
 
+HeapKeyedStateBackend::~HeapKeyedStateBackend() {
+  segments_.clear();
+  core_.changes.close();  // a checkpoint that is being written needs what it does not have yet
+}
+
 template <typename Face>
 Face& HeapKeyedStateBackend::declare(const StateDescriptor& descriptor) {
   if (descriptor.name.empty()) {
@@ -83,6 +89,7 @@ Face& HeapKeyedStateBackend::declare(const StateDescriptor& descriptor) {
       return dynamic_cast<Face&>(*known->face);
     }
   }
+  close_segment();
   bool is_new = false;
   const std::uint32_t index = index_of(descriptor.name, &is_new);
   // Before the entry is touched: a bad descriptor throws.
@@ -367,6 +374,7 @@ std::string HeapKeyedStateBackend::header() const {
 }
 
 std::map<KeyGroup, std::string> HeapKeyedStateBackend::snapshot() {
+  close_segment();
   const HostScope host_scope;
   const Timestamp at = now();
   struct Group {
@@ -393,54 +401,73 @@ std::map<KeyGroup, std::string> HeapKeyedStateBackend::snapshot() {
   return frames;
 }
 
+void HeapKeyedStateBackend::close_segment() {
+  if (!core_.changes.close()) {
+    core_.changes.stop(core_.table);
+    segments_.clear();
+  }
+}
+
+void HeapKeyedStateBackend::store_key(KeyEntry& entry, Timestamp now, SegmentBuilder& segment) {
+  const KeyGroup group = key_group_of(entry.hash, core_.options.max_parallelism);
+  if (encode_key(entry, now, segment.record())) {
+    segment.end_record(group);
+  } else if (!segment.is_base()) {
+    segment.add_removed(group, entry.bytes);
+  }
+}
+
+void HeapKeyedStateBackend::add_segment() {
+  Changes& changes = core_.changes;
+  const Timestamp at = now();
+  const bool is_base = !changes.watching();
+  const std::size_t keys = is_base ? core_.table.size() : changes.changed_count();
+  SegmentBuilder segment(is_base, header());
+  const std::size_t records = keys + changes.removed().size();
+  segment.reserve(records, records * record_bytes_);
+  // One key after the other: one that is gone and has come back is among the changed ones, too.
+  for (const Changes::Removed& removed : changes.removed()) {
+    if (core_.table.find(removed.hash, removed.bytes) == nullptr) {
+      segment.add_removed(key_group_of(removed.hash, core_.options.max_parallelism), removed.bytes);
+    }
+  }
+  if (keys > core_.options.keys_at_once && !core_.has_objects) {
+    const auto open = std::make_shared<OpenSegment>(
+        std::move(segment),
+        is_base ? changes.hand_over_all(core_.table) : changes.hand_over(),
+        [this, at](KeyEntry& entry, SegmentBuilder& to) { store_key(entry, at, to); });
+    open->store_some(core_.options.keys_at_once);
+    const std::size_t bytes = open->expected_bytes();
+    record_bytes_ = bytes / keys + 1;
+    changes.opened(open);
+    segments_.add(is_base, bytes, [open] { return open->build(); });
+    return;
+  }
+  const HostScope host_scope;
+  if (is_base) {
+    for (KeyEntry* entry = core_.table.first(); entry != nullptr; entry = entry->next) {
+      store_key(*entry, at, segment);
+    }
+    changes.begin(core_.table);
+  } else {
+    changes.take([&](KeyEntry& entry) { store_key(entry, at, segment); });
+  }
+  if (segment.record_count() > 0) {
+    record_bytes_ = segment.record_bytes() / segment.record_count() + 1;
+  }
+  segments_.add(std::move(segment));
+}
+
 std::optional<KeyedStateFiles> HeapKeyedStateBackend::snapshot_files() {
+  close_segment();
   if (core_.table.size() == 0) {
     // No frames are what stands for nothing. Whatever comes begins with a base again.
     core_.changes.stop(core_.table);
     segments_.clear();
     return std::nullopt;
   }
-  const Timestamp at = now();
-  const auto group_of = [&](std::uint64_t hash) {
-    return key_group_of(hash, core_.options.max_parallelism);
-  };
-  Changes& changes = core_.changes;
-  const bool is_base = !changes.watching();
-  if (is_base || !changes.empty()) {
-    const HostScope host_scope;
-    SegmentBuilder segment(is_base, header());
-    const std::size_t records =
-        is_base ? core_.table.size() : changes.changed_count() + changes.removed().size();
-    segment.reserve(records, records * record_bytes_);
-    const auto store = [&](KeyEntry& entry) {
-      if (encode_key(entry, at, segment.record())) {
-        segment.end_record(group_of(entry.hash));
-        return true;
-      }
-      return false;
-    };
-    if (is_base) {
-      for (KeyEntry* entry = core_.table.first(); entry != nullptr; entry = entry->next) {
-        store(*entry);
-      }
-      changes.begin(core_.table);
-    } else {
-      // One key after the other: one that is gone and has come back is among the changed ones, too.
-      for (const Changes::Removed& removed : changes.removed()) {
-        if (core_.table.find(removed.hash, removed.bytes) == nullptr) {
-          segment.add_removed(group_of(removed.hash), removed.bytes);
-        }
-      }
-      changes.take([&](KeyEntry& entry) {
-        if (!store(entry)) {
-          segment.add_removed(group_of(entry.hash), entry.bytes);
-        }
-      });
-    }
-    if (segment.record_count() > 0) {
-      record_bytes_ = segment.record_bytes() / segment.record_count() + 1;
-    }
-    segments_.add(std::move(segment));
+  if (!core_.changes.watching() || !core_.changes.empty()) {
+    add_segment();
   }
   KeyedStateFiles out;
   out.backend = kBackendName;
@@ -573,6 +600,7 @@ void HeapKeyedStateBackend::restore_key(KeyGroup group,
   KeyEntry* known = core_.table.find(hash, bytes);
   if (BytesReader ahead = value_in; known == nullptr && skip_value(ahead)) {
     host.need();
+    core_.has_objects = true;
   }
   KeyEntry& entry =
       known != nullptr ? *known : core_.table.insert(hash, bytes, Value::decode(value_in));

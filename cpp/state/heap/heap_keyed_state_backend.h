@@ -18,6 +18,7 @@ namespace flott::heap {
 class HeapKeyedStateBackend final : public KeyedStateBackend {
  public:
   explicit HeapKeyedStateBackend(const KeyedStateOptions& options) { core_.options = options; }
+  ~HeapKeyedStateBackend() override;
 
   ValueState& value_state(const StateDescriptor& descriptor) override;
   ListState& list_state(const StateDescriptor& descriptor) override;
@@ -75,6 +76,13 @@ class HeapKeyedStateBackend final : public KeyedStateBackend {
                    HostSlices& host);
   std::string header() const;
   Timestamp now() const;
+  /// The segment that another thread may be storing keys in gets all that it does not have yet:
+  /// before something changes that every key has a part in.
+  void close_segment();
+  /// Appends the key's record to a segment.
+  void store_key(KeyEntry& entry, Timestamp now, SegmentBuilder& segment);
+  /// Of what has changed, or of all there is.
+  void add_segment();
   /// Appends the key with its slots, as in a frame; false (and nothing appended) when all of it has
   /// expired.
   bool encode_key(KeyEntry& entry, Timestamp now, std::string& out);

@@ -16,6 +16,7 @@ KeyEntry& Core::require_entry() {
                   options.range.begin,
                   options.range.end);
     entry = &table.insert(key_hash, key_bytes, key);
+    note_content(key);
     changes.note_new(*entry);
     ++epoch;
   }
@@ -66,12 +67,15 @@ void Core::throw_no_key(const std::string& state) {
 }
 
 void HeapState::reset_in(const Window& window, Slot& slot) {
+  KeyEntry& entry = *core_.entry;
+  core_.changes.note(entry);
   // Kept until the end: destroying a host object may run user code, which must find the state in
   // order.
   const Slot old = std::exchange(slot, Slot{});
   --slot_count_;
-  stored_bytes_ -= ttl_.enabled() ? 0 : old.access;
-  KeyEntry& entry = *core_.entry;
+  if (!ttl_.enabled()) {
+    stored_bytes_.fetch_sub(old.access, std::memory_order_relaxed);
+  }
   NamespaceEntry* in = window.is_void() ? nullptr : entry.namespaces->find(window);
   core_.slot_emptied(entry, in);
 }
@@ -135,6 +139,7 @@ void HeapState::clean_up_step() {
 }
 
 int HeapState::expire_key(KeyEntry& entry, Timestamp now) {
+  core_.changes.settle(entry);
   int seen = 0;
   const auto expire_slot = [&](Slot* slot, NamespaceEntry* in) {
     if (slot == nullptr || slot->empty()) {

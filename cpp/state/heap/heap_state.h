@@ -7,6 +7,7 @@
 #include "state/keyed_state_backend.h"
 #include "state/state.h"
 
+#include <atomic>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -30,6 +31,9 @@ struct Core {
   /// Value of the current key; when not `key_known` it is still only in `entry`.
   Value key;
   bool key_known = false;
+  /// Something that was stored is or holds an object of the host: what must be encoded with its
+  /// lock.
+  bool has_objects = false;
   /// Walks over the table that must survive the removal of the key they are at.
   std::vector<KeyEntry**> cursors;
 
@@ -50,8 +54,10 @@ struct Core {
     return options.object_reuse || value.kind() <= ValueKind::kBytes ? keep(value)
                                                                      : value.isolated();
   }
-  /// The current key, which has an entry, is not any more as it was stored; or may not be, as
-  /// `shown` was handed out.
+  /// `value` is going to be stored.
+  void note_content(const Value& value) { has_objects = has_objects || may_change(value); }
+  /// The current key, which has an entry, will not be any more as it was stored; or may not be, as
+  /// `shown` is handed out. Before it changes.
   void note_change() { changes.note(*entry); }
   void note_shown(const Value& shown) {
     if (may_change(shown)) {
@@ -87,10 +93,12 @@ class HeapState {
   /// How many slots hold something of this state.
   std::int64_t slot_count() const { return slot_count_; }
   /// Their bytes, as they were last stored; without TTL.
-  std::int64_t stored_bytes() const { return stored_bytes_; }
+  std::int64_t stored_bytes() const { return stored_bytes_.load(std::memory_order_relaxed); }
+  /// Also by the thread that finishes a segment.
   void note_stored(Slot& slot, std::size_t bytes) {
     if (!ttl_.enabled()) {
-      stored_bytes_ += static_cast<std::int64_t>(bytes) - slot.access;
+      stored_bytes_.fetch_add(static_cast<std::int64_t>(bytes) - slot.access,
+                              std::memory_order_relaxed);
       slot.access = static_cast<std::int64_t>(bytes);
     }
   }
@@ -157,6 +165,9 @@ class HeapState {
   void begin_access() {
     if (ttl_.enabled()) {
       now_ = ttl_.now();
+      if (core_.entry != nullptr) {
+        core_.changes.settle(*core_.entry);  // reading may renew, or drop what has expired
+      }
       if (ttl_.cleanup_size() > 0 && ttl_.expired(earliest_, now_)) {
         clean_up_step();
       }
@@ -220,7 +231,7 @@ class HeapState {
 
   const bool ends_by_itself_;
   std::int64_t slot_count_ = 0;
-  std::int64_t stored_bytes_ = 0;
+  std::atomic<std::int64_t> stored_bytes_ = 0;
 
   Window window_;
   bool void_ = true;

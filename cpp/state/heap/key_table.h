@@ -8,6 +8,7 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <boost/unordered/unordered_flat_set.hpp>
 
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -88,14 +89,17 @@ class NamespaceTable {
   std::unique_ptr<boost::unordered_flat_map<Window, NamespaceEntry*, WindowHash>> index_;
 };
 
+/// KeyEntry::changed_at while nobody watches what changes.
+inline constexpr std::uint32_t kNotWatched = 0x7fff'ffff;
+
 /// One key and all it holds. Its address is stable.
 struct KeyEntry {
   std::uint64_t hash = 0;
   std::string bytes;
   Value key;
   std::uint32_t live = 0;  ///< slots that are not empty, over all namespaces
-  /// 0: as the last segment has it (heap/changes.h); else position in the list of changed keys + 1.
-  std::uint32_t changed_at = ~std::uint32_t{0};
+  /// Of heap/changes.h. Atomic, as a segment may be finished in another thread.
+  std::atomic<std::uint32_t> changed_at = kNotWatched;
   SlotArray slots;  ///< of the void namespace
   std::unique_ptr<NamespaceTable> namespaces;
   KeyEntry* previous = nullptr;

@@ -78,6 +78,7 @@ ListContainer& HeapListState::require_list() {
 void HeapListState::add(Value value) {
   begin_access();
   Value kept = core_.keep(std::move(value));
+  core_.note_content(kept);
   const Timestamp access = stamp();
   ListContainer& list = require_list();
   list.items.push_back(std::move(kept));
@@ -93,6 +94,7 @@ void HeapListState::add_all(std::vector<Value> values) {
   begin_access();
   for (Value& value : values) {
     value = core_.keep(std::move(value));
+    core_.note_content(value);
   }
   const Timestamp access = stamp();
   ListContainer& list = require_list();
@@ -112,6 +114,7 @@ void HeapListState::update(std::vector<Value> values) {
   }
   for (Value& value : values) {
     value = core_.keep(std::move(value));
+    core_.note_content(value);
   }
   const Timestamp access = stamp();
   ListContainer& list = require_list();
@@ -174,7 +177,7 @@ void HeapListState::decode(BytesReader& in, bool stamped, Slot& slot) {
   auto list = std::make_unique<ListContainer>();
   for (std::uint64_t left = in.varint(); left > 0; --left) {
     const Timestamp access = stamped ? in.i64() : ttl_.now();
-    list->items.push_back(Value::decode(in));
+    core_.note_content(list->items.emplace_back(Value::decode(in)));
     if (ttl_.enabled()) {
       list->access.push_back(access);
       note_access(access);

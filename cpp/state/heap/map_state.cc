@@ -138,11 +138,16 @@ void HeapMapState::put(const Value& key, Value value) {
   encode_key(key, scratch_);
   const std::uint64_t hash = hash_bytes(scratch_);
   Value kept = core_.keep(std::move(value));
+  core_.note_content(kept);
   const Timestamp access = stamp();
   Slot* slot = find();
+  if (slot != nullptr) {
+    core_.note_change();
+  }
   MapContainer::Item* item = slot != nullptr ? map_of(*slot).find(hash, scratch_) : nullptr;
   if (item == nullptr) {
     Value kept_key = core_.keep(key);
+    core_.note_content(kept_key);
     if (slot == nullptr) {
       auto map = std::make_unique<MapContainer>();
       slot = &fill();
@@ -150,7 +155,6 @@ void HeapMapState::put(const Value& key, Value value) {
     }
     item = &map_of(*slot).insert(hash, scratch_, std::move(kept_key));
   }
-  core_.note_change();
   item->access = access;
   item->value = std::move(kept);
 }
@@ -259,6 +263,8 @@ void HeapMapState::decode(BytesReader& in, bool stamped, Slot& slot) {
                   name_,
                   key.to_string());
     }
+    core_.note_content(key);
+    core_.note_content(value);
     MapContainer::Item& item = map->insert(hash, scratch_, std::move(key));
     item.access = access;
     item.value = std::move(value);

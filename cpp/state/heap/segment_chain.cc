@@ -21,13 +21,17 @@ constexpr std::size_t kMergeAtOnceBytes = 64 * 1024;
 }  // namespace
 
 void SegmentChain::add(SegmentBuilder segment) {
-  if (segment.is_base()) {
-    clear();
-  }
+  const bool is_base = segment.is_base();
   const std::size_t size = segment.size();
   auto records = std::make_shared<const SegmentBuilder>(std::move(segment));
-  links_.push_back(make_deferred_file(
-      kFilePrefix, size, [records = std::move(records)] { return records->build(); }));
+  add(is_base, size, [records = std::move(records)] { return records->build(); });
+}
+
+void SegmentChain::add(bool is_base, std::size_t size, std::function<std::string()> build) {
+  if (is_base) {
+    clear();
+  }
+  links_.push_back(make_deferred_file(kFilePrefix, size, std::move(build)));
 }
 
 std::vector<SnapshotFile> SegmentChain::files() {

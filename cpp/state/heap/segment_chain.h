@@ -4,6 +4,7 @@
 #include "state/heap/segment.h"
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -25,6 +26,8 @@ class SegmentChain {
   bool empty() const { return links_.empty(); }
   /// A base replaces all. The segment is built where its file is read first.
   void add(SegmentBuilder segment);
+  /// Likewise, by `build`, which gives about so many bytes.
+  void add(bool is_base, std::size_t size, std::function<std::string()> build);
   /// All of the chain as files, with what has been merged so far.
   std::vector<SnapshotFile> files();
   void clear();

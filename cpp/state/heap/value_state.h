@@ -27,6 +27,7 @@ class SingleValueSlot : public HeapState {
     const Timestamp access = stamped ? in.i64() : ttl_.now();
     slot.access = access;
     slot.value = Value::decode(in);
+    core_.note_content(slot.value);
     note_access(access);
   }
   void convert(Slot& slot, const std::function<Value(const Value&)>& convert) final {
@@ -68,6 +69,7 @@ class SingleValueSlot : public HeapState {
  private:
   void put(Slot& slot, Value value) {
     stamp(slot);
+    core_.note_content(value);
     slot.value = std::move(value);  // swaps: the old value dies with the parameter
   }
 };

@@ -19,6 +19,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <ostream>
@@ -1455,16 +1456,19 @@ TEST_P(BackendConformance, RandomOperationsAgreeWithAModelThroughFilesAndRescali
       }
       return out;
     };
+    const auto some_steps = [&] {
+      // Few keys of many, so that the checkpoints in a row differ in little.
+      const auto from = static_cast<std::int64_t>(random() % kKeys);
+      for (std::uint64_t n = random() % 80; n > 0; --n) {
+        const auto key =
+            static_cast<std::int64_t>((static_cast<std::uint64_t>(from) + random() % 10) % kKeys);
+        owner(subtasks, key)->step(random, key, model);
+      }
+    };
     subtasks.emplace_back(make(0, 1));
     for (const int next_parallelism : {3, 2, 1}) {
       for (int round = 0; round < 25; ++round) {
-        // Few keys of many, so that the checkpoints in a row differ in little.
-        const auto from = static_cast<std::int64_t>(random() % kKeys);
-        for (std::uint64_t n = random() % 80; n > 0; --n) {
-          const auto key =
-              static_cast<std::int64_t>((static_cast<std::uint64_t>(from) + random() % 10) % kKeys);
-          owner(subtasks, key)->step(random, key, model);
-        }
+        some_steps();
         if (random() % 8 == 0) {
           const auto key = static_cast<std::int64_t>(random() % kKeys);
           owner(subtasks, key)->clear_all(key);
@@ -1483,8 +1487,19 @@ TEST_P(BackendConformance, RandomOperationsAgreeWithAModelThroughFilesAndRescali
         if (random() % 3 == 0) {
           continue;  // failed
         }
-        checkpoints.store(data);
+        // It holds what was there when it was taken, whatever happens until it is written.
         stored = model;
+        const auto when = random() % 3;
+        if (when == 0) {
+          some_steps();
+        }
+        std::future<void> writing =
+            std::async(when == 1 ? std::launch::async : std::launch::deferred,
+                       [&] { checkpoints.store(data); });
+        if (when == 1) {
+          some_steps();
+        }
+        writing.get();
         if (random() % 6 == 0) {
           restored(1 + static_cast<int>(random() % 4));
           if (HasFatalFailure()) {

@@ -1,14 +1,22 @@
 #include "checkpoint/snapshot_file.h"
 #include "tests/cpp/state/backend_conformance.h"
 
+#include <future>
 #include <set>
 
 namespace flott {
 
+/// Whose checkpoints store nearly all keys while others change.
+std::unique_ptr<KeyedStateBackend> make_backend_of_open_segments(KeyedStateOptions options) {
+  options.keys_at_once = 1;
+  return make_heap_keyed_state_backend(options);
+}
+
 INSTANTIATE_TEST_SUITE_P(Heap,
                          BackendConformance,
-                         ::testing::Values(BackendFactory{
-                             "heap", make_heap_keyed_state_backend, 4}),
+                         ::testing::Values(BackendFactory{"heap", make_heap_keyed_state_backend, 4},
+                                           BackendFactory{
+                                               "open_segments", make_backend_of_open_segments, 4}),
                          [](const auto& backend) { return backend.param.name; });
 
 namespace {
@@ -176,6 +184,56 @@ TEST_F(HeapSegments, WhatIsReadLaterIsWhatWasThereAtTheBarrier) {
       EXPECT_EQ(content_of(file)->size(), file.size);
     }
   }
+}
+
+TEST_F(HeapSegments, KeysAreStoredBeforeTheyChangeWhileAnotherThreadStoresTheOthers) {
+  constexpr std::int64_t kKeys = 20'000;
+  std::int64_t sum = 0;  // one for each key and round, the base's too
+  for (int round = 1; round <= 8; ++round) {
+    for (std::int64_t key = 0; key < kKeys; ++key) {
+      update(key, round);
+    }
+    sum = kKeys * round;
+    const KeyedStateFiles files = *backend_->snapshot_files();
+    std::future<std::int64_t> restored =
+        std::async(std::launch::async, [&] { return restored_sum(files); });
+    // Backwards, so that both meet.
+    for (std::int64_t key = kKeys; key-- > 0;) {
+      set_key(*backend_, i(key));
+      if (key % 5 == 0) {
+        value_->clear();
+      } else {
+        value_->update(i(-1));
+      }
+      update(kKeys + key, round);  // one that the segment does not have
+      value_->clear();
+    }
+    EXPECT_EQ(restored.get(), sum) << round;
+  }
+}
+
+TEST_F(HeapSegments, AnOpenOneOutlivesTheBackendIfItIsWanted) {
+  for (std::int64_t key = 0; key < 5'000; ++key) {
+    update(key, 1);
+  }
+  const KeyedStateFiles files = *backend_->snapshot_files();
+  EXPECT_NEAR(static_cast<double>(files.files[0].size), 5'000 * 24, 5'000 * 8) << "an estimate";
+  backend_ = nullptr;
+  EXPECT_EQ(restored_sum(files), 5'000);
+}
+
+TEST_F(HeapSegments, AStateThatIsDeclaredMeanwhileIsNotInThem) {
+  for (std::int64_t key = 0; key < 5'000; ++key) {
+    update(key, 1);
+  }
+  const KeyedStateFiles files = *backend_->snapshot_files();
+  ValueState& other = backend_->value_state(descriptor(StateKind::kValue, "other"));
+  for (std::int64_t key = 0; key < 5'000; ++key) {
+    set_key(*backend_, i(key));
+    other.update(i(7));
+  }
+  EXPECT_EQ(restored_sum(files), 5'000);
+  EXPECT_EQ(restored_sum(*backend_->snapshot_files()), 5'000);
 }
 
 TEST_F(HeapSegments, DamageIsAnErrorThatNamesTheFile) {

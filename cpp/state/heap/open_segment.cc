@@ -1,0 +1,88 @@
+#include "state/heap/open_segment.h"
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+namespace flott::heap {
+namespace {
+
+/// Keys that are stored before the task may have its turn: some ten microseconds.
+constexpr std::size_t kKeysAtOnce = 256;
+
+}  // namespace
+
+void OpenSegment::store(std::size_t position) {
+  task_waits_ = true;
+  const std::lock_guard lock(mutex_);
+  task_waits_ = false;
+  if (position >= keys_.size() || keys_[position].entry == nullptr || error_ != nullptr) {
+    return;
+  }
+  try {
+    store_(*std::exchange(keys_[position].entry, nullptr), segment_);
+  } catch (...) {
+    error_ = std::current_exception();  // it fails the checkpoint, not what the task was about
+  }
+}
+
+void OpenSegment::store_next(std::size_t most) {
+  const std::size_t end = std::min(keys_.size(), next_ + most);
+  try {
+    for (; next_ < end; ++next_) {
+      if (next_ + 8 < keys_.size() && keys_[next_ + 8].entry != nullptr) {
+        __builtin_prefetch(keys_[next_ + 8].entry);  // entries lie anywhere in memory
+      }
+      if (KeyEntry* const entry = keys_[next_].entry) {
+        keys_[next_].entry = nullptr;
+        store_(*entry, segment_);
+        entry->changed_at.store(0, std::memory_order_release);
+      }
+    }
+  } catch (...) {
+    error_ = std::current_exception();
+  }
+}
+
+bool OpenSegment::store_some(std::size_t most) {
+  const std::lock_guard lock(mutex_);
+  if (error_ == nullptr) {
+    store_next(most);
+  }
+  return error_ == nullptr && next_ < keys_.size();
+}
+
+void OpenSegment::finish() {
+  while (store_some(kKeysAtOnce)) {
+    while (task_waits_) {
+      std::this_thread::yield();  // a mutex alone would often go to the same thread again
+    }
+  }
+}
+
+bool OpenSegment::ok() const {
+  const std::lock_guard lock(mutex_);
+  return error_ == nullptr;
+}
+
+std::size_t OpenSegment::expected_bytes() const {
+  const std::lock_guard lock(mutex_);
+  const std::size_t records = segment_.record_count();
+  return records == 0 ? 0 : segment_.record_bytes() / records * (keys_.size() + records - next_);
+}
+
+std::string OpenSegment::build() {
+  finish();
+  const std::lock_guard lock(mutex_);
+  if (error_ != nullptr) {
+    std::rethrow_exception(error_);
+  }
+  std::string bytes = segment_.build();
+  // Nothing of this is needed any more, but the task may hold it until its next checkpoint.
+  segment_ = SegmentBuilder(false, {});
+  keys_ = {};
+  next_ = 0;
+  return bytes;
+}
+
+}  // namespace flott::heap

@@ -1,0 +1,52 @@
+#pragma once
+
+#include "state/heap/changes.h"
+#include "state/heap/segment.h"
+
+#include <atomic>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace flott::heap {
+
+/// A segment whose keys are stored while the task goes on: copy on write. The thread that wants its
+/// bytes stores one key after the other; the task stores a key itself before it changes it. Only
+/// for state without objects of the host, whose lock nobody may need here (checkpoint/deferred.h).
+class OpenSegment {
+ public:
+  /// Appends the entry's record.
+  using Store = std::function<void(KeyEntry& entry, SegmentBuilder& segment)>;
+
+  OpenSegment(SegmentBuilder segment, std::vector<Changed> keys, Store store)
+      : segment_(std::move(segment)), keys_(std::move(keys)), store_(std::move(store)) {}
+
+  /// By the task, before the key at this position changes or goes.
+  void store(std::size_t position);
+  /// Stores up to `most` of the keys that are left; false when none is.
+  bool store_some(std::size_t most);
+  /// Stores all that are left. Any thread, also several; `store` is not called afterwards.
+  void finish();
+  /// Nothing was wrong so far. What was is thrown by build().
+  bool ok() const;
+  /// The average record's bytes times the number of keys.
+  std::size_t expected_bytes() const;
+  /// finish() and the segment's bytes.
+  std::string build();
+
+ private:
+  void store_next(std::size_t most);
+
+  mutable std::mutex mutex_;
+  std::atomic<bool> task_waits_{false};
+  SegmentBuilder segment_;
+  std::vector<Changed> keys_;  ///< without entry: stored
+  std::size_t next_ = 0;       ///< all before are stored
+  Store store_;
+  std::exception_ptr error_;
+};
+
+}  // namespace flott::heap
