@@ -16,7 +16,9 @@ namespace fs = std::filesystem;
 
 using ::testing::AllOf;
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 class CheckpointCourse : public ::testing::Test {
  protected:
@@ -160,6 +162,84 @@ TEST_F(CheckpointCourse, ASlowWriteHoldsNobodyBack) {
   const auto again = start_job(second.g.graph, restore);
   ASSERT_TRUE(again->wait_for(kPatience));
   EXPECT_EQ(second.out->size(), 400u) << "it holds what was before it, not what came meanwhile";
+}
+
+TEST_F(CheckpointCourse, WhatACompletedOneTookIsShownAndLogged) {
+  const LogLines log;
+  ManualClock clock(1'000'000);  // stands still: how long something took is not its matter
+  JobOptions timed = options();
+  timed.clock = &clock;
+  TwoRoads roads(source_of(numbers(0, 10))->unbounded(), source_of({})->unbounded());
+  const auto job = start_job(roads.g.graph, timed);
+  ASSERT_TRUE(roads.out->wait_for_size(10));
+  CheckpointStats stats;
+  // On a busy machine both barriers may come to `count` at once, however late the right one is.
+  ASSERT_TRUE(eventually(*job, [&] {
+    roads.right->valve.closed = true;
+    std::future<std::string> path = job->trigger_checkpoint_async();
+    EXPECT_TRUE(roads.left->snapshots.wait_for(static_cast<int>(stats.id) + 1));
+    prolong(*job, std::chrono::milliseconds(20));
+    roads.right->valve.closed = false;
+    path.get();
+    stats = job->checkpoints().back();
+    return stats.alignment_ms > 0;
+  }));
+  const double aligned_ns = task_metric(*job, "count", "checkpointAlignmentTime");
+  EXPECT_EQ(stats.alignment_ms, static_cast<std::int64_t>(aligned_ns) / 1'000'000);
+  EXPECT_GE(stats.duration_ms, 20);
+  EXPECT_GE(stats.duration_ms, stats.alignment_ms);
+  EXPECT_EQ(stats.start_delay_ms, 0);
+  EXPECT_GT(stats.size_bytes, 0);
+  EXPECT_EQ(job_metric(*job, "lastCheckpointSize"), static_cast<double>(stats.size_bytes));
+  EXPECT_EQ(job_metric(*job, "lastCheckpointDuration"), static_cast<double>(stats.duration_ms));
+  EXPECT_THAT(
+      log.lines(),
+      Contains(AllOf(StartsWith(fmt::format("checkpoint {} of job 'j' completed: {} bytes ({} with "
+                                            "shared files) in {} ms (",
+                                            stats.id,
+                                            stats.size_bytes,
+                                            stats.full_size_bytes,
+                                            stats.duration_ms)),
+                     HasSubstr(fmt::format(" {} ms aligned, {} ms stood still, {} ms to write",
+                                           stats.alignment_ms,
+                                           stats.sync_duration_ms,
+                                           stats.write_duration_ms)),
+                     HasSubstr(stats.path))));
+}
+
+TEST_F(CheckpointCourse, FiveInARowThatTakeLongerThanTheIntervalArePointedOutOnce) {
+  const LogLines log;
+  const auto storage = std::make_shared<GatedStorage>(make_memory_checkpoint_storage());
+  storage->close_gate();
+  JobOptions periodic = options();
+  periodic.checkpoint_storage = storage;
+  periodic.checkpoint_interval_ms = 20;
+  TwoRoads roads(source_of(numbers(0, 10))->unbounded(), source_of({})->unbounded());
+  const auto job = start_job(roads.g.graph, periodic);
+  int n = 0;
+  for (const char speed : std::string_view("ssssfsssssss")) {
+    ASSERT_TRUE(storage->arrived.wait_for(++n));
+    if (speed == 's') {
+      prolong(*job, std::chrono::milliseconds(22));
+    }
+    storage->let_through();
+    ASSERT_TRUE(
+        eventually(*job, [&] { return job->checkpoints().size() == static_cast<std::size_t>(n); }));
+  }
+  std::vector<std::string> said = log.lines();
+  std::erase_if(said, [](const std::string& l) { return l.find("than the interval") == l.npos; });
+  // The fifth is fast, unless the machine was busy just then; one warning it is in any case.
+  const std::vector<CheckpointStats> all = job->checkpoints();
+  const CheckpointStats& fifth_in_a_row = all.at(all[4].duration_ms > 20 ? 4 : 9);
+  EXPECT_THAT(said,
+              ElementsAre(AllOf(StartsWith(fmt::format("checkpoint {} of job 'j' took {} ms",
+                                                       fifth_in_a_row.id,
+                                                       fifth_in_a_row.duration_ms)),
+                                HasSubstr("the interval of 20 ms"),
+                                HasSubstr("execution.checkpointing.interval"),
+                                HasSubstr("execution.checkpointing.min-pause"))));
+  job->cancel();
+  storage->open_gate();
 }
 
 TEST_F(CheckpointCourse, SeveralMayBeUnderWayAndAFailedOneSpoilsNoOther) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "checkpoint/checkpoint_storage.h"
@@ -42,6 +43,12 @@ inline bool eventually(Job& job, const std::function<bool()>& condition) {
     std::this_thread::yield();
   }
   return true;
+}
+
+/// What is under way takes at least that much longer.
+inline void prolong(Job& job, std::chrono::nanoseconds by) {
+  const std::int64_t until_ns = monotonic_ns() + by.count();
+  eventually(job, [&] { return monotonic_ns() >= until_ns; });
 }
 
 /// Integers, a vector per split, as a BIGINT column whose timestamps are the values themselves. A
@@ -349,7 +356,8 @@ class GatedStorage final : public CheckpointStorage {
     bool fails = false;
     {
       std::unique_lock lock(mutex_);
-      changed_.wait_for(lock, kPatience, [this] { return open_; });
+      changed_.wait_for(lock, kPatience, [this] { return open_ || passes_ > 0; });
+      passes_ -= open_ ? 0 : 1;
       fails = failing_.contains(checkpoint.id);
     }
     if (fails) {
@@ -361,6 +369,14 @@ class GatedStorage final : public CheckpointStorage {
 
   void close_gate() { set_open(false); }
   void open_gate() { set_open(true); }
+  /// One write, while the gate is closed.
+  void let_through() {
+    {
+      const std::lock_guard lock(mutex_);
+      ++passes_;
+    }
+    changed_.notify_all();
+  }
   void fail(CheckpointId id) {
     const std::lock_guard lock(mutex_);
     failing_.insert(id);
@@ -381,6 +397,7 @@ class GatedStorage final : public CheckpointStorage {
   std::mutex mutex_;
   std::condition_variable changed_;
   bool open_ = true;
+  int passes_ = 0;
   std::set<CheckpointId> failing_;
 };
 
