@@ -4,6 +4,7 @@
 #include "job_support.h"
 #include "tests/harness/temporary_folder.h"
 
+#include <fmt/ranges.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -300,6 +301,78 @@ TEST_F(RestartJob, ADamagedCheckpointGivesWayToAnOlderOne) {
   EXPECT_EQ(job->status(), JobStatus::kFinished)
       << (job->result().error ? message_of(job->result().error) : "");
   EXPECT_EQ(t.out->last_by_key(), counts_of(100, 5));
+}
+
+/// Has a file in each checkpoint: of the n-th the n-th name, which earlier ones may have, too.
+class WithFiles final : public Operator {
+ public:
+  explicit WithFiles(std::vector<std::string> names) : names_(std::move(names)) {}
+  void open(OperatorContext&) override {}
+  void process(Record&& record, int, Output& out) override { out.emit(std::move(record)); }
+  void snapshot(CheckpointId id, OperatorSnapshot& snapshot) override {
+    constexpr std::size_t kBytes = 32 << 10;  // smaller ones lie in the manifest
+    if (id >= 1 && id <= static_cast<CheckpointId>(names_.size())) {  // else: it has ended
+      snapshot.files.push_back({names_[static_cast<std::size_t>(id) - 1],
+                                "",
+                                std::make_shared<const std::string>(kBytes, 'x'),
+                                kBytes});
+    }
+  }
+
+ private:
+  const std::vector<std::string> names_;
+};
+
+TEST_F(RestartJob, ADamagedFileGivesWayToTheNewestCheckpointThatDoesNotNeedIt) {
+  struct Case {
+    std::vector<std::string> files;  ///< of three checkpoints, of which b will be damaged
+    std::size_t goes_back_to;        ///< 0: to none
+  };
+  for (const Case& c : {Case{{"a", "a", "b"}, 2},
+                        {{"a", "b", "b"}, 1},
+                        {{"b", "a", "b"}, 2},
+                        {{"b", "b", "b"}, 0}}) {
+    SCOPED_TRACE(fmt::format("files {}", fmt::join(c.files, ", ")));
+    const LogLines log;
+    const auto source = hundred();
+    TrapJob t(source);
+    t.g.add({.name = "files"}, {0}, [&](int) { return std::make_unique<WithFiles>(c.files); });
+    JobOptions keep = options(fixed_delay(1));
+    keep.retained_checkpoints = 3;
+    source->hold(0, 0);
+    const auto job = start_job(t.g.graph, keep);
+    std::vector<std::string> paths;
+    for (const int records : {40, 50, 60}) {
+      source->advance(0, records);
+      ASSERT_TRUE(t.out->wait_for_size(static_cast<std::size_t>(records)));
+      paths.push_back(job->trigger_checkpoint());
+    }
+    const auto damaged = std::filesystem::path(paths[0]).parent_path() / "shared/b";
+    std::fstream(damaged, std::ios::in | std::ios::out).seekp(10'000).put('y');
+    t.trap->failures = 1;
+    source->release();
+    ASSERT_TRUE(job->wait_for(kPatience));
+    if (c.goes_back_to > 0) {
+      EXPECT_EQ(job->status(), JobStatus::kFinished);
+      EXPECT_EQ(t.out->size(), c.goes_back_to == 2 ? 60u + 50u : 60u + 60u);
+      EXPECT_EQ(t.out->last_by_key(), counts_of(100, 5));
+      EXPECT_THAT(log.lines(),
+                  Contains(AllOf(HasSubstr("goes on from the older checkpoint " +
+                                           paths[c.goes_back_to - 1] + ";"),
+                                 HasSubstr(damaged.string() + " is damaged"))));
+      continue;
+    }
+    EXPECT_EQ(job->status(), JobStatus::kFailed);
+    EXPECT_EQ(job_metric(*job, "numRestarts"), 0);
+    EXPECT_THAT(message_of(job->result().error),
+                AllOf(HasSubstr("none of its checkpoints can be read"),
+                      HasSubstr(damaged.string() + " is damaged"),
+                      HasSubstr("put the files back")));
+    for (const std::string& path : paths) {
+      EXPECT_THAT(message_of(job->result().error), HasSubstr(path + " needs it"));
+      EXPECT_TRUE(std::filesystem::exists(path)) << "the user has to choose";
+    }
+  }
 }
 
 TEST_F(RestartJob, StopsWhenNoCheckpointCanBeRead) {
