@@ -100,9 +100,20 @@ rocksdb::ColumnFamilyOptions Database::column_options(
       out.compression_per_level.push_back(compression_of(level));
     }
   }
-  // Most keys that are looked for in a write buffer are not there.
-  out.memtable_prefix_bloom_size_ratio = 0.05;
-  out.memtable_whole_key_filtering = true;
+  if (rules != nullptr) {  // nothing is written to the default column
+    // Most keys that are looked for in a write buffer are not there. The filter is made with the
+    // buffer and counts as a part of it: as large as for a full buffer, those of a few states would
+    // use up what the write buffers of the process may have, and every write would be a flush.
+    double filtered_bytes = static_cast<double>(options_.write_buffer_bytes);
+    if (memory_->write_buffers() != nullptr) {
+      const std::size_t common_bytes = memory_->write_buffers()->buffer_size();
+      filtered_bytes = std::min(filtered_bytes, static_cast<double>(common_bytes) / 4);
+      out.arena_block_size = std::clamp<std::size_t>(common_bytes / 64, 4 << 10, 1 << 20);
+    }
+    out.memtable_prefix_bloom_size_ratio =
+        0.05 * filtered_bytes / static_cast<double>(options_.write_buffer_bytes);
+    out.memtable_whole_key_filtering = true;
+  }
 
   rocksdb::BlockBasedTableOptions table;
   table.format_version = 5;
