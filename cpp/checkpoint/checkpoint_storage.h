@@ -19,7 +19,7 @@ class DamagedCheckpoint : public Error {
  public:
   DamagedCheckpoint(std::string file, std::string message)
       : Error(ErrorKind::kExternal, std::move(message)), file_(std::move(file)) {}
-  /// Its path; see checkpoint_uses().
+  /// Its path.
   const std::string& file() const { return file_; }
 
  private:
@@ -58,10 +58,6 @@ void remove_savepoint(const std::string& path);
 /// the newest). Every file's checksum is verified; the first that is damaged or missing is thrown
 /// as DamagedCheckpoint. Throws CancelledException between two files when `stopping` says so.
 CheckpointData read_checkpoint(const std::string& path, const std::function<bool()>& stopping = {});
-
-/// Whether restoring the checkpoint at `path` needs `file` (DamagedCheckpoint::file()): it may not
-/// stand in for one that `file` has spoilt. True, too, when its own manifest cannot be read.
-bool checkpoint_uses(const std::string& path, const std::string& file);
 
 /// The newest complete `chk-<n>` below `<root>/<job id>`, if any.
 std::optional<std::string> latest_checkpoint(const std::string& root, const std::string& job_id);

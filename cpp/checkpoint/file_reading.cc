@@ -7,7 +7,6 @@
 #include "checkpoint/format.h"
 #include "checkpoint/snapshot_file.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -165,28 +164,6 @@ CheckpointData read_checkpoint(const std::string& path, const std::function<bool
   }
   find_files(folder, stored.snapshot_files, stopping, checkpoint);
   return checkpoint;
-}
-
-bool checkpoint_uses(const std::string& path, const std::string& file) {
-  if (path.starts_with(kMemoryScheme)) {
-    return false;
-  }
-  StoredFiles stored;
-  const fs::path folder = full_path(resolve(path));
-  const fs::path wanted = full_path(file);
-  const fs::path manifest = folder / kManifestName;
-  try {
-    decode_manifest(manifest.string(), files::read_all(manifest.string()), stored);
-  } catch (const Error&) {
-    return true;
-  }
-  return wanted == manifest ||
-         std::any_of(stored.operators.begin(),
-                     stored.operators.end(),
-                     [&](const auto& f) { return !f.name.empty() && wanted == folder / f.name; }) ||
-         std::any_of(stored.snapshot_files.begin(),
-                     stored.snapshot_files.end(),
-                     [&](const auto& f) { return wanted == path_of(folder.string(), f); });
 }
 
 std::optional<std::string> latest_checkpoint(const std::string& root, const std::string& job_id) {

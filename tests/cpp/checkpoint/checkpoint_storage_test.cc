@@ -498,24 +498,6 @@ TEST_F(SharedFiles, DamageIsRefusedWithTheFilesName) {
   refused(fs::path(path) / "_metadata");
 }
 
-TEST_F(SharedFiles, AnOlderCheckpointStandsInOnlyIfItDoesNotShareTheDamagedFile) {
-  const std::size_t size = large_content('a').size();
-  const std::string one = storage_->write(with_files(1, {in_memory("a", large_content('a'))}));
-  const std::string two =
-      storage_->write(with_files(2, {known("a", size), in_memory("b", large_content('b'))}));
-  const std::string three = storage_->write(with_files(3, {known("b", size)}));
-  const std::string a = (shared() / "a").string();
-  EXPECT_TRUE(checkpoint_uses(one, a));
-  EXPECT_TRUE(checkpoint_uses(two, a));
-  EXPECT_FALSE(checkpoint_uses(three, a));
-  EXPECT_TRUE(checkpoint_uses(three + "/_metadata", (root_ / "job-1/./shared/b").string()));
-  EXPECT_TRUE(checkpoint_uses(one, one + "/_metadata"));
-  EXPECT_TRUE(checkpoint_uses(one, one + "/op-0.state"));
-  EXPECT_FALSE(checkpoint_uses(one, two + "/_metadata"));
-  write_file(one + "/_metadata", "nonsense");
-  EXPECT_TRUE(checkpoint_uses(one, (shared() / "b").string()));
-}
-
 TEST_F(SharedFiles, NamesThatAreNotNamesAreRefused) {
   for (const char* name : {"", "../a", ".hidden", "a/b"}) {
     error_of(ErrorKind::kInternal,
