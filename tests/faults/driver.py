@@ -31,8 +31,8 @@ from tests.faults.oracle import (
     differences,
     missing,
 )
-from tests.faults.plan import FALLBACK, ONCE, Attempt, Plan
-from tests.faults.shapes import SHAPES, Chunk
+from tests.faults.plan import FALLBACK, ONCE, Attempt, Kill, Plan
+from tests.faults.shapes import SHAPES, Chunk, Input
 from tests.services.servers import SearchServer
 
 QUIET = {"log_level": 4}
@@ -61,10 +61,14 @@ class Failure(AssertionError):
 class Outcome(NamedTuple):
     """What a run did."""
 
-    kills: int
+    killed: tuple[Kill, ...]  # attempts that ended by SIGKILL, not those that were fenced
     results: int
     repeated: int  # written again, where the sink may do that
     seconds: float
+
+    @property
+    def kills(self) -> int:
+        return len(self.killed)
 
 
 class Servers(NamedTuple):
@@ -81,7 +85,15 @@ def checkpoint_id(path: Path) -> int:
 class Process:
     """One attempt's process."""
 
-    def __init__(self, folder: Path, number: int, settings: dict[str, Any], fault: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        number: int,
+        settings: dict[str, Any],
+        fault: str,
+        more: dict[str, str],
+    ) -> None:
+        """`more` are variables of its environment."""
         self.number = number
         self.log = folder / f"attempt-{number}.log"
         self.settings = settings
@@ -90,7 +102,7 @@ class Process:
         self.kill_kind = ""
         file = folder / f"attempt-{number}.json"
         file.write_text(json.dumps(settings, indent=1), encoding="utf-8")
-        environment = dict(os.environ)
+        environment = os.environ | more
         environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *(p for p in sys.path if p)])
         environment.pop("FLOTT_FAULT", None)
         if fault:
@@ -172,17 +184,21 @@ class Run:
         self.expected = self.shape.expect(self.input)
         self.topics = {topic: f"{self.name}-{topic}" for topic in self.shape.topics}
         self.restore: Path | None = None
-        self.kills = 0
+        self.attempted: list[tuple[Process, Kill]] = []
         self.processes: list[Process] = []
         self.zombies: list[Process] = []
         self.transaction_ms = TRANSACTION_MS
         self.freezing = False
         self.fallback = f",{FALLBACK}"
         self.configuration: dict[str, str] = {}
+        self.environment: dict[str, str] = {}
         self.checkpoints = folder / "checkpoints"
+        self.results = folder / "results"
         self.readers: dict[str, Reader] = {}
-        self.while_last: Callable[[], None] | None = None
-        """Called once while the last attempt runs (it has made a checkpoint): faults of servers."""
+        self.fed: list[Chunk] = []
+        self.last_meter: dict[str, Any] = {}
+        self.feed_last: Callable[[Process, Chunk], None] | None = None
+        """Feeds the last attempt instead of `feed`, with faults of servers in the middle."""
 
     def carry_out(self) -> Outcome:
         """Runs the plan.
@@ -193,7 +209,8 @@ class Run:
         begun = time.monotonic()
         with self.prepared():
             repeated = self.run()
-        return Outcome(self.kills, len(self.expected), repeated, time.monotonic() - begun)
+            killed = tuple(k for p, k in self.attempted if p.exit_code == -signal.SIGKILL)
+        return Outcome(killed, len(self.expected), repeated, time.monotonic() - begun)
 
     @contextlib.contextmanager
     def prepared(self) -> Iterator[None]:
@@ -256,12 +273,12 @@ class Run:
             "transaction_ms": FROZEN_TRANSACTION_MS if self.freezing else self.transaction_ms,
             "meter": {"pace_us": 0, "at_record": 0, "act": "", "delay_us": 0} | meter,
         }
-        process = Process(self.folder, len(self.processes), settings, fault)
+        process = Process(self.folder, len(self.processes), settings, fault, self.environment)
         self.processes.append(process)
         return process
 
     def attempt(self, attempt: Attempt, chunk: Chunk) -> bool:
-        """One that is killed. True: it had ended well before."""
+        """One that ends as the plan says. True: it had ended well before."""
         kill = attempt.kill
         meter = {
             "pace_us": attempt.pace_us,
@@ -274,6 +291,7 @@ class Run:
         process = self.start_accepted(attempt.parallelism, meter, fault)
         self.freezing = False
         process.kill_kind = kill.kind
+        self.attempted.append((process, kill))
         self.feed_unbounded(chunk)
         if kill.kind in KILLS_ITSELF:
             self.await_true(lambda: process.exit_code is not None, str(kill))
@@ -303,7 +321,6 @@ class Run:
                 f"attempt {process.number} ended with exit code {code} instead of being killed:\n"
                 + tail(process.output)
             )
-        self.kills += 1
         return False
 
     def start_accepted(self, parallelism: int, meter: dict[str, Any], fault: str = "") -> Process:
@@ -346,11 +363,11 @@ class Run:
 
     def last_attempt(self, chunk: Chunk) -> None:
         """One that ends well: a bounded job by itself, another when all its results are there."""
-        process = self.start_accepted(self.plan.last_parallelism, {})
-        self.feed_unbounded(chunk)
-        if self.while_last:
-            self.await_checkpoints(process, 1)
-            self.while_last()
+        process = self.start_accepted(self.plan.last_parallelism, self.last_meter)
+        if self.feed_last:
+            self.feed_last(process, chunk)
+        else:
+            self.feed_unbounded(chunk)
         if self.plan.bounded:
             code = process.wait("the end of the job")
             if code != 0:
@@ -427,13 +444,16 @@ class Run:
             self.feed(chunk)
 
     def feed(self, chunk: Chunk) -> None:
+        self.fed.append(chunk)
         refused: list[object] = []
 
         def delivered(error: object, _: object) -> None:
             if error is not None:
                 refused.append(error)
 
-        producer = Producer({"bootstrap.servers": self.servers.kafka, "linger.ms": 1, **QUIET})
+        # Idempotent: a batch that a new topic refuses once would else come behind the next one.
+        settings = {"linger.ms": 1, "enable.idempotence": True, **QUIET}
+        producer = Producer({"bootstrap.servers": self.servers.kafka, **settings})
         for message in chunk:
             producer.produce(
                 self.topics[message.topic],
@@ -450,7 +470,7 @@ class Run:
     def target(self, sink: str) -> str:
         """A topic, a folder, an index."""
         if sink == "files":
-            return str(self.folder / "results")
+            return str(self.results)
         if sink == "search":
             assert self.servers.search is not None, "no search server"
             return f"{self.servers.search.url}/{self.name}"
@@ -468,6 +488,12 @@ class Run:
             assert self.servers.search is not None, "no search server"
             return SearchReader(self.servers.search, self.name)
         return KafkaReader(self.servers.kafka, self.target(sink), OUTPUT_PARTITIONS)
+
+    def outstanding(self, sink: str) -> int:
+        """How many results of the records fed up to now are not there yet; for shapes that have a
+        result for each record."""
+        fed = self.shape.expect(Input(self.fed, []))
+        return missing(fed, self.reader(sink).read())
 
     def await_results(self, process: Process, sink: str) -> None:
         """Waits until every result is there; only standing still for long is a failure."""
