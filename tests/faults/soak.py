@@ -38,6 +38,8 @@ def main() -> int:
     parser.add_argument("--kind", action="append", help="only these, such as zombie")
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "soak")
     options = parser.parse_args()
+    if options.runs is None and set(options.kind or KINDS) <= {"pause", "zombie"}:
+        parser.error("nothing may be killed that way: say how many --runs")
     first = options.seed if options.seed is not None else random.SystemRandom().randrange(10**9)
     choices = Choices(
         shapes=tuple(options.shape or SHAPES),
@@ -54,6 +56,7 @@ def soak(first: int, kills: int, runs: int | None, choices: Choices, folder: Pat
     begun = time.monotonic()
     done: Counter[str] = Counter()
     by_shape: Counter[str] = Counter()
+    by_end: Counter[str] = Counter()
     failed: list[int] = []
     with contextlib.ExitStack() as stack:
         kafka = KafkaServer(properties=BROKER)
@@ -74,6 +77,7 @@ def soak(first: int, kills: int, runs: int | None, choices: Choices, folder: Pat
             else:
                 done.update(kills=outcome.kills, results=outcome.results, repeated=outcome.repeated)
                 by_shape[plan.shape] += outcome.kills
+                by_end.update(kill.point or kill.kind for kill in outcome.killed)
                 print(
                     f"seed {seed}: {plan.shape} into {'+'.join(plan.sinks)} ({plan.backend}): "
                     f"{outcome.kills} kills, {outcome.results} results, {outcome.repeated} "
@@ -81,15 +85,20 @@ def soak(first: int, kills: int, runs: int | None, choices: Choices, folder: Pat
                     flush=True,
                 )
             seed += 1
-    shapes = ", ".join(f"{shape} {n}" for shape, n in sorted(by_shape.items()))
+    print(f"kills by shape: {listed(by_shape)}")
+    print(f"kills by kind or point: {listed(by_end)}")
     print(
-        f"soak: {done['kills']} kills ({shapes}) in {seed - first} runs from seed {first}, "
+        f"soak: {done['kills']} kills in {seed - first} runs from seed {first}, "
         f"{done['results']} results, {done['repeated']} repeated where the sink may, "
         f"{len(failed)} failed, {time.monotonic() - begun:.0f} s"
     )
     if failed:
         print(f"failed seeds: {' '.join(str(seed) for seed in failed)}")
     return 1 if failed else 0
+
+
+def listed(counts: Counter[str]) -> str:
+    return ", ".join(f"{name} {n}" for name, n in sorted(counts.items()))
 
 
 if __name__ == "__main__":
