@@ -158,6 +158,46 @@ def test_what_another_run_left_open_is_settled_at_the_start(
     second.interrupt()
 
 
+@pytest.mark.parametrize("start", ["restored", "new"])
+def test_an_open_transaction_of_a_subtask_that_is_no_more_is_ended_at_the_start(
+    pipeline: Callable[[str], Pipeline], start: str
+) -> None:
+    """The id of a third subtask has an open transaction; a job of one subtask ends it, be the id in
+    its checkpoint or only on the brokers."""
+    pipe = pipeline(f"lingering-{start}")
+    pipe.send(200)
+    first = pipe.start(3)
+    pipe.await_output(first)
+    pipe.await_checkpoints(first, 1)
+    first.interrupt()
+    before = len(pipe.output())
+    settings = {
+        "bootstrap.servers": pipe.servers,
+        "transactional.id": f"{pipe.name}-2",
+        "transaction.timeout.ms": 900_000,  # nobody waits for that
+    }
+    left_open = Producer(settings)
+    left_open.init_transactions(30)
+    left_open.begin_transaction()
+    left_open.produce(f"{pipe.name}-out", "never published")
+    assert left_open.flush(30) == 0
+    produce(pipe.servers, f"{pipe.name}-out", ["behind it"])
+    assert len(pipe.output()) == before, "the transaction is not open"
+    if start == "new":
+        shutil.rmtree(pipe.checkpoint_folder)
+    second = pipe.start(1)
+    # A new job reads the input from its beginning.
+    results = 100 if start == "restored" else 300
+    pipe.send(100)
+    await_true(lambda: len(pipe.output()) >= before + 1 + results, "what stood behind it", 60)
+    second.interrupt()
+    output = pipe.output()
+    assert len(output) == before + 1 + results
+    assert output.count("behind it") == 1
+    assert "never published" not in output
+    assert len(set(output)) == (before + 1 + results if start == "restored" else results + 1)
+
+
 def sink(servers: str, topic: str, **properties: str) -> KafkaSinkBuilder:
     record = KafkaRecordSerializationSchema.builder().set_topic(topic)
     record.set_value_serialization_schema(SimpleStringSchema())
