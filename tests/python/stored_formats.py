@@ -25,6 +25,7 @@ from pyflink.common.serialization import SimpleStringSchema
 from pyflink.common.watermark_strategy import TimestampAssigner
 from pyflink.datastream import StreamExecutionEnvironment, TimeDomain
 from pyflink.datastream.connectors import DeliveryGuarantee
+from pyflink.datastream.connectors.datagen import DataGeneratorSource
 from pyflink.datastream.connectors.file_system import (
     BucketAssigner,
     FileCompactor,
@@ -298,6 +299,33 @@ def store_windows(folder, backend):
     return path
 
 
+# --- Sources
+
+
+def sources_job(count):
+    """Sources that bring the numbers up to `count`, beside one that keeps the job alive."""
+
+    def build(env, note):
+        row = Types.ROW_NAMED(["n"], [Types.LONG()])
+        numbers = {"n": {"kind": "sequence", "start": 0, "end": count - 1}}
+        generator = DataGeneratorSource(row, number_of_rows=count, fields=numbers)
+        collected = env.from_collection(list(range(count)), Types.LONG()).uid("collection")
+        generated = env.from_source(generator, WatermarkStrategy.no_watermarks(), "generator")
+        generated = generated.uid("generator").map(lambda row: row.n)
+        for name, stream in (("collected", collected), ("generated", generated)):
+            stream.map(lambda n, name=name: note(f"{name} {n}")).set_parallelism(1).print()
+        env.add_source(Fed("pairs"), type_info=PAIR).uid("pairs").print()
+
+    return build
+
+
+def store_sources(folder):
+    """All ten numbers were read; a longer job goes on behind them."""
+    with Running(sources_job(10), folder, 1) as running:
+        running.lines(20)
+        return running.checkpoint()
+
+
 # --- Files
 
 
@@ -417,6 +445,7 @@ NAMES = (
     "state-savepoint",
     "windows-heap",
     "windows-rocksdb",
+    "sources",
     "files-plain",
     "files-compacted",
     "kafka",
@@ -463,6 +492,8 @@ def store_one(name, kept):
             keep(Path(store_state(folder, variant)), kept)
         elif kind == "windows":
             keep(store_windows(folder, variant), kept)
+        elif kind == "sources":
+            keep(store_sources(folder), kept)
         elif kind == "files":
             store_until_killed(f"store_files(Path({str(folder)!r}), {variant == 'compacted'})")
             keep_newest(folder, kept)

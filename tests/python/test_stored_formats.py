@@ -79,6 +79,15 @@ def test_open_windows_are_restored(tmp_path, generation, backend, parallelism):
         assert running.lines(len(expected)) == sorted(expected)
 
 
+@pytest.mark.parametrize("parallelism", [1, 2])
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_sources_go_on_where_they_were(tmp_path, generation, parallelism):
+    path = copied(tmp_path, generation, "sources")
+    expected = [f"{name} {n}" for name in ("collected", "generated") for n in range(10, 15)]
+    with stored.Running(stored.sources_job(15), tmp_path, parallelism, path) as running:
+        assert running.lines(len(expected)) == expected
+
+
 @pytest.mark.parametrize("parallelism", [1, 2, 3])
 @pytest.mark.parametrize("how", ["plain", "compacted"])
 @pytest.mark.parametrize("generation", GENERATIONS)
