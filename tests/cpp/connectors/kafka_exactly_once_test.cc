@@ -58,6 +58,20 @@ TEST(KafkaTransactionTimeout, IsTheUsersOrFitsTheBrokers) {
   }
 }
 
+/// Bytes from hexadecimal digits, which spaces may part between bytes.
+std::string unhex(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size();) {
+    if (text[i] == ' ') {
+      ++i;
+      continue;
+    }
+    out.push_back(static_cast<char>(std::stoi(std::string(text.substr(i, 2)), nullptr, 16)));
+    i += 2;
+  }
+  return out;
+}
+
 class KafkaExactlyOnceTest : public ::testing::Test {
  protected:
   void SetUp() override { cluster_.create_topic("out", 1); }
@@ -121,6 +135,18 @@ class KafkaExactlyOnceTest : public ::testing::Test {
   }
   static Stored stored(const OperatorSnapshot& snapshot) {
     return stored(snapshot.union_state.at("kafka-transactions").front());
+  }
+  /// A sink restored from this entry (hexadecimal) publishes "b", the one record of its segment.
+  void expect_published(std::string_view entry) {
+    OperatorSnapshot snapshot;
+    snapshot.union_state["kafka-transactions"] = {unhex(entry)};
+    const auto segment = std::make_shared<const std::string>(
+        unhex("464c4b53 01 07000000 08000000 70 09 036f7574 0162"));
+    snapshot.files.push_back({"kafka1", "", segment, segment->size()});
+    WriterDriver driver(anew(), 0, 1, nullptr, &snapshot);
+    ASSERT_TRUE(driver.flush());
+    ASSERT_TRUE(driver.wait([&] { return driver.writer().committed(); }));
+    EXPECT_THAT(published(), ElementsAre("b"));
   }
   /// The checkpoint as it was stored before there were lineages.
   static OperatorSnapshot as_version_1(OperatorSnapshot snapshot) {
@@ -462,6 +488,20 @@ TEST_F(KafkaExactlyOnceTest, CheckpointsFromBeforeThereWereLineagesAreRestored) 
   EXPECT_EQ(known.committed, 2);
   EXPECT_EQ(known.lineages.front(), "");
   EXPECT_NE(known.lineages.back(), "");
+}
+
+// Stored entries: the second epoch of tx-0 is still to be committed. Of version 2 there is a stored
+// job, too (tests/data/formats).
+TEST_F(KafkaExactlyOnceTest, FormatOneStaysReadable) {
+  remember("tx-0", {"run1", 1, "", ""});
+  expect_published("01 0474782d30 00 0472756e31 036f7574 02 01 02 01 066b61666b6131");
+}
+
+TEST_F(KafkaExactlyOnceTest, FormatTwoStaysReadable) {
+  remember("tx-0", {"run1", 1, "first", ""});
+  expect_published(
+      "02 0474782d30 00 0472756e31 036f7574 02 056669727374 00 01 02 067365636f6e64 01 "
+      "066b61666b6131");
 }
 
 TEST_F(KafkaExactlyOnceTest, AJobThatLostItsIdsToAnotherDoesNotTakeThemBack) {
