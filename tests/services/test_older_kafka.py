@@ -86,38 +86,38 @@ def exactly_once_producer(servers: str, topic: str) -> FlinkKafkaProducer:
 
 def test_two_exactly_once_sinks_of_one_job_share_a_topic(kafka: KafkaServer) -> None:
     servers = kafka.bootstrap_servers
-    create_topic(servers, "older-shared")
+    create_topic(servers, "sinks-out")
     env = environment()
     env.enable_checkpointing(100)
     for value in ("a", "b"):
         stream = env.from_collection([value], Types.STRING())
-        stream.add_sink(exactly_once_producer(servers, "older-shared"))
+        stream.add_sink(exactly_once_producer(servers, "sinks-out"))
     env.execute()
-    assert sorted(values_of(servers, "older-shared")) == ["a", "b"]
+    assert sorted(values_of(servers, "sinks-out")) == ["a", "b"]
 
 
 def test_jobs_with_uids_share_a_topic_exactly_once(kafka: KafkaServer) -> None:
     servers = kafka.bootstrap_servers
-    for topic in ("older-in", "older-out"):
+    for topic in ("uids-in", "uids-out"):
         create_topic(servers, topic)
     env = environment()
     env.enable_checkpointing(100)
-    consumer = FlinkKafkaConsumer("older-in", SimpleStringSchema(), {"bootstrap.servers": servers})
+    consumer = FlinkKafkaConsumer("uids-in", SimpleStringSchema(), {"bootstrap.servers": servers})
     stream = env.add_source(consumer.set_start_from_earliest())
-    stream.add_sink(exactly_once_producer(servers, "older-out")).uid("long")
+    stream.add_sink(exactly_once_producer(servers, "uids-out")).uid("long")
     long = env.execute_async("long")
     try:
         expected = set()
         for value in ("1", "2"):
-            produce(servers, "older-in", [value])
+            produce(servers, "uids-in", [value])
             expected.add(value)
-            await_true(lambda: set(values_of(servers, "older-out")) >= expected, value)
+            await_true(lambda: set(values_of(servers, "uids-out")) >= expected, value)
             short = environment()
             short.enable_checkpointing(100)
             stream = short.from_collection([f"short {value}"], Types.STRING())
-            stream.add_sink(exactly_once_producer(servers, "older-out")).uid("short")
+            stream.add_sink(exactly_once_producer(servers, "uids-out")).uid("short")
             short.execute("short")
             expected.add(f"short {value}")
     finally:
         long.cancel().result()
-    assert sorted(values_of(servers, "older-out")) == ["1", "2", "short 1", "short 2"]
+    assert sorted(values_of(servers, "uids-out")) == ["1", "2", "short 1", "short 2"]
