@@ -12,6 +12,7 @@ namespace flott {
 SnapshotFile settled(SnapshotFile file) {
   if (file.deferred != nullptr) {
     file.bytes = file.deferred->get();
+    file.size = file.bytes->size();
     file.deferred = nullptr;
   }
   return file;

@@ -50,7 +50,7 @@ class AggregateFunction {
   virtual Value merge(const Value& a, const Value& b) = 0;
 };
 
-/// An aggregate whose accumulators are native values of its own that it changes in place: no copy
+/// An aggregate whose accumulators are values of its own that it changes in place: no copy
 /// of a value or an accumulator a record. It never keeps a value it was given.
 class InPlaceAggregateFunction : public AggregateFunction {
  public:

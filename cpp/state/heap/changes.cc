@@ -9,6 +9,7 @@ namespace flott::heap {
 bool holds_object(const Value& value) {
   switch (value.kind()) {
     case ValueKind::kObject:
+    case ValueKind::kBatchRow:  // who knows what its columns hold
       return true;
     case ValueKind::kRow:
       return std::any_of(value.as_row().fields.begin(), value.as_row().fields.end(), may_change);
@@ -80,6 +81,10 @@ void Changes::opened(std::shared_ptr<OpenSegment> segment) {
   open_ = std::move(segment);
 }
 
+std::size_t Changes::expected_bytes() const {
+  return open_->expected_bytes();
+}
+
 bool Changes::close() {
   if (open_ == nullptr) {
     return true;
@@ -87,7 +92,7 @@ bool Changes::close() {
   if (open_.use_count() > 1) {
     open_->finish();  // somebody may still want its bytes
   }
-  return std::exchange(open_, nullptr)->ok();
+  return std::exchange(open_, nullptr)->complete();
 }
 
 void Changes::begin(const KeyTable& table) {

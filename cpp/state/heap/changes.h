@@ -83,6 +83,9 @@ class Changes {
   /// Likewise of all keys of the table, for a segment that has all: as begin().
   std::vector<Changed> hand_over_all(const KeyTable& table);
   void opened(std::shared_ptr<OpenSegment> segment);
+  bool is_open() const { return open_ != nullptr; }
+  /// About how many bytes the open segment has.
+  std::size_t expected_bytes() const;
   /// Stores all keys that the open segment does not have yet. False when it cannot be had: it and
   /// those before it are of no use any more.
   bool close();

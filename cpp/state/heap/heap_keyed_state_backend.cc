@@ -55,6 +55,7 @@ struct RawContainer final : Container {
 }  // namespace
 
 HeapKeyedStateBackend::~HeapKeyedStateBackend() {
+  const HostRelease others_may_run;  // what is left to be stored holds none of their objects
   segments_.clear();
   core_.changes.close();  // a checkpoint that is being written needs what it does not have yet
 }
@@ -402,7 +403,16 @@ std::map<KeyGroup, std::string> HeapKeyedStateBackend::snapshot() {
 }
 
 void HeapKeyedStateBackend::close_segment() {
-  if (!core_.changes.close()) {
+  if (!core_.changes.is_open()) {
+    return;
+  }
+  bool complete = false;
+  {
+    const HostRelease others_may_run;
+    segments_.correct_last(core_.changes.expected_bytes());
+    complete = core_.changes.close();
+  }
+  if (!complete) {
     core_.changes.stop(core_.table);
     segments_.clear();
   }

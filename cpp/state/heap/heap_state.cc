@@ -75,6 +75,7 @@ void HeapState::reset_in(const Window& window, Slot& slot) {
   --slot_count_;
   if (!ttl_.enabled()) {
     stored_bytes_.fetch_sub(old.access, std::memory_order_relaxed);
+    stored_slots_.fetch_sub(old.access != 0 ? 1 : 0, std::memory_order_relaxed);
   }
   NamespaceEntry* in = window.is_void() ? nullptr : entry.namespaces->find(window);
   core_.slot_emptied(entry, in);

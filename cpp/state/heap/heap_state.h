@@ -83,7 +83,7 @@ class HeapState {
         ends_by_itself_(descriptor.ends_by_itself) {
     core_.cursors.push_back(&cursor_);
   }
-  virtual ~HeapState() = default;
+  virtual ~HeapState() { std::erase(core_.cursors, &cursor_); }
   HeapState(const HeapState&) = delete;
   HeapState& operator=(const HeapState&) = delete;
 
@@ -92,11 +92,21 @@ class HeapState {
   bool may_grow() const { return !ttl_.enabled() && !ends_by_itself_; }
   /// How many slots hold something of this state.
   std::int64_t slot_count() const { return slot_count_; }
-  /// Their bytes, as they were last stored; without TTL.
-  std::int64_t stored_bytes() const { return stored_bytes_.load(std::memory_order_relaxed); }
+  /// Their bytes, as those that have been stored tell; without TTL.
+  std::int64_t stored_bytes() const {
+    const auto slots = stored_slots_.load(std::memory_order_relaxed);
+    const auto bytes = stored_bytes_.load(std::memory_order_relaxed);
+    return slots <= 0 || slots == slot_count_
+               ? bytes
+               : static_cast<std::int64_t>(static_cast<double>(bytes) / static_cast<double>(slots) *
+                                           static_cast<double>(slot_count_));
+  }
   /// Also by the thread that finishes a segment.
   void note_stored(Slot& slot, std::size_t bytes) {
     if (!ttl_.enabled()) {
+      if (slot.access == 0) {
+        stored_slots_.fetch_add(1, std::memory_order_relaxed);
+      }
       stored_bytes_.fetch_add(static_cast<std::int64_t>(bytes) - slot.access,
                               std::memory_order_relaxed);
       slot.access = static_cast<std::int64_t>(bytes);
@@ -114,6 +124,7 @@ class HeapState {
   void note_all_erased() {
     slot_count_ = 0;
     stored_bytes_ = 0;
+    stored_slots_ = 0;
   }
   /// Appends the slot's content without what has expired; false (and nothing appended) when nothing
   /// is left.
@@ -232,6 +243,7 @@ class HeapState {
   const bool ends_by_itself_;
   std::int64_t slot_count_ = 0;
   std::atomic<std::int64_t> stored_bytes_ = 0;
+  std::atomic<std::int64_t> stored_slots_ = 0;  ///< how many slots those are of
 
   Window window_;
   bool void_ = true;

@@ -1,5 +1,7 @@
 #include "state/heap/open_segment.h"
 
+#include "base/error.h"
+
 #include <algorithm>
 #include <thread>
 #include <utility>
@@ -7,7 +9,7 @@
 namespace flott::heap {
 namespace {
 
-/// Keys that are stored before the task may have its turn: some ten microseconds.
+/// Keys that are stored before the lock is let go, and sooner if the task waits.
 constexpr std::size_t kKeysAtOnce = 256;
 
 }  // namespace
@@ -37,6 +39,10 @@ void OpenSegment::store_next(std::size_t most) {
         keys_[next_].entry = nullptr;
         store_(*entry, segment_);
         entry->changed_at.store(0, std::memory_order_release);
+        if (task_waits_.load(std::memory_order_relaxed)) {
+          ++next_;
+          return;  // one key may be large
+        }
       }
     }
   } catch (...) {
@@ -60,15 +66,20 @@ void OpenSegment::finish() {
   }
 }
 
-bool OpenSegment::ok() const {
+bool OpenSegment::complete() const {
   const std::lock_guard lock(mutex_);
-  return error_ == nullptr;
+  return error_ == nullptr && next_ == keys_.size();
 }
 
 std::size_t OpenSegment::expected_bytes() const {
+  constexpr std::size_t kTypicalBytes = 32;
   const std::lock_guard lock(mutex_);
+  if (built_bytes_ > 0) {
+    return built_bytes_;
+  }
   const std::size_t records = segment_.record_count();
-  return records == 0 ? 0 : segment_.record_bytes() / records * (keys_.size() + records - next_);
+  const std::size_t each = records == 0 ? kTypicalBytes : segment_.record_bytes() / records;
+  return each * (records + keys_.size() - next_);
 }
 
 std::string OpenSegment::build() {
@@ -77,7 +88,11 @@ std::string OpenSegment::build() {
   if (error_ != nullptr) {
     std::rethrow_exception(error_);
   }
+  if (built_bytes_ > 0) {
+    throw Error(ErrorKind::kExternal, "no memory for a segment of heap state", Retryable::kYes);
+  }
   std::string bytes = segment_.build();
+  built_bytes_ = bytes.size();
   // Nothing of this is needed any more, but the task may hold it until its next checkpoint.
   segment_ = SegmentBuilder(false, {});
   keys_ = {};

@@ -14,8 +14,9 @@
 namespace flott::heap {
 
 /// A segment whose keys are stored while the task goes on: copy on write. The thread that wants its
-/// bytes stores one key after the other; the task stores a key itself before it changes it. Only
-/// for state without objects of the host, whose lock nobody may need here (checkpoint/deferred.h).
+/// bytes (who writes the checkpoint, a merge of the chain, or the task when all must be there)
+/// stores one key after the other; the task stores a key itself before it changes it. Only for
+/// state without objects of the host, whose lock nobody may need here (checkpoint/deferred.h).
 class OpenSegment {
  public:
   /// Appends the entry's record.
@@ -30,11 +31,11 @@ class OpenSegment {
   bool store_some(std::size_t most);
   /// Stores all that are left. Any thread, also several; `store` is not called afterwards.
   void finish();
-  /// Nothing was wrong so far. What was is thrown by build().
-  bool ok() const;
-  /// The average record's bytes times the number of keys.
+  /// All keys are stored, and nothing was wrong. What was is thrown by build().
+  bool complete() const;
+  /// About how many bytes it will have, judged by the keys that are stored; or how many it had.
   std::size_t expected_bytes() const;
-  /// finish() and the segment's bytes.
+  /// finish() and the segment's bytes. Once: nothing is kept of them.
   std::string build();
 
  private:
@@ -47,6 +48,7 @@ class OpenSegment {
   std::size_t next_ = 0;       ///< all before are stored
   Store store_;
   std::exception_ptr error_;
+  std::size_t built_bytes_ = 0;  ///< not 0: build() has been called
 };
 
 }  // namespace flott::heap

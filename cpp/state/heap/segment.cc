@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <exception>
 #include <limits>
 #include <utility>
 
@@ -79,8 +80,14 @@ Segment::Segment(std::shared_ptr<const std::string> bytes) : bytes_(std::move(by
 }
 
 void SegmentBuilder::reserve(std::size_t records, std::size_t bytes) {
-  records_.reserve(records);
-  bytes_.reserve(bytes);
+  // A guess at most, and one large key may have been its measure.
+  constexpr std::size_t kMostReserved = 256 << 20;
+  try {
+    records_.reserve(records);
+    bytes_.reserve(std::min(bytes, kMostReserved));
+  } catch (const std::exception&) {
+    return;  // it grows as it is needed
+  }
   // New memory comes page by page while the task stands still: rather in large ones.
   constexpr std::uintptr_t kHugePage = 2 << 20;
   const auto begin = reinterpret_cast<std::uintptr_t>(bytes_.data());

@@ -39,8 +39,8 @@ class Segment {
   std::map<KeyGroup, SegmentGroup> groups_;
 };
 
-/// Collects the records of a segment: one after the other as they come, which is quick and done
-/// while the task stands still. Sorting them by key group is left to build().
+/// Collects the records of a segment: one after the other as they come, which is quick. Sorting
+/// them by key group is left to build().
 class SegmentBuilder {
  public:
   SegmentBuilder(bool is_base, std::string header)

@@ -34,6 +34,12 @@ void SegmentChain::add(bool is_base, std::size_t size, std::function<std::string
   links_.push_back(make_deferred_file(kFilePrefix, size, std::move(build)));
 }
 
+void SegmentChain::correct_last(std::size_t size) {
+  if (!links_.empty() && links_.back().deferred != nullptr) {
+    links_.back().size = size;
+  }
+}
+
 std::vector<SnapshotFile> SegmentChain::files() {
   if (links_.size() > 2 * kMaxDeltas) {
     settle();  // checkpoints come faster than a merge: the chain stays bounded all the same

@@ -14,8 +14,8 @@ namespace flott::heap {
 
 /// The segments that together are the backend's state at its last snapshot: a base and deltas,
 /// oldest first. Deltas that have become as large as the base are merged with it, many small ones
-/// with each other, by a thread of the chain's own that only sees what is finished and does not
-/// change; the state never has to be encoded as a whole again. Used by the task's thread.
+/// with each other, by a thread of the chain's own, which may be the one that finishes an open
+/// segment; the state never has to be encoded as a whole again. Used by the task's thread.
 class SegmentChain {
  public:
   SegmentChain() = default;
@@ -28,6 +28,8 @@ class SegmentChain {
   void add(SegmentBuilder segment);
   /// Likewise, by `build`, which gives about so many bytes.
   void add(bool is_base, std::size_t size, std::function<std::string()> build);
+  /// So large is what was added last, as far as is known now; unless it has been merged.
+  void correct_last(std::size_t size);
   /// All of the chain as files, with what has been merged so far.
   std::vector<SnapshotFile> files();
   void clear();

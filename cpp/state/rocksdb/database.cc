@@ -108,7 +108,8 @@ rocksdb::ColumnFamilyOptions Database::column_options(
     if (memory_->write_buffers() != nullptr) {
       const std::size_t common_bytes = memory_->write_buffers()->buffer_size();
       filtered_bytes = std::min(filtered_bytes, static_cast<double>(common_bytes) / 8);
-      out.arena_block_size = std::clamp<std::size_t>(common_bytes / 256, 4 << 10, 1 << 20);
+      const std::size_t block = std::min(common_bytes / 256, options_.write_buffer_bytes / 8);
+      out.arena_block_size = std::clamp<std::size_t>(block, 4 << 10, 1 << 20);
     }
     out.memtable_prefix_bloom_size_ratio =
         0.05 * filtered_bytes / static_cast<double>(options_.write_buffer_bytes);

@@ -1,6 +1,5 @@
 #include "state/rocksdb/unsynced_files.h"
 
-#include <fmt/format.h>
 #include <rocksdb/env.h>
 #include <rocksdb/file_system.h>
 
@@ -12,7 +11,6 @@
 #include <cstring>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <utility>
 
 namespace flott::rocks {
@@ -60,10 +58,10 @@ class ForgivingLog final : public rocksdb::Logger {
     const std::string time = env.TimeToString(env.NowMicros() / 1'000'000);
     char line[1 << 15];
     const int size = std::vsnprintf(line, sizeof line, format, arguments);
-    const std::string_view text(line, std::min<std::size_t>(std::max(size, 0), sizeof line - 1));
-    const std::string whole = fmt::format("{} {}\n", time, text);
-    bytes_ += std::fwrite(whole.data(), 1, whole.size(), file_.get());
-    std::fflush(file_.get());
+    std::fprintf(file_.get(), "%s %s\n", time.c_str(), size < 0 ? format : line);
+    if (std::fflush(file_.get()) == 0) {
+      bytes_ += time.size() + std::min<std::size_t>(std::max(size, 0), sizeof line);
+    }
   }
   std::size_t GetLogFileSize() const override { return bytes_; }
 
