@@ -13,6 +13,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -143,39 +144,44 @@ RESTARTS = {
 }
 
 
-def full_meanwhile(run: Run, disk: Path, process: Process, restarts: bool) -> None:
-    """Feeds the second half of the input while the disk is full, until the job says that it is."""
+def survive(run: Run, disk: Path, meter: dict[str, Any], restarts: bool) -> None:
+    """Feeds the second half of the input while the disk is full, until the job says that it is.
+    Either that fails the job, or it restarts by itself until there is room again; then all results
+    are right."""
+    run.configuration |= RESTARTS if restarts else {}
     (chunk,) = run.input.chunks
     half = len(chunk) // 2
-    run.feed(chunk[:half])
-    run.await_output(process, "reached")
-    run.await_checkpoints(process, 1)
-    fill(disk)
-    run.feed(chunk[half:])
-    filler = fill_until_said(run, disk, process)
-    if not restarts:
-        assert process.wait("the failure of the job") not in (0, -signal.SIGKILL)
-    (line, *_) = [line for line in process.output.splitlines() if FULL in line] or [""]
-    assert str(disk) in line, tail(process.output)
-    filler.unlink()
-    if restarts:
-        run.await_checkpoints(process, 2)
-        assert process.exit_code is None, tail(process.output)
-        process.kill()
-    run.note(process)
-    run.last_attempt(run.input.closing)
-    run.compare()
+    with run.prepared():
+        process = run.start(run.plan.last_parallelism, {"act": "tell", "at_record": 100} | meter)
+        run.feed(chunk[:half])
+        run.await_output(process, "reached")
+        run.await_checkpoints(process, 1)
+        fill(disk)
+        run.feed(chunk[half:])
+        filler = fill_until_said(run, disk, process)
+        if not restarts:
+            assert process.wait("the failure of the job") not in (0, -signal.SIGKILL)
+        (line, *_) = [line for line in process.output.splitlines() if FULL in line] or [""]
+        assert str(disk) in line, tail(process.output)
+        filler.unlink()
+        if restarts:
+            run.await_checkpoints(process, 2)
+            assert process.exit_code is None, tail(process.output)
+            process.kill()
+        run.note(process)
+        run.last_attempt(run.input.closing)
+        run.compare()
+
+
+PACE = {"pace_us": 200}
 
 
 @pytest.mark.parametrize("restarts", [False, True], ids=["fails", "restarts"])
 def test_the_disk_of_rocksdb_is_full(kafka: KafkaServer, larger_disk: Path, restarts: bool) -> None:
     plan = Plan(SEED + 2, "state", "rocksdb", ("kafka-once",), False, 20, CHUNK, (), 2)
     run = Run(plan, Servers(kafka.bootstrap_servers), larger_disk.parent / "run")
-    run.configuration = {"state.backend.rocksdb.localdir": str(larger_disk)}
-    run.configuration |= RESTARTS if restarts else {}
-    with run.prepared():
-        process = run.start(2, {"act": "tell", "at_record": 100, "pace_us": 200})
-        full_meanwhile(run, larger_disk, process, restarts)
+    run.configuration["state.backend.rocksdb.localdir"] = str(larger_disk)
+    survive(run, larger_disk, PACE, restarts)
 
 
 @pytest.mark.parametrize("restarts", [False, True], ids=["fails", "restarts"])
@@ -185,10 +191,7 @@ def test_the_disk_of_the_file_sink_is_full(
     plan = Plan(SEED + 3, "state", "hashmap", SINKS[1], False, 20, CHUNK, (), 2)
     run = Run(plan, Servers(kafka.bootstrap_servers), larger_disk.parent / "run")
     run.results = larger_disk / "results"
-    run.configuration = dict(RESTARTS) if restarts else {}
-    with run.prepared():
-        process = run.start(2, {"act": "tell", "at_record": 100, "pace_us": 200})
-        full_meanwhile(run, larger_disk, process, restarts)
+    survive(run, larger_disk, PACE, restarts)
 
 
 @pytest.mark.parametrize("restarts", [False, True], ids=["fails", "restarts"])
@@ -205,7 +208,4 @@ def test_the_temporary_folder_is_full(
     run.input = Input([chunk], run.input.closing)
     run.expected = run.shape.expect(run.input)
     run.environment = {"TMPDIR": str(larger_disk)}
-    run.configuration = dict(RESTARTS) if restarts else {}
-    with run.prepared():
-        process = run.start(1, {"act": "tell", "at_record": 100})
-        full_meanwhile(run, larger_disk, process, restarts)
+    survive(run, larger_disk, {}, restarts)

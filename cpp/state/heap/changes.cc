@@ -95,15 +95,6 @@ bool Changes::close() {
   return std::exchange(open_, nullptr)->complete();
 }
 
-void Changes::begin(const KeyTable& table) {
-  for (KeyEntry* entry = table.first(); entry != nullptr; entry = entry->next) {
-    entry->changed_at = 0;
-  }
-  watching_ = true;
-  changed_.clear();
-  removed_.clear();
-}
-
 void Changes::stop(const KeyTable& table) {
   if (watching_) {
     for (KeyEntry* entry = table.first(); entry != nullptr; entry = entry->next) {

@@ -73,14 +73,10 @@ class Changes {
   bool empty() const { return changed_.empty() && removed_.empty(); }
   std::size_t changed_count() const { return changed_.size(); }
   const std::vector<Removed>& removed() const { return removed_; }
-  /// Calls store(entry) with each changed key. Then nothing has changed; if it throws, all that
-  /// had.
-  template <typename Store>
-  void take(Store store);
-  /// What has changed, for an open segment: then nothing has. That segment is to be passed to
-  /// opened() before anything changes.
+  /// What has changed, for a segment: then nothing has. It is to be passed to opened() before
+  /// anything changes.
   std::vector<Changed> hand_over();
-  /// Likewise of all keys of the table, for a segment that has all: as begin().
+  /// Likewise all keys of the table; from then on changes are watched.
   std::vector<Changed> hand_over_all(const KeyTable& table);
   void opened(std::shared_ptr<OpenSegment> segment);
   bool is_open() const { return open_ != nullptr; }
@@ -90,9 +86,7 @@ class Changes {
   /// those before it are of no use any more.
   bool close();
 
-  /// A segment holds all keys of the table.
-  void begin(const KeyTable& table);
-  /// There is no segment any more, and none is open. Nothing is watched until begin().
+  /// There is no segment any more, and none is open. Nothing is watched until hand_over_all().
   void stop(const KeyTable& table);
 
  private:
@@ -106,9 +100,6 @@ class Changes {
     return static_cast<std::uint32_t>(position + 1) | turn_;
   }
 
-  /// Entries lie anywhere in memory: so many before its turn each is asked for.
-  static constexpr std::size_t kAhead = 8;
-
   bool watching_ = false;
   std::uint32_t turn_ = 0;
   std::vector<Changed> changed_;
@@ -116,31 +107,5 @@ class Changes {
   std::vector<Removed> removed_;
   std::shared_ptr<OpenSegment> open_;
 };
-
-template <typename Store>
-void Changes::take(Store store) {
-  std::size_t at = 0;
-  try {
-    for (; at < changed_.size(); ++at) {
-      if (at + kAhead < changed_.size()) {
-        const char* const ahead = reinterpret_cast<const char*>(changed_[at + kAhead].entry);
-        __builtin_prefetch(ahead, 1);
-        __builtin_prefetch(ahead + 64, 1);
-        __builtin_prefetch(ahead + 128, 1);
-      }
-      KeyEntry& entry = *changed_[at].entry;
-      store(entry);
-      entry.changed_at.store(
-          0, std::memory_order_relaxed);  // at once: the entry is in the processor's cache now
-    }
-  } catch (...) {
-    while (at-- > 0) {
-      changed_[at].entry->changed_at = mark(at);
-    }
-    throw;
-  }
-  changed_.clear();
-  removed_.clear();
-}
 
 }  // namespace flott::heap

@@ -113,9 +113,7 @@ Face& HeapKeyedStateBackend::declare(const StateDescriptor& descriptor) {
   registered.state = std::move(state);
   ++core_.epoch;
   if (!is_new) {
-    // What segments say of this state is in the form of before.
-    core_.changes.stop(core_.table);
-    segments_.clear();
+    forget_segments();  // what they say of this state is in the form of before
     decode_restored(index, stored_type);
   }
   return face;
@@ -376,7 +374,10 @@ std::string HeapKeyedStateBackend::header() const {
 
 std::map<KeyGroup, std::string> HeapKeyedStateBackend::snapshot() {
   close_segment();
-  const HostScope host_scope;
+  std::optional<HostScope> host_scope;
+  if (core_.has_objects) {
+    host_scope.emplace();
+  }
   const Timestamp at = now();
   struct Group {
     std::uint64_t keys = 0;
@@ -413,9 +414,13 @@ void HeapKeyedStateBackend::close_segment() {
     complete = core_.changes.close();
   }
   if (!complete) {
-    core_.changes.stop(core_.table);
-    segments_.clear();
+    forget_segments();
   }
+}
+
+void HeapKeyedStateBackend::forget_segments() {
+  core_.changes.stop(core_.table);
+  segments_.clear();
 }
 
 void HeapKeyedStateBackend::store_key(KeyEntry& entry, Timestamp now, SegmentBuilder& segment) {
@@ -441,39 +446,32 @@ void HeapKeyedStateBackend::add_segment() {
       segment.add_removed(key_group_of(removed.hash, core_.options.max_parallelism), removed.bytes);
     }
   }
-  if (keys > core_.options.keys_at_once && !core_.has_objects) {
-    const auto open = std::make_shared<OpenSegment>(
-        std::move(segment),
-        is_base ? changes.hand_over_all(core_.table) : changes.hand_over(),
-        [this, at](KeyEntry& entry, SegmentBuilder& to) { store_key(entry, at, to); });
-    open->store_some(core_.options.keys_at_once);
-    const std::size_t bytes = open->expected_bytes();
-    record_bytes_ = bytes / keys + 1;
-    changes.opened(open);
-    segments_.add(is_base, bytes, [open] { return open->build(); });
-    return;
-  }
-  const HostScope host_scope;
-  if (is_base) {
-    for (KeyEntry* entry = core_.table.first(); entry != nullptr; entry = entry->next) {
-      store_key(*entry, at, segment);
-    }
-    changes.begin(core_.table);
+  const auto open = std::make_shared<OpenSegment>(
+      std::move(segment),
+      is_base ? changes.hand_over_all(core_.table) : changes.hand_over(),
+      [this, at](KeyEntry& entry, SegmentBuilder& to) { store_key(entry, at, to); });
+  if (core_.has_objects) {
+    const HostScope host_scope;
+    open->finish();
   } else {
-    changes.take([&](KeyEntry& entry) { store_key(entry, at, segment); });
+    open->store_some(core_.options.keys_at_once);
   }
-  if (segment.record_count() > 0) {
-    record_bytes_ = segment.record_bytes() / segment.record_count() + 1;
+  try {
+    open->check();
+  } catch (...) {
+    forget_segments();
+    throw;
   }
-  segments_.add(std::move(segment));
+  const std::size_t bytes = open->expected_bytes();
+  record_bytes_ = bytes / records + 1;
+  changes.opened(open);
+  segments_.add(is_base, bytes, [open] { return open->build(); });
 }
 
 std::optional<KeyedStateFiles> HeapKeyedStateBackend::snapshot_files() {
   close_segment();
   if (core_.table.size() == 0) {
-    // No frames are what stands for nothing. Whatever comes begins with a base again.
-    core_.changes.stop(core_.table);
-    segments_.clear();
+    forget_segments();  // no frames are what stands for nothing
     return std::nullopt;
   }
   if (!core_.changes.watching() || !core_.changes.empty()) {

@@ -83,6 +83,8 @@ class HeapKeyedStateBackend final : public KeyedStateBackend {
   void store_key(KeyEntry& entry, Timestamp now, SegmentBuilder& segment);
   /// Of what has changed, or of all there is.
   void add_segment();
+  /// The next one is of all there is.
+  void forget_segments();
   /// Appends the key with its slots, as in a frame; false (and nothing appended) when all of it has
   /// expired.
   bool encode_key(KeyEntry& entry, Timestamp now, std::string& out);

@@ -11,6 +11,15 @@ namespace {
 
 /// Keys that are stored before the lock is let go, and sooner if the task waits.
 constexpr std::size_t kKeysAtOnce = 256;
+/// Entries lie anywhere in memory: so many before its turn each is asked for.
+constexpr std::size_t kAhead = 8;
+
+void prefetch(const KeyEntry& entry) {
+  const char* const at = reinterpret_cast<const char*>(&entry);
+  __builtin_prefetch(at, 1);
+  __builtin_prefetch(at + 64, 1);
+  __builtin_prefetch(at + 128, 1);
+}
 
 }  // namespace
 
@@ -32,8 +41,8 @@ void OpenSegment::store_next(std::size_t most) {
   const std::size_t end = std::min(keys_.size(), next_ + most);
   try {
     for (; next_ < end; ++next_) {
-      if (next_ + 8 < keys_.size() && keys_[next_ + 8].entry != nullptr) {
-        __builtin_prefetch(keys_[next_ + 8].entry);  // entries lie anywhere in memory
+      if (next_ + kAhead < keys_.size() && keys_[next_ + kAhead].entry != nullptr) {
+        prefetch(*keys_[next_ + kAhead].entry);
       }
       if (KeyEntry* const entry = keys_[next_].entry) {
         keys_[next_].entry = nullptr;
@@ -47,6 +56,13 @@ void OpenSegment::store_next(std::size_t most) {
     }
   } catch (...) {
     error_ = std::current_exception();
+  }
+}
+
+void OpenSegment::check() const {
+  const std::lock_guard lock(mutex_);
+  if (error_ != nullptr) {
+    std::rethrow_exception(error_);
   }
 }
 
@@ -77,6 +93,9 @@ std::size_t OpenSegment::expected_bytes() const {
   if (built_bytes_ > 0) {
     return built_bytes_;
   }
+  if (next_ == keys_.size()) {
+    return segment_.size();
+  }
   const std::size_t records = segment_.record_count();
   const std::size_t each = records == 0 ? kTypicalBytes : segment_.record_bytes() / records;
   return each * (records + keys_.size() - next_);
@@ -84,10 +103,8 @@ std::size_t OpenSegment::expected_bytes() const {
 
 std::string OpenSegment::build() {
   finish();
+  check();
   const std::lock_guard lock(mutex_);
-  if (error_ != nullptr) {
-    std::rethrow_exception(error_);
-  }
   if (built_bytes_ > 0) {
     throw Error(ErrorKind::kExternal, "no memory for a segment of heap state", Retryable::kYes);
   }

@@ -15,8 +15,9 @@ namespace flott::heap {
 
 /// A segment whose keys are stored while the task goes on: copy on write. The thread that wants its
 /// bytes (who writes the checkpoint, a merge of the chain, or the task when all must be there)
-/// stores one key after the other; the task stores a key itself before it changes it. Only for
-/// state without objects of the host, whose lock nobody may need here (checkpoint/deferred.h).
+/// stores one key after the other; the task stores a key itself before it changes it. Where host
+/// objects are in the state the task stores all before anyone else has the segment: nobody may need
+/// the host's lock for its bytes (checkpoint/deferred.h).
 class OpenSegment {
  public:
   /// Appends the entry's record.
@@ -31,11 +32,13 @@ class OpenSegment {
   bool store_some(std::size_t most);
   /// Stores all that are left. Any thread, also several; `store` is not called afterwards.
   void finish();
-  /// All keys are stored, and nothing was wrong. What was is thrown by build().
+  /// Throws what was wrong with a key that was to be stored.
+  void check() const;
+  /// All keys are stored, and nothing was wrong.
   bool complete() const;
-  /// About how many bytes it will have, judged by the keys that are stored; or how many it had.
+  /// How many bytes build() gives; as long as keys are left, judged by those that are stored.
   std::size_t expected_bytes() const;
-  /// finish() and the segment's bytes. Once: nothing is kept of them.
+  /// finish(), check(), and the segment's bytes. Once: nothing is kept of them.
   std::string build();
 
  private:

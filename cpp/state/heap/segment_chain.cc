@@ -20,13 +20,6 @@ constexpr std::size_t kMergeAtOnceBytes = 64 * 1024;
 
 }  // namespace
 
-void SegmentChain::add(SegmentBuilder segment) {
-  const bool is_base = segment.is_base();
-  const std::size_t size = segment.size();
-  auto records = std::make_shared<const SegmentBuilder>(std::move(segment));
-  add(is_base, size, [records = std::move(records)] { return records->build(); });
-}
-
 void SegmentChain::add(bool is_base, std::size_t size, std::function<std::string()> build) {
   if (is_base) {
     clear();

@@ -24,9 +24,8 @@ class SegmentChain {
   SegmentChain& operator=(const SegmentChain&) = delete;
 
   bool empty() const { return links_.empty(); }
-  /// A base replaces all. The segment is built where its file is read first.
-  void add(SegmentBuilder segment);
-  /// Likewise, by `build`, which gives about so many bytes.
+  /// A base replaces all. `build` makes the segment, of about so many bytes, where its file is read
+  /// first.
   void add(bool is_base, std::size_t size, std::function<std::string()> build);
   /// So large is what was added last, as far as is known now; unless it has been merged.
   void correct_last(std::size_t size);

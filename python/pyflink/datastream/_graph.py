@@ -413,6 +413,7 @@ class Plan:
                 )
             params = t.params
             if t.options_of_operator is not None:
+                # the id under which checkpoints store it: uid_of() in cpp/job/deployment.h
                 added = t.options_of_operator(t.uid or f"{node.index}-{t.display_name()}")
                 params = {**params, "options": {**params["options"], **added}}
             if t.tags or t.kind in _SIDE_OUTPUT_KINDS:

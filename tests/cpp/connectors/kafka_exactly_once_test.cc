@@ -10,6 +10,7 @@
 #include "connectors/kafka_record.h"
 #include "runtime/task.h"
 #include "tests/cpp/connectors/reading.h"
+#include "tests/harness/hex.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -56,20 +57,6 @@ TEST(KafkaTransactionTimeout, IsTheUsersOrFitsTheBrokers) {
        {"120000", "60000", "transaction.timeout.ms", "transaction.max.timeout.ms", "h:1"}) {
     EXPECT_THAT(text, HasSubstr(part));
   }
-}
-
-/// Bytes from hexadecimal digits, which spaces may part between bytes.
-std::string unhex(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size();) {
-    if (text[i] == ' ') {
-      ++i;
-      continue;
-    }
-    out.push_back(static_cast<char>(std::stoi(std::string(text.substr(i, 2)), nullptr, 16)));
-    i += 2;
-  }
-  return out;
 }
 
 class KafkaExactlyOnceTest : public ::testing::Test {
@@ -139,9 +126,9 @@ class KafkaExactlyOnceTest : public ::testing::Test {
   /// A sink restored from this entry (hexadecimal) publishes "b", the one record of its segment.
   void expect_published(std::string_view entry) {
     OperatorSnapshot snapshot;
-    snapshot.union_state["kafka-transactions"] = {unhex(entry)};
+    snapshot.union_state["kafka-transactions"] = {harness::unhex(entry)};
     const auto segment = std::make_shared<const std::string>(
-        unhex("464c4b53 01 07000000 08000000 70 09 036f7574 0162"));
+        harness::unhex("464c4b53 01 07000000 08000000 70 09 036f7574 0162"));
     snapshot.files.push_back({"kafka1", "", segment, segment->size()});
     WriterDriver driver(anew(), 0, 1, nullptr, &snapshot);
     ASSERT_TRUE(driver.flush());

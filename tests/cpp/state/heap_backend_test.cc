@@ -1,5 +1,6 @@
 #include "checkpoint/snapshot_file.h"
 #include "tests/cpp/state/backend_conformance.h"
+#include "tests/harness/hex.h"
 
 #include <future>
 #include <set>
@@ -21,22 +22,6 @@ INSTANTIATE_TEST_SUITE_P(Heap,
 
 namespace {
 
-std::string hex(const std::string& bytes) {
-  std::string out;
-  for (const char c : bytes) {
-    out += fmt::format("{:02x}", static_cast<unsigned char>(c));
-  }
-  return out;
-}
-
-std::string unhex(std::string_view text) {
-  std::string out;
-  for (std::size_t at = 0; at < text.size(); at += 2) {
-    out.push_back(static_cast<char>(std::stoi(std::string(text.substr(at, 2)), nullptr, 16)));
-  }
-  return out;
-}
-
 // Bytes of format 1 as it was first released: whatever changes, they must stay readable.
 TEST(HeapFrames, FormatOneStaysReadable) {
   const std::string stored =
@@ -46,7 +31,7 @@ TEST(HeapFrames, FormatOneStaysReadable) {
   std::string key;
   encode_key(i(1), key);
   const KeyGroup group = key_group_of(hash_bytes(key), kDefaultMaxParallelism);
-  backend->restore({{group, unhex(stored)}});
+  backend->restore({{group, harness::unhex(stored)}});
   ValueState& value = backend->value_state(descriptor(StateKind::kValue, "v"));
   ListState& list = backend->list_state(descriptor(StateKind::kList, "l"));
   set_key(*backend, i(1));
@@ -55,7 +40,7 @@ TEST(HeapFrames, FormatOneStaysReadable) {
   EXPECT_EQ(text(list.get()), "[1, 2]");
   const auto frames = backend->snapshot();
   ASSERT_EQ(frames.size(), 1u);
-  EXPECT_EQ(hex(frames.begin()->second), stored) << "a new format needs a new version";
+  EXPECT_EQ(harness::hex(frames.begin()->second), stored) << "a new format needs a new version";
 }
 
 // --- Segments ---------------------------------------------------------------------------------
@@ -210,6 +195,16 @@ TEST_F(HeapSegments, KeysAreStoredBeforeTheyChangeWhileAnotherThreadStoresTheOth
     }
     EXPECT_EQ(restored.get(), sum) << round;
   }
+}
+
+TEST_F(HeapSegments, NativeStateIsStoredWithoutTheHostsLock) {
+  FakeHost host;
+  update(1, 1);
+  const int enters = host.enters();
+  EXPECT_EQ(backend_->snapshot().size(), 1u);
+  const KeyedStateFiles files = *backend_->snapshot_files();
+  EXPECT_EQ(restored_sum(files), 1);
+  EXPECT_EQ(host.enters(), enters);
 }
 
 TEST_F(HeapSegments, AnOpenOneOutlivesTheBackendIfItIsWanted) {
