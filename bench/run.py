@@ -271,9 +271,10 @@ def shown(value: float) -> str:
 def table(workload: Any, medians: dict[str, dict[str, float]]) -> list[str]:
     """The rows of one workload: per engine the promised metrics, and how ours compare."""
     rows = []
-    ours = medians.get("flott", {})
     for engine, values in medians.items():
         cells = []
+        counterpart = getattr(workload, "COUNTERPARTS", {}).get(engine, "flott")
+        ours = medians.get(counterpart, {})
         goals = getattr(workload, "GOALS_OF_VARIANTS", {}).get(engine, {})
         for metric, goal in {**workload.GOALS, **goals}.items():
             if metric not in values:
@@ -285,7 +286,7 @@ def table(workload: Any, medians: dict[str, dict[str, float]]) -> list[str]:
             elif metric in ours and values[metric] and ours[metric]:
                 better = ours[metric] / values[metric]
                 better = better if goal.at_least is not None else 1 / better
-                cell += f" (flott {better:.2f}x better)"
+                cell += f" ({counterpart} {better:.2f}x better)"
             cells.append(cell)
         rest = [
             f"{name} {shown(value)}" for name, value in values.items() if name not in workload.GOALS

@@ -1,6 +1,7 @@
 #include "connectors/collection/collection_source.h"
 
 #include "base/bytes.h"
+#include "connectors/stored_version.h"
 
 #include <algorithm>
 
@@ -26,12 +27,7 @@ class CollectionReader final : public SourceReader {
   void add_splits(const std::vector<SourceSplit>& splits) override {
     for (const SourceSplit& split : splits) {
       STREAM_CHECK(split_ids_.empty(), "a collection has one split, '{}' is another", split.id);
-      BytesReader reader(split.position);
-      if (reader.u8() != kPositionVersion) {
-        throw_error(ErrorKind::kExternal,
-                    "the position of split '{}' was written by another version",
-                    split.id);
-      }
+      BytesReader reader = position_reader(split, kPositionVersion);
       split_ids_.push_back(split.id);
       rows_read_ = reader.i64();
       std::int64_t skip = rows_read_;

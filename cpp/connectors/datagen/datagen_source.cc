@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "connectors/datagen/field_generator.h"
+#include "connectors/stored_version.h"
 #include "connectors/wakeup_timer.h"
 
 #include <algorithm>
@@ -56,12 +57,7 @@ class DataGeneratorReader final : public SourceReader {
 
   void add_splits(const std::vector<SourceSplit>& splits) override {
     for (const SourceSplit& split : splits) {
-      BytesReader reader(split.position);
-      if (reader.u8() != kPositionVersion) {
-        throw_error(ErrorKind::kExternal,
-                    "the position of split '{}' was written by another version",
-                    split.id);
-      }
+      BytesReader reader = position_reader(split, kPositionVersion);
       Stripe stripe{split.id, reader.i64(), reader.i64()};
       stripes_.push_back(stripe);
     }

@@ -5,6 +5,7 @@
 #include "base/fault_point.h"
 #include "base/log.h"
 #include "connectors/filesystem/finished_file.h"
+#include "connectors/stored_version.h"
 
 #include <unistd.h>
 
@@ -106,12 +107,7 @@ std::vector<FileCompaction::StoredPart> FileCompaction::stored_parts(
   }
   for (const std::string& entry : stored->second) {
     BytesReader in(entry);
-    if (const int version = in.u8(); version != kVersion) {
-      throw_error(ErrorKind::kInvalidArgument,
-                  "the checkpoint's files that wait to be compacted have the format {}, which a "
-                  "newer Flott wrote; restore with that version",
-                  version);
-    }
+    check_stored_version(in, kVersion, "what is stored of the files to be compacted");
     if (static_cast<int>(in.varint()) % parallelism_ == subtask_) {
       StoredPart& part = out.emplace_back();
       part.closed = in.u8() != 0;
@@ -328,6 +324,16 @@ void FileCompaction::merge(const std::string& bucket, const std::vector<Part>& p
   }
   remove_file(complete);
   sync_directory(folder);
+}
+
+void FileCompaction::add_hidden_files(std::set<fs::path>& out) const {
+  for (const auto& [name, groups] : buckets_) {
+    for (const Group& group : groups) {
+      for (const Part& part : group.parts) {
+        out.insert(part.hidden);
+      }
+    }
+  }
 }
 
 void FileCompaction::snapshot(CheckpointId id, OperatorSnapshot& snapshot) {

@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -63,6 +64,8 @@ class FileCompaction {
   /// What snapshots up to `id` held as enough becomes files.
   void commit(CheckpointId id);
   bool empty() const { return buckets_.empty(); }
+  /// Those that wait to be compacted.
+  void add_hidden_files(std::set<std::filesystem::path>& out) const;
 
  private:
   struct Part {

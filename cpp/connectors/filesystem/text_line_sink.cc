@@ -7,6 +7,7 @@
 #include "connectors/filesystem/finished_file.h"
 #include "connectors/filesystem/local_path.h"
 #include "connectors/print/value_text.h"
+#include "connectors/stored_version.h"
 #include "runtime/task.h"
 #include "types/host.h"
 
@@ -142,7 +143,11 @@ class TextLineWriter final : public SinkWriter {
     for (const std::string& bucket : std::exchange(new_in_buckets_, {})) {
       sync_directories(directory_, bucket);
     }
-    if (input_ended_ || std::exchange(savepoint_, false)) {
+    const bool is_savepoint = std::exchange(savepoint_, false);
+    if (is_savepoint) {
+      writer_id_ = random_id();  // who restores it removes what the one before it left behind
+    }
+    if (input_ended_ || is_savepoint) {
       compaction_.finish();
     } else {
       compaction_.on_checkpoint();
@@ -396,12 +401,7 @@ class TextLineWriter final : public SinkWriter {
     std::set<fs::path> known;
     for (const std::string& entry : stored->second) {
       BytesReader in(entry);
-      if (const int version = in.u8(); version != kVersion) {
-        throw_error(ErrorKind::kInvalidArgument,
-                    "the checkpoint's files of the sink have the format {}, which a newer Flott "
-                    "wrote; restore with that version",
-                    version);
-      }
+      check_stored_version(in, kVersion, "what is stored of the file sink's files");
       const bool in_progress = in.u8() == 1;
       const auto subtask = static_cast<int>(in.varint());
       if (subtask % parallelism_ != subtask_) {
@@ -438,9 +438,8 @@ class TextLineWriter final : public SinkWriter {
             folder_of(file.bucket).string());
       }
     }
-    if (!compaction_.is_enabled()) {
-      remove_leftovers(former, known);
-    }
+    compaction_.add_hidden_files(known);
+    remove_leftovers(former, known);
   }
 
   /// Goes on with a file in progress, in a copy of what the checkpoint knows: whoever else may
@@ -522,7 +521,7 @@ class TextLineWriter final : public SinkWriter {
   const bool checkpointing_;
   const Clock* const clock_;
   const OperatorSnapshot* restored_;
-  const std::string writer_id_ = random_id();
+  std::string writer_id_ = random_id();  ///< in the names of hidden files
   FileCompaction compaction_;
   bool input_ended_ = false;
   bool savepoint_ = false;  ///< the next flush is for one

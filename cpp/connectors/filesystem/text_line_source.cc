@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "connectors/filesystem/local_path.h"
+#include "connectors/stored_version.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -53,12 +54,7 @@ class TextLineReader final : public SourceReader {
 
   void add_splits(const std::vector<SourceSplit>& splits) override {
     for (const SourceSplit& split : splits) {
-      BytesReader reader(split.position);
-      if (reader.u8() != kPositionVersion) {
-        throw_error(ErrorKind::kExternal,
-                    "the position of split '{}' was written by another version",
-                    split.id);
-      }
+      BytesReader reader = position_reader(split, kPositionVersion);
       TextFile file;
       file.path = split.id;
       file.offset = reader.i64();

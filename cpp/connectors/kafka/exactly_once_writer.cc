@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/random_id.h"
 #include "connectors/kafka/producing_start.h"
+#include "connectors/stored_version.h"
 #include "runtime/task.h"
 #include "types/host.h"
 
@@ -184,13 +185,8 @@ void ExactlyOnceWriter::restore(const OperatorSnapshot& snapshot) {
   int lowest = std::numeric_limits<int>::max();
   for (const std::string& entry : stored->second) {
     BytesReader in(entry);
-    const int version = in.u8();
-    if (version != kVersion && version != kWithoutLineage) {
-      throw_error(ErrorKind::kInvalidArgument,
-                  "the checkpoint's Kafka transactions have the format {}, which a newer Flott "
-                  "wrote; restore with that version",
-                  version);
-    }
+    const std::uint8_t version = read_stored_version(
+        in, std::array{kWithoutLineage, kVersion}, "what is stored of the Kafka transactions");
     Account account;
     account.id = in.string();
     account.number = static_cast<int>(in.varint());

@@ -1,6 +1,7 @@
 #include "connectors/kafka/split_position.h"
 
 #include "base/bytes.h"
+#include "connectors/stored_version.h"
 
 namespace flott::kafka {
 namespace {
@@ -20,14 +21,7 @@ SourceSplit SplitPosition::encode() const {
 }
 
 SplitPosition SplitPosition::decode(const SourceSplit& split) {
-  BytesReader reader(split.position);
-  if (const std::uint8_t version = reader.u8(); version != kVersion) {
-    throw_error(ErrorKind::kExternal,
-                "the stored position of Kafka partition '{}' has version {}, this program reads {}",
-                split.id,
-                version,
-                kVersion);
-  }
+  BytesReader reader = position_reader(split, kVersion);
   SplitPosition out;
   out.partition.topic = reader.string();
   out.partition.partition = static_cast<std::int32_t>(reader.u32());

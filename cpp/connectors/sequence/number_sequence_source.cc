@@ -1,6 +1,7 @@
 #include "connectors/sequence/number_sequence_source.h"
 
 #include "base/bytes.h"
+#include "connectors/stored_version.h"
 
 #include <algorithm>
 
@@ -33,12 +34,7 @@ class NumberSequenceReader final : public SourceReader {
 
   void add_splits(const std::vector<SourceSplit>& splits) override {
     for (const SourceSplit& split : splits) {
-      BytesReader reader(split.position);
-      if (reader.u8() != kPositionVersion) {
-        throw_error(ErrorKind::kExternal,
-                    "the position of split '{}' was written by another version",
-                    split.id);
-      }
+      BytesReader reader = position_reader(split, kPositionVersion);
       Range range;
       range.id = split.id;
       range.next = reader.i64();

@@ -781,6 +781,49 @@ TEST_F(TwoPhaseFileTest, ASavepointCanBeRestoredWhenTheJobHasGoneOn) {
   }
 }
 
+TEST_F(TwoPhaseFileTest, WhatWasBegunBehindACheckpointIsRemovedAlsoWithCompaction) {
+  options.max_bytes = 1;
+  options.compaction.kind = FileCompactionOptions::Kind::kConcat;
+  options.compaction.size_threshold = 1000;
+  TextLineSink sink = this->sink();
+  OperatorSnapshot snapshot;
+  {
+    WriterDriver driver(sink, 0, 1, nullptr, nullptr, true);
+    write(driver, {"a", "b", "c"});
+    snapshot = checkpoint(driver, 1);
+    write(driver, {"d", "e"});
+    EXPECT_EQ(files(), "5 hidden");
+  }
+  WriterDriver driver(sink, 0, 1, nullptr, &snapshot, true);
+  write(driver, {"d", "e"});
+  checkpoint(driver, 2);
+  driver.writer().notify_checkpoint_complete(2);
+  end_and_commit(driver);
+  EXPECT_EQ(files().substr(0, files().find(':')), "0 hidden | compacted-part-0-0");
+}
+
+TEST_F(TwoPhaseFileTest, AJobThatGoesOnBehindItsSavepointKeepsItsFiles) {
+  for (const std::int64_t compact_bytes : {0, 1000}) {
+    options.max_bytes = 1000;
+    options.prefix = fmt::format("of-{}", compact_bytes);
+    if (compact_bytes > 0) {
+      options.compaction.kind = FileCompactionOptions::Kind::kConcat;
+      options.compaction.size_threshold = compact_bytes;
+    }
+    TextLineSink sink = this->sink();
+    WriterDriver goes_on(sink, 0, 1, nullptr, nullptr, true);
+    write(goes_on, {"a"});
+    goes_on.writer().before_savepoint();
+    const OperatorSnapshot savepoint = checkpoint(goes_on, 1);
+    write(goes_on, {"b"});
+    checkpoint(goes_on, 2);
+    goes_on.writer().notify_checkpoint_complete(2);
+    std::make_unique<WriterDriver>(sink, 0, 1, nullptr, &savepoint, true).reset();
+    end_and_commit(goes_on);
+    EXPECT_THAT(files(), testing::HasSubstr(": b;")) << compact_bytes;
+  }
+}
+
 LogicalTypePtr generated_type() {
   return LogicalType::row({"id", "price", "name", "ok"},
                           {LogicalType::of(TypeKind::kBigInt),
@@ -854,6 +897,26 @@ TEST(DataGenerator, WrongOptionsAreNamed) {
                                   generated_type());
             }).find("'fields.id.start'"),
             std::string::npos);
+}
+
+TEST(SplitPositions, OfAnotherVersionAreRefusedForGood) {
+  const Folder folder;
+  NumberSequenceSource numbers(1, 3, 1);
+  CollectionSource collection(LogicalType::of(TypeKind::kBigInt), {});
+  TextLineSource lines({folder.write("lines.txt", "a\n")});
+  DataGeneratorSource generator(test::options_of({{"number-of-rows", "3"}}), generated_type());
+  for (Source* source : std::vector<Source*>{&numbers, &collection, &lines, &generator}) {
+    std::vector<SourceSplit> splits = source->discover_splits({});
+    ASSERT_FALSE(splits.empty());
+    splits[0].position[0] = 99;
+    ReaderDriver driver(*source);
+    ErrorKind kind = ErrorKind::kInternal;
+    EXPECT_THAT(error_of([&] { driver.reader().add_splits(splits); }, &kind),
+                testing::AllOf(testing::HasSubstr("the position of split '" + splits[0].id + "'"),
+                               testing::HasSubstr("version 99"),
+                               testing::HasSubstr("reads 1")));
+    EXPECT_EQ(kind, ErrorKind::kInvalidArgument);
+  }
 }
 
 }  // namespace
