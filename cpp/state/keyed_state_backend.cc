@@ -2,8 +2,23 @@
 
 #include "base/error.h"
 #include "base/plugin.h"
+#include "types/host.h"
+
+#include <malloc.h>
 
 namespace flott {
+namespace {
+
+constexpr std::size_t kMuchMemory = 64 << 20;
+
+}  // namespace
+
+KeyedStateBackend::~KeyedStateBackend() {
+  if (freed_bytes_ >= kMuchMemory) {
+    const HostRelease others_may_run;
+    ::malloc_trim(0);
+  }
+}
 
 void KeyedStateBackend::restore_files(const KeyedStateFiles& files) {
   throw_error(ErrorKind::kInvalidArgument,

@@ -31,7 +31,7 @@ struct KeyedStateSize {
 /// both), then used under a current key.
 class KeyedStateBackend {
  public:
-  virtual ~KeyedStateBackend() = default;
+  virtual ~KeyedStateBackend();
 
   virtual ValueState& value_state(const StateDescriptor& descriptor) = 0;
   virtual ListState& list_state(const StateDescriptor& descriptor) = 0;
@@ -85,6 +85,15 @@ class KeyedStateBackend {
   /// StateDescriptor::ends_by_itself. As of the last snapshot, partly estimated; cheap, however
   /// much it is.
   virtual std::vector<KeyedStateSize> state_sizes() const { return {}; }
+
+ protected:
+  /// In the derived destructor: about so many bytes will be free. If they are many, the system gets
+  /// them back at once: in the allocator's arena of a thread that has ended they would be kept, and
+  /// the tasks of the next attempt would ask for as many again.
+  void frees(std::size_t bytes) { freed_bytes_ = bytes; }
+
+ private:
+  std::size_t freed_bytes_ = 0;
 };
 
 /// Which backend, and its settings under Flink's names.

@@ -58,6 +58,7 @@ HeapKeyedStateBackend::~HeapKeyedStateBackend() {
   const HostRelease others_may_run;  // what is left to be stored holds none of their objects
   segments_.clear();
   core_.changes.close();  // a checkpoint that is being written needs what it does not have yet
+  frees(core_.table.size() * sizeof(KeyEntry));
 }
 
 template <typename Face>

@@ -20,6 +20,7 @@ class RocksKeyedStateBackend final : public KeyedStateBackend {
  public:
   /// Throws kInvalidArgument for settings that make no sense.
   explicit RocksKeyedStateBackend(const KeyedStateOptions& options);
+  ~RocksKeyedStateBackend() override { frees(core_.cached_bytes); }
 
   ValueState& value_state(const StateDescriptor& descriptor) override;
   ListState& list_state(const StateDescriptor& descriptor) override;

@@ -13,8 +13,8 @@ namespace {
 /// there than the blocks that they are read from, and for RocksDB's caches and write buffers. The
 /// rest is for what neither counts: the buffers of compactions and of tables being written, the
 /// order of what is dirty, the allocator's own.
-constexpr double kEntriesPart = 0.5;
-constexpr double kRocksPart = 0.375;
+constexpr double kEntriesPart = 0.6;
+constexpr double kRocksPart = 0.3;
 constexpr std::uint64_t kUnmanagedEntries = 32ULL << 20;
 constexpr std::size_t kLeastShare = 16 << 10;
 /// Index and filter blocks of a table have some MB: parts of the cache in which they have no room
