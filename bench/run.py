@@ -283,7 +283,7 @@ def table(workload: Any, medians: dict[str, dict[str, float]]) -> list[str]:
             if engine == "flott" or metric in goals:
                 ratio = goal.ratio(values[metric])
                 cell += f" (goal {goal}: {'met' if ratio >= 1 else 'MISSED'}, {ratio:.2f}x)"
-            elif metric in ours and values[metric] and ours[metric]:
+            elif not engine.startswith("flott-") and values[metric] and ours.get(metric):
                 better = ours[metric] / values[metric]
                 better = better if goal.at_least is not None else 1 / better
                 cell += f" ({counterpart} {better:.2f}x better)"

@@ -319,6 +319,9 @@ void FileCompaction::merge(const std::string& bucket, const std::vector<Part>& p
   sync_directories(directory_, bucket);
   fault_point(FaultPoint::kDuringCompaction);
   for (const Part& part : parts) {
+    for (const fs::path& former : part.former_names) {
+      remove_file(former);
+    }
     remove_file(part.hidden);
     fault_point(FaultPoint::kDuringCompaction);
   }
@@ -326,11 +329,11 @@ void FileCompaction::merge(const std::string& bucket, const std::vector<Part>& p
   sync_directory(folder);
 }
 
-void FileCompaction::add_hidden_files(std::set<fs::path>& out) const {
-  for (const auto& [name, groups] : buckets_) {
-    for (const Group& group : groups) {
-      for (const Part& part : group.parts) {
-        out.insert(part.hidden);
+void FileCompaction::visit(const std::function<void(const std::string&, Part&)>& visit_part) {
+  for (auto& [name, groups] : buckets_) {
+    for (Group& group : groups) {
+      for (Part& part : group.parts) {
+        visit_part(name, part);
       }
     }
   }

@@ -4,10 +4,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <limits>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -64,14 +64,17 @@ class FileCompaction {
   /// What snapshots up to `id` held as enough becomes files.
   void commit(CheckpointId id);
   bool empty() const { return buckets_.empty(); }
-  /// Those that wait to be compacted.
-  void add_hidden_files(std::set<std::filesystem::path>& out) const;
-
- private:
+  /// A file that waits to be compacted.
   struct Part {
     std::filesystem::path hidden;
     std::string name;
+    /// What checkpoints before a savepoint call it, if there was one since: also to be removed.
+    std::vector<std::filesystem::path> former_names = {};
   };
+  /// visit(bucket, part) with each of them.
+  void visit(const std::function<void(const std::string&, Part&)>& visit_part);
+
+ private:
   /// Parts of one bucket that become a file together.
   struct Group {
     std::vector<Part> parts;

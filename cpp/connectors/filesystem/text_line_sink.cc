@@ -63,6 +63,46 @@ struct PendingFile {
   std::int64_t bytes = 0;
   CheckpointId checkpoint = kNotYet;  ///< the first that knows that it is complete
   bool known = false;                 ///< to one that it was in progress for
+  /// What checkpoints before a savepoint call it, if there was one since: also to be removed.
+  std::vector<fs::path> former_names = {};
+};
+
+std::string hidden_name(const std::string& name, const std::string& writer_id) {
+  return fmt::format(".{}{}{}", name, kInProgress, writer_id);
+}
+
+/// Of the writer that gave a hidden file its name; empty if it is none.
+std::string writer_id_of(const fs::path& hidden) {
+  const std::string name = hidden.filename().string();
+  const std::size_t at = name.rfind(kInProgress);
+  return at == std::string::npos ? std::string() : name.substr(at + kInProgress.size());
+}
+
+/// What former writers began after the checkpoint that is restored: it is written again.
+class Leftovers {
+ public:
+  /// The checkpoint names this file; others of its writer, in the same folder, go.
+  void keep(const fs::path& hidden) {
+    kept_.insert(hidden);
+    if (const std::string id = writer_id_of(hidden); !id.empty()) {
+      writers_[hidden.parent_path()].insert(id);
+    }
+  }
+  void remove() const {
+    for (const auto& [folder, ids] : writers_) {
+      std::error_code error;
+      for (fs::directory_iterator it(folder, error); !error && it != fs::directory_iterator();
+           it.increment(error)) {
+        if (ids.contains(writer_id_of(it->path())) && !kept_.contains(it->path())) {
+          fs::remove(it->path(), error);
+        }
+      }
+    }
+  }
+
+ private:
+  std::map<fs::path, std::set<std::string>> writers_;  ///< ids, by folder
+  std::set<fs::path> kept_;
 };
 
 class TextLineWriter final : public SinkWriter {
@@ -138,14 +178,14 @@ class TextLineWriter final : public SinkWriter {
     for (auto& [bucket, part] : parts_) {
       sync(part);
     }
+    const bool is_savepoint = std::exchange(savepoint_, false);
+    if (is_savepoint) {
+      name_for_savepoint();
+    }
     // A checkpoint counts on the files: their names, and those of their buckets, must survive a
     // power loss.
     for (const std::string& bucket : std::exchange(new_in_buckets_, {})) {
       sync_directories(directory_, bucket);
-    }
-    const bool is_savepoint = std::exchange(savepoint_, false);
-    if (is_savepoint) {
-      writer_id_ = random_id();  // who restores it removes what the one before it left behind
     }
     if (input_ended_ || is_savepoint) {
       compaction_.finish();
@@ -290,9 +330,26 @@ class TextLineWriter final : public SinkWriter {
   /// Other sinks may write into the folder too: the hidden name is this writer's alone, and
   /// exclusive.
   void create(PartFile& part, const fs::path& folder) const {
-    part.hidden = folder / fmt::format(".{}{}{}", part.name, kInProgress, writer_id_);
+    part.hidden = folder / hidden_name(part.name, writer_id_);
     part.file.reset(std::fopen(part.hidden.c_str(), "wbxe"));
     check_file(part.file != nullptr, part.hidden);
+  }
+
+  /// What a savepoint names must stay whatever becomes of this job, of which an attempt may begin
+  /// from an older checkpoint and remove what this writer made since: it gets hidden names with an
+  /// id of its own. The old ones stay for that checkpoint.
+  void name_for_savepoint() {
+    const std::string id = random_id();
+    const auto rename = [&](const std::string& bucket, auto& file) {
+      const fs::path own = folder_of(bucket) / hidden_name(file.name, id);
+      STREAM_CHECK(add_name(file.hidden, own), "'{}' is there already", own.string());
+      file.former_names.push_back(std::exchange(file.hidden, own));
+      new_in_buckets_.insert(bucket);
+    };
+    for (PendingFile& file : pending_) {
+      rename(file.bucket, file);
+    }
+    compaction_.visit(rename);
   }
 
   fs::path folder_of(const std::string& bucket) const {
@@ -356,6 +413,9 @@ class TextLineWriter final : public SinkWriter {
       }
       name = next_name(file.bucket);
     }
+    for (const fs::path& former : file.former_names) {
+      remove_file(former);
+    }
     remove_file(file.hidden);
     sync_directories(directory_, file.bucket);
   }
@@ -392,14 +452,11 @@ class TextLineWriter final : public SinkWriter {
   }
 
   void restore_parts(const OperatorSnapshot& snapshot) {
-    const auto stored = snapshot.union_state.find(kStateName);
-    if (stored == snapshot.union_state.end()) {
-      return;
-    }
     fault_point(FaultPoint::kDuringRecovery);
-    std::map<fs::path, std::set<std::string>> former;  ///< writers' ids, by folder
-    std::set<fs::path> known;
-    for (const std::string& entry : stored->second) {
+    Leftovers leftovers;
+    const auto stored = snapshot.union_state.find(kStateName);
+    for (const std::string& entry :
+         stored == snapshot.union_state.end() ? std::vector<std::string>() : stored->second) {
       BytesReader in(entry);
       check_stored_version(in, kVersion, "what is stored of the file sink's files");
       const bool in_progress = in.u8() == 1;
@@ -413,17 +470,12 @@ class TextLineWriter final : public SinkWriter {
       file.name = in.string();
       file.bytes = in.i64();
       const Timestamp opened_at = in.i64();
-      known.insert(file.hidden);
+      leftovers.keep(file.hidden);
       // Numbers go on, even where the files have been taken away since.
       const std::string own = fmt::format("{}-{}-", options_.prefix, subtask_);
       if (file.name.starts_with(own)) {
         std::int64_t& next = numbers_[file.bucket];
         next = std::max<std::int64_t>(next, std::atoll(file.name.c_str() + own.size()) + 1);
-      }
-      const std::string hidden_name = file.hidden.filename().string();
-      const std::size_t id = hidden_name.rfind(kInProgress);
-      if (id != std::string::npos) {
-        former[file.hidden.parent_path()].insert(hidden_name.substr(id + kInProgress.size()));
       }
       if (in_progress) {
         take_over(file, opened_at);
@@ -438,8 +490,10 @@ class TextLineWriter final : public SinkWriter {
             folder_of(file.bucket).string());
       }
     }
-    compaction_.add_hidden_files(known);
-    remove_leftovers(former, known);
+    compaction_.visit([&](const std::string& /*bucket*/, const FileCompaction::Part& part) {
+      leftovers.keep(part.hidden);
+    });
+    leftovers.remove();
   }
 
   /// Goes on with a file in progress, in a copy of what the checkpoint knows: whoever else may
@@ -492,23 +546,6 @@ class TextLineWriter final : public SinkWriter {
     }
   }
 
-  /// What former writers began after the checkpoint: it is written again.
-  static void remove_leftovers(const std::map<fs::path, std::set<std::string>>& former,
-                               const std::set<fs::path>& known) {
-    for (const auto& [folder, ids] : former) {
-      std::error_code error;
-      for (fs::directory_iterator it(folder, error); !error && it != fs::directory_iterator();
-           it.increment(error)) {
-        const std::string name = it->path().filename().string();
-        const std::size_t id = name.rfind(kInProgress);
-        if (id != std::string::npos && ids.contains(name.substr(id + kInProgress.size())) &&
-            !known.contains(it->path())) {
-          fs::remove(it->path(), error);
-        }
-      }
-    }
-  }
-
   std::string next_name(const std::string& bucket) {
     return fmt::format(
         "{}-{}-{}{}", options_.prefix, subtask_, numbers_[bucket]++, options_.suffix);
@@ -521,7 +558,7 @@ class TextLineWriter final : public SinkWriter {
   const bool checkpointing_;
   const Clock* const clock_;
   const OperatorSnapshot* restored_;
-  std::string writer_id_ = random_id();  ///< in the names of hidden files
+  const std::string writer_id_ = random_id();  ///< in the names of hidden files
   FileCompaction compaction_;
   bool input_ended_ = false;
   bool savepoint_ = false;  ///< the next flush is for one

@@ -5,6 +5,7 @@
 #include "base/random_id.h"
 #include "base/working_directory.h"
 #include "checkpoint/snapshot_file.h"
+#include "connectors/stored_version.h"
 
 #include <lz4.h>
 #include <unistd.h>
@@ -30,7 +31,7 @@ namespace flott::kafka {
 namespace {
 
 constexpr std::string_view kMagic = "FLKS";
-constexpr char kVersion = 1;
+constexpr std::uint8_t kVersion = 1;
 constexpr std::size_t kBlockBytes = 256 * 1024;
 constexpr std::size_t kMemoryBytes = 4 << 20;
 /// No block of ours comes near: a larger number is damage, not a reason to allocate.
@@ -81,7 +82,7 @@ void SegmentWriter::append(const OutgoingRecord& record) {
 void SegmentWriter::compress_block() {
   if (bytes_.empty() && !file_) {
     bytes_.append(kMagic);
-    bytes_.push_back(kVersion);
+    bytes_.push_back(static_cast<char>(kVersion));
   }
   STREAM_CHECK(block_.size() <= LZ4_MAX_INPUT_SIZE, "a record of {} bytes", block_.size());
   const int raw = static_cast<int>(block_.size());
@@ -163,9 +164,8 @@ SegmentReader::SegmentReader(const SnapshotFile& file)
   if (!read(head, sizeof head) || std::string_view(head, 4) != kMagic) {
     fail("it does not begin as one");
   }
-  if (head[4] != kVersion) {
-    fail(fmt::format("its version is {}; a newer Flott wrote it", static_cast<int>(head[4])));
-  }
+  BytesReader version(std::string_view(head + 4, 1));
+  check_stored_version(version, kVersion, fmt::format("the file '{}' of records for Kafka", name_));
 }
 
 SegmentReader::~SegmentReader() = default;

@@ -73,8 +73,8 @@ class Changes {
   bool empty() const { return changed_.empty() && removed_.empty(); }
   std::size_t changed_count() const { return changed_.size(); }
   const std::vector<Removed>& removed() const { return removed_; }
-  /// What has changed, for a segment: then nothing has. It is to be passed to opened() before
-  /// anything changes.
+  /// What has changed, for a segment: then nothing has. That segment is to be passed to opened()
+  /// before anything changes.
   std::vector<Changed> hand_over();
   /// Likewise all keys of the table; from then on changes are watched.
   std::vector<Changed> hand_over_all(const KeyTable& table);

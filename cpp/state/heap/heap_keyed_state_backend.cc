@@ -447,26 +447,26 @@ void HeapKeyedStateBackend::add_segment() {
       segment.add_removed(key_group_of(removed.hash, core_.options.max_parallelism), removed.bytes);
     }
   }
-  const auto open = std::make_shared<OpenSegment>(
-      std::move(segment),
-      is_base ? changes.hand_over_all(core_.table) : changes.hand_over(),
-      [this, at](KeyEntry& entry, SegmentBuilder& to) { store_key(entry, at, to); });
-  if (core_.has_objects) {
-    const HostScope host_scope;
-    open->finish();
-  } else {
-    open->store_some(core_.options.keys_at_once);
-  }
   try {
+    const auto open = std::make_shared<OpenSegment>(
+        std::move(segment),
+        is_base ? changes.hand_over_all(core_.table) : changes.hand_over(),
+        [this, at](KeyEntry& entry, SegmentBuilder& to) { store_key(entry, at, to); });
+    if (core_.has_objects) {
+      // Under the segment's lock, too, which nobody else knows yet.
+      const HostScope host_scope;
+      open->finish();
+    } else {
+      open->store_some(core_.options.keys_at_once);
+    }
     open->check();
+    record_bytes_ = open->record_bytes() + 1;
+    segments_.add(is_base, open->expected_bytes(), [open] { return open->build(); });
+    changes.opened(open);
   } catch (...) {
-    forget_segments();
+    forget_segments();  // what has changed is in none of them
     throw;
   }
-  const std::size_t bytes = open->expected_bytes();
-  record_bytes_ = bytes / records + 1;
-  changes.opened(open);
-  segments_.add(is_base, bytes, [open] { return open->build(); });
 }
 
 std::optional<KeyedStateFiles> HeapKeyedStateBackend::snapshot_files() {

@@ -87,8 +87,18 @@ bool OpenSegment::complete() const {
   return error_ == nullptr && next_ == keys_.size();
 }
 
+std::size_t OpenSegment::typical_record() const {
+  constexpr std::size_t kGuess = 32;
+  const std::size_t records = segment_.record_count();
+  return records == 0 ? kGuess : segment_.record_bytes() / records;
+}
+
+std::size_t OpenSegment::record_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return typical_record();
+}
+
 std::size_t OpenSegment::expected_bytes() const {
-  constexpr std::size_t kTypicalBytes = 32;
   const std::lock_guard lock(mutex_);
   if (built_bytes_ > 0) {
     return built_bytes_;
@@ -96,9 +106,7 @@ std::size_t OpenSegment::expected_bytes() const {
   if (next_ == keys_.size()) {
     return segment_.size();
   }
-  const std::size_t records = segment_.record_count();
-  const std::size_t each = records == 0 ? kTypicalBytes : segment_.record_bytes() / records;
-  return each * (records + keys_.size() - next_);
+  return typical_record() * (segment_.record_count() + keys_.size() - next_);
 }
 
 std::string OpenSegment::build() {

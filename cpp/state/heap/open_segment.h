@@ -36,6 +36,8 @@ class OpenSegment {
   void check() const;
   /// All keys are stored, and nothing was wrong.
   bool complete() const;
+  /// Of a record on average, judged by those that are stored.
+  std::size_t record_bytes() const;
   /// How many bytes build() gives; as long as keys are left, judged by those that are stored.
   std::size_t expected_bytes() const;
   /// finish(), check(), and the segment's bytes. Once: nothing is kept of them.
@@ -43,6 +45,7 @@ class OpenSegment {
 
  private:
   void store_next(std::size_t most);
+  std::size_t typical_record() const;  ///< its bytes; with the lock
 
   mutable std::mutex mutex_;
   std::atomic<bool> task_waits_{false};

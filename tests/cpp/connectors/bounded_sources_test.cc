@@ -782,46 +782,127 @@ TEST_F(TwoPhaseFileTest, ASavepointCanBeRestoredWhenTheJobHasGoneOn) {
 }
 
 TEST_F(TwoPhaseFileTest, WhatWasBegunBehindACheckpointIsRemovedAlsoWithCompaction) {
-  options.max_bytes = 1;
-  options.compaction.kind = FileCompactionOptions::Kind::kConcat;
-  options.compaction.size_threshold = 1000;
-  TextLineSink sink = this->sink();
-  OperatorSnapshot snapshot;
-  {
-    WriterDriver driver(sink, 0, 1, nullptr, nullptr, true);
-    write(driver, {"a", "b", "c"});
-    snapshot = checkpoint(driver, 1);
-    write(driver, {"d", "e"});
-    EXPECT_EQ(files(), "5 hidden");
+  for (const bool roll_on_checkpoint : {false, true}) {
+    options.max_bytes = 1;
+    options.prefix = roll_on_checkpoint ? "rolled" : "part";
+    options.roll_on_checkpoint = roll_on_checkpoint;
+    options.compaction.kind = FileCompactionOptions::Kind::kConcat;
+    options.compaction.size_threshold = 1000;
+    TextLineSink sink = this->sink();
+    OperatorSnapshot snapshot;
+    {
+      WriterDriver driver(sink, 0, 1, nullptr, nullptr, true);
+      write(driver, {"a", "b", "c"});
+      snapshot = checkpoint(driver, 1);
+      write(driver, {"d", "e"});
+      EXPECT_THAT(files(), testing::StartsWith("5 hidden"));
+    }
+    WriterDriver driver(sink, 0, 1, nullptr, &snapshot, true);
+    write(driver, {"f", "g"});
+    checkpoint(driver, 2);
+    driver.writer().notify_checkpoint_complete(2);
+    end_and_commit(driver);
+    const std::string found = files();
+    EXPECT_THAT(found, testing::StartsWith("0 hidden"));
+    EXPECT_THAT(found,
+                testing::Not(testing::AnyOf(testing::HasSubstr("d;"), testing::HasSubstr("e;"))));
+    for (const char* line : {"a;", "b;", "c;", "f;", "g;"}) {
+      EXPECT_THAT(found, testing::HasSubstr(line));
+    }
   }
-  WriterDriver driver(sink, 0, 1, nullptr, &snapshot, true);
-  write(driver, {"d", "e"});
-  checkpoint(driver, 2);
-  driver.writer().notify_checkpoint_complete(2);
-  end_and_commit(driver);
-  EXPECT_EQ(files().substr(0, files().find(':')), "0 hidden | compacted-part-0-0");
 }
 
-TEST_F(TwoPhaseFileTest, AJobThatGoesOnBehindItsSavepointKeepsItsFiles) {
-  for (const std::int64_t compact_bytes : {0, 1000}) {
-    options.max_bytes = 1000;
-    options.prefix = fmt::format("of-{}", compact_bytes);
-    if (compact_bytes > 0) {
+/// A sink that writes a file a line, or gathers them.
+class SavepointFileTest : public TwoPhaseFileTest, public ::testing::WithParamInterface<bool> {
+ protected:
+  SavepointFileTest() {
+    options.max_bytes = 1;
+    if (GetParam()) {
       options.compaction.kind = FileCompactionOptions::Kind::kConcat;
-      options.compaction.size_threshold = compact_bytes;
+      options.compaction.size_threshold = 1000;
     }
-    TextLineSink sink = this->sink();
-    WriterDriver goes_on(sink, 0, 1, nullptr, nullptr, true);
-    write(goes_on, {"a"});
-    goes_on.writer().before_savepoint();
-    const OperatorSnapshot savepoint = checkpoint(goes_on, 1);
-    write(goes_on, {"b"});
-    checkpoint(goes_on, 2);
-    goes_on.writer().notify_checkpoint_complete(2);
-    std::make_unique<WriterDriver>(sink, 0, 1, nullptr, &savepoint, true).reset();
-    end_and_commit(goes_on);
-    EXPECT_THAT(files(), testing::HasSubstr(": b;")) << compact_bytes;
   }
+  static OperatorSnapshot savepoint(WriterDriver& driver, CheckpointId id) {
+    driver.writer().before_savepoint();
+    return checkpoint(driver, id);
+  }
+  /// Those that are not hidden, one line behind the other.
+  std::string lines() const {
+    std::string out;
+    for (const auto& entry : std::filesystem::directory_iterator(options.directory)) {
+      const std::string name = entry.path().filename().string();
+      out += name.starts_with(".") ? "" : folder.read("out/" + name);
+    }
+    std::erase(out, '\n');
+    std::sort(out.begin(), out.end());
+    return out;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(AndCompaction, SavepointFileTest, ::testing::Bool());
+
+TEST_P(SavepointFileTest, AJobThatGoesOnKeepsItsFilesWhenItIsRestored) {
+  TextLineSink sink = this->sink();
+  WriterDriver goes_on(sink, 0, 1, nullptr, nullptr, true);
+  write(goes_on, {"a", "b"});
+  const OperatorSnapshot stored = savepoint(goes_on, 1);
+  write(goes_on, {"c", "d"});
+  checkpoint(goes_on, 2);
+  goes_on.writer().notify_checkpoint_complete(2);
+  write(goes_on, {"e"});
+  std::make_unique<WriterDriver>(sink, 0, 1, nullptr, &stored, true).reset();
+  end_and_commit(goes_on);
+  EXPECT_EQ(lines(), "abcde");
+  EXPECT_THAT(files(), testing::StartsWith("0 hidden"));
+}
+
+TEST_P(SavepointFileTest, ASavepointStaysWhenTheJobGoesBackBehindIt) {
+  TextLineSink sink = this->sink();
+  OperatorSnapshot before;
+  OperatorSnapshot stored;
+  {
+    WriterDriver driver(sink, 0, 1, nullptr, nullptr, true);
+    write(driver, {"a", "b"});
+    before = checkpoint(driver, 1);
+    write(driver, {"c", "d"});
+    stored = savepoint(driver, 2);
+    write(driver, {"e"});
+  }
+  {
+    WriterDriver driver(sink, 0, 1, nullptr, &before, true);
+    write(driver, {"c"});
+    checkpoint(driver, 3);
+    driver.writer().notify_checkpoint_complete(3);
+  }
+  std::filesystem::path aside = folder.path() + "/aside";
+  std::filesystem::create_directory(aside);
+  for (const auto& entry : std::filesystem::directory_iterator(options.directory)) {
+    if (!entry.path().filename().string().starts_with(".")) {
+      std::filesystem::rename(entry.path(), aside / entry.path().filename());
+    }
+  }
+  WriterDriver driver(sink, 0, 1, nullptr, &stored, true);
+  checkpoint(driver, 4);
+  driver.writer().notify_checkpoint_complete(4);
+  end_and_commit(driver);
+  EXPECT_EQ(lines(), "abcd");
+}
+
+TEST_P(SavepointFileTest, ACheckpointBeforeItStays) {
+  TextLineSink sink = this->sink();
+  OperatorSnapshot before;
+  {
+    WriterDriver driver(sink, 0, 1, nullptr, nullptr, true);
+    write(driver, {"a", "b"});
+    before = checkpoint(driver, 1);
+    savepoint(driver, 2);
+    savepoint(driver, 3);
+    driver.writer().notify_checkpoint_complete(1);  // late
+  }
+  WriterDriver driver(sink, 0, 1, nullptr, &before, true);
+  checkpoint(driver, 4);
+  driver.writer().notify_checkpoint_complete(4);
+  end_and_commit(driver);
+  EXPECT_EQ(lines(), "ab");
 }
 
 LogicalTypePtr generated_type() {

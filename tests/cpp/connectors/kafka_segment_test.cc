@@ -174,7 +174,7 @@ TEST_F(KafkaSegmentTest, DamageIsAnErrorThatNamesTheFile) {
     read(changed);
     FAIL();
   } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("version is 9"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("version 9"), std::string::npos) << error.what();
   }
   SnapshotFile missing;
   missing.path = folder_ / "nowhere";
