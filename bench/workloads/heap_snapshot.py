@@ -4,8 +4,7 @@ Three jobs of ours: 20,000 of the million Python values are touched between two 
 of them; all of a million values of a native type. Each fills its state, then updates the same
 values over and over while one checkpoint after the other is asked for; the pause is what the engine
 reports of it. Apache Flink cannot be asked: its checkpoints are as far apart as it needs to touch
-as many (of the larger numbers there are fewer checkpoints, as each takes up to 83 s), and it reports
-whole milliseconds.
+as many (up to 83 s, so there are fewer of the larger numbers), and it reports whole milliseconds.
 """
 
 from __future__ import annotations
