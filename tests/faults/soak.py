@@ -86,7 +86,7 @@ def soak(first: int, kills: int, runs: int | None, choices: Choices, folder: Pat
                 )
             seed += 1
     print(f"kills by shape: {listed(by_shape)}")
-    print(f"kills by kind or point: {listed(by_end)}")
+    print(f"kills by the kind or point that was asked for: {listed(by_end)}")
     print(
         f"soak: {done['kills']} kills in {seed - first} runs from seed {first}, "
         f"{done['results']} results, {done['repeated']} repeated where the sink may, "

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import re
 import threading
 
 import pytest
 
-from pyflink.common import Configuration, RestartStrategies, Types
+from pyflink.common import Configuration, RestartStrategies, Types, WatermarkStrategy
 from pyflink.common.job_status import JobStatus
 from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.datastream.connectors.datagen import DataGeneratorSource
 from pyflink.datastream.functions import KeyedProcessFunction, MapFunction
 from pyflink.datastream.state import ValueStateDescriptor
 
@@ -217,6 +219,35 @@ def test_metrics_count_restarts_and_checkpoints():
     assert metrics["jobmanager.counted.numberOfCompletedCheckpoints"] == 0
     assert metrics["jobmanager.counted.lastCheckpointSize"] == -1
     assert metrics["jobmanager.counted.lastCheckpointExternalPath"] == "n/a"
+
+
+def test_a_completed_checkpoint_is_in_the_metrics_and_in_the_log(caplog, tmp_path):
+    caplog.set_level(logging.INFO)
+    env = environment()
+    env.enable_checkpointing(10)
+    env.get_checkpoint_config().set_checkpoint_storage_dir(tmp_path.as_uri())
+
+    row = Types.ROW_NAMED(["id"], [Types.LONG()])
+    source = DataGeneratorSource(row, rows_per_second=1000, number_of_rows=300)
+    rows = env.from_source(source, WatermarkStrategy.no_watermarks(), "rows")
+    numbers = rows.map(lambda r: r.id, Types.LONG()).key_by(lambda v: v % 7, Types.LONG())
+    numbers.process(Sum(), Types.LONG()).print()
+    metrics = env.execute("seen").get_metrics()
+    assert metrics["jobmanager.seen.numberOfCompletedCheckpoints"] >= 1
+    assert metrics["jobmanager.seen.lastCheckpointSize"] > 0
+    assert metrics["jobmanager.seen.lastCheckpointDuration"] >= 0
+    path = metrics["jobmanager.seen.lastCheckpointExternalPath"]
+    assert path.removeprefix("file://").startswith(f"{tmp_path}/")
+    said = [record for record in caplog.records if "completed" in record.getMessage()]
+    assert any(
+        re.fullmatch(
+            r"checkpoint \d+ of job 'seen' completed: [1-9]\d* bytes .* aligned, .* to write\), "
+            + re.escape(f"{tmp_path}/")
+            + r"\w+/chk-\d+",
+            record.getMessage().replace("file://", ""),
+        )
+        for record in said
+    ), [record.getMessage() for record in said]
 
 
 def test_unaligned_checkpoints_are_taken_as_aligned_ones_and_that_is_said(caplog):

@@ -25,7 +25,7 @@ PartId split_id(const std::string& id, std::size_t parts) {
   std::size_t part = parts;
   const char* const end = id.data() + (colon == std::string::npos ? 0 : colon);
   if (std::from_chars(id.data(), end, part).ptr != end || end == id.data() || part >= parts) {
-    throw_error(ErrorKind::kExternal,
+    throw_error(ErrorKind::kInvalidArgument,
                 "the split '{}' belongs to no source of this hybrid source, which has {}; was one "
                 "taken away since the checkpoint?",
                 id,

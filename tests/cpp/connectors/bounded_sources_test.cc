@@ -2,6 +2,7 @@
 #include "connectors/datagen/datagen_source.h"
 #include "connectors/filesystem/text_line_sink.h"
 #include "connectors/filesystem/text_line_source.h"
+#include "connectors/hybrid/hybrid_source.h"
 #include "connectors/sequence/number_sequence_source.h"
 #include "tests/cpp/connectors/reading.h"
 
@@ -887,6 +888,22 @@ TEST_P(SavepointFileTest, ASavepointStaysWhenTheJobGoesBackBehindIt) {
   EXPECT_EQ(lines(), "abcd");
 }
 
+TEST_P(SavepointFileTest, OneOfAnotherFormatIsRefusedForGood) {
+  TextLineSink sink = this->sink();
+  OperatorSnapshot stored;
+  {
+    WriterDriver driver(sink, 0, 1, nullptr, nullptr, true);
+    write(driver, {"a"});
+    stored = savepoint(driver, 1);
+  }
+  ASSERT_EQ(stored.union_state.size(), 1U);
+  stored.union_state.begin()->second.at(0)[0] = 99;
+  ErrorKind kind = ErrorKind::kInternal;
+  EXPECT_THAT(error_of([&] { WriterDriver(sink, 0, 1, nullptr, &stored, true); }, &kind),
+              testing::HasSubstr("the format version 99, and this version of Flott reads 1"));
+  EXPECT_EQ(kind, ErrorKind::kInvalidArgument);
+}
+
 TEST_P(SavepointFileTest, ACheckpointBeforeItStays) {
   TextLineSink sink = this->sink();
   OperatorSnapshot before;
@@ -978,6 +995,26 @@ TEST(DataGenerator, WrongOptionsAreNamed) {
                                   generated_type());
             }).find("'fields.id.start'"),
             std::string::npos);
+}
+
+TEST(SplitPositions, OfAHybridSourceStayReadable) {
+  using std::string_literals::operator""s;
+  std::vector<std::unique_ptr<Source>> parts;
+  parts.push_back(std::make_unique<NumberSequenceSource>(1, 3, 1));
+  parts.push_back(std::make_unique<NumberSequenceSource>(10, 13, 1));
+  HybridSource source(std::move(parts));
+  // The number of the part and the id of its split; the position is that of the sequence.
+  const std::vector<SourceSplit> stored = {{"0:0", "\1\4\0\0\0\0\0\0\0\3\0\0\0\0\0\0\0\1"s},
+                                           {"1:0", "\1\14\0\0\0\0\0\0\0\15\0\0\0\0\0\0\0\0"s}};
+  source.restore(stored);
+  ReaderDriver driver(source);
+  driver.reader().add_splits(stored);
+  ASSERT_TRUE(driver.read_all());
+  EXPECT_EQ(driver.numbers(), (std::vector<std::int64_t>{12, 13}));
+  ErrorKind kind = ErrorKind::kInternal;
+  EXPECT_THAT(error_of([&] { source.restore({{"2:0", ""}}); }, &kind),
+              testing::HasSubstr("'2:0' belongs to no source"));
+  EXPECT_EQ(kind, ErrorKind::kInvalidArgument);
 }
 
 TEST(SplitPositions, OfAnotherVersionAreRefusedForGood) {

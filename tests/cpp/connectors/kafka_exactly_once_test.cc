@@ -491,6 +491,22 @@ TEST_F(KafkaExactlyOnceTest, FormatTwoStaysReadable) {
       "066b61666b6131");
 }
 
+TEST_F(KafkaExactlyOnceTest, AnUnknownFormatIsRefusedForGood) {
+  KafkaSink sink = this->sink();
+  OperatorSnapshot snapshot;
+  {
+    WriterDriver driver(sink);
+    write(driver, {"a"});
+    snapshot = checkpoint(driver, 1);
+  }
+  ASSERT_EQ(snapshot.union_state.size(), 1U);
+  snapshot.union_state.begin()->second.at(0)[0] = 99;
+  ErrorKind kind{};
+  EXPECT_THAT(error_of([&] { WriterDriver(sink, 0, 1, nullptr, &snapshot).flush(); }, &kind),
+              HasSubstr("the format version 99, and this version of Flott reads 1 and 2"));
+  EXPECT_EQ(kind, ErrorKind::kInvalidArgument);
+}
+
 TEST_F(KafkaExactlyOnceTest, AJobThatLostItsIdsToAnotherDoesNotTakeThemBack) {
   KafkaSink sink = this->sink();
   OperatorSnapshot snapshot;
