@@ -9,12 +9,9 @@
 namespace flott::rocks {
 namespace {
 
-/// Shares of the budget: for decoded entries (state/rocksdb/slot_cache.h), which take less room
-/// there than the blocks that they are read from, and for RocksDB's caches and write buffers. The
-/// rest is for what neither counts: the buffers of compactions and of tables being written, the
-/// order of what is dirty, the allocator's own.
+/// Share of the budget for decoded entries (state/rocksdb/slot_cache.h); the rest is RocksDB's. An
+/// entry takes less room there than the block that it is read from.
 constexpr double kEntriesPart = 0.6;
-constexpr double kRocksPart = 0.3;
 constexpr std::uint64_t kUnmanagedEntries = 32ULL << 20;
 constexpr std::size_t kLeastShare = 16 << 10;
 /// Index and filter blocks of a table have some MB: parts of the cache in which they have no room
@@ -39,7 +36,7 @@ SharedMemory::SharedMemory(const RocksOptions& options)
   if (options.memory_bytes == 0) {
     return;
   }
-  const double bytes = static_cast<double>(options.memory_bytes) * kRocksPart;
+  const auto bytes = static_cast<double>(options.memory_bytes - entries_bytes_);
   // Write buffers are charged to the cache. A buffer that is being flushed still counts and the
   // manager lets usage overshoot by half, so that the cache is made smaller by half of their share
   // and their limit is two thirds of it (as in Flink's managed memory).
