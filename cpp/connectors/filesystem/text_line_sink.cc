@@ -454,6 +454,9 @@ class TextLineWriter final : public SinkWriter {
   void restore_parts(const OperatorSnapshot& snapshot) {
     fault_point(FaultPoint::kDuringRecovery);
     Leftovers leftovers;
+    compaction_.visit([&](const std::string& /*bucket*/, const FileCompaction::Part& part) {
+      leftovers.keep(part.hidden);  // only those of former writers are there yet
+    });
     const auto stored = snapshot.union_state.find(kStateName);
     for (const std::string& entry :
          stored == snapshot.union_state.end() ? std::vector<std::string>() : stored->second) {
@@ -490,9 +493,6 @@ class TextLineWriter final : public SinkWriter {
             folder_of(file.bucket).string());
       }
     }
-    compaction_.visit([&](const std::string& /*bucket*/, const FileCompaction::Part& part) {
-      leftovers.keep(part.hidden);
-    });
     leftovers.remove();
   }
 

@@ -813,6 +813,30 @@ TEST_F(TwoPhaseFileTest, WhatWasBegunBehindACheckpointIsRemovedAlsoWithCompactio
   }
 }
 
+TEST_F(TwoPhaseFileTest, FilesOfTwoFormerSubtasksAreGoneOnWithAlsoWithCompaction) {
+  options.max_bytes = 1000;
+  options.compaction.kind = FileCompactionOptions::Kind::kConcat;
+  options.compaction.size_threshold = 1000;
+  TextLineSink sink = this->sink();
+  std::vector<OperatorSnapshot> former;
+  for (int subtask = 0; subtask < 2; ++subtask) {
+    WriterDriver driver(sink, subtask, 2, nullptr, nullptr, true);
+    write(driver, {subtask == 0 ? "a" : "b"});
+    former.push_back(checkpoint(driver, 1));
+  }
+  const OperatorSnapshot restored = share(former, 0, 1);
+  WriterDriver driver(sink, 0, 1, nullptr, &restored, true);
+  write(driver, {"c"});
+  checkpoint(driver, 2);
+  driver.writer().notify_checkpoint_complete(2);
+  end_and_commit(driver);
+  EXPECT_THAT(files(),
+              testing::AllOf(testing::StartsWith("0 hidden"),
+                             testing::HasSubstr("a;"),
+                             testing::HasSubstr("b;"),
+                             testing::HasSubstr("c;")));
+}
+
 /// A sink that writes a file a line, or gathers them.
 class SavepointFileTest : public TwoPhaseFileTest, public ::testing::WithParamInterface<bool> {
  protected:
