@@ -44,15 +44,13 @@ FLINK_PORT = 18471  # of its REST interface
 
 def prepare(bench, engine):
     """How many checkpoints, and how much is touched between two."""
-    checkpoints = 20 if bench.quick else 100
+    touched = 20_000
     if engine.endswith("200k-touched"):
-        return {
-            "checkpoints": 10 if engine.startswith("flink") else checkpoints,
-            "touched": 200_000,
-        }
-    if engine.endswith("all-native"):
-        return {"checkpoints": 5 if engine.startswith("flink") else checkpoints, "touched": KEYS}
-    return {"checkpoints": checkpoints, "touched": 20_000}
+        touched = 200_000
+    elif engine.endswith("all-native"):
+        touched = KEYS
+    few = engine.startswith("flink") and touched > 20_000
+    return {"checkpoints": 5 if few else 20 if bench.quick else 100, "touched": touched}
 
 
 def run(engine, options):

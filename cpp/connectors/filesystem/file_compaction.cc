@@ -319,17 +319,14 @@ void FileCompaction::merge(const std::string& bucket, const std::vector<Part>& p
   sync_directories(directory_, bucket);
   fault_point(FaultPoint::kDuringCompaction);
   for (const Part& part : parts) {
-    for (const fs::path& former : part.former_names) {
-      remove_file(former);
-    }
-    remove_file(part.hidden);
+    remove_hidden(part);
     fault_point(FaultPoint::kDuringCompaction);
   }
   remove_file(complete);
   sync_directory(folder);
 }
 
-void FileCompaction::visit(const std::function<void(const std::string&, Part&)>& visit_part) {
+void FileCompaction::visit(const std::function<void(const std::string&, HiddenFile&)>& visit_part) {
   for (auto& [name, groups] : buckets_) {
     for (Group& group : groups) {
       for (Part& part : group.parts) {

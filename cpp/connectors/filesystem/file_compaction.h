@@ -1,6 +1,7 @@
 #pragma once
 
 #include "checkpoint/snapshot.h"
+#include "connectors/filesystem/finished_file.h"
 
 #include <cstdint>
 #include <filesystem>
@@ -64,17 +65,11 @@ class FileCompaction {
   /// What snapshots up to `id` held as enough becomes files.
   void commit(CheckpointId id);
   bool empty() const { return buckets_.empty(); }
-  /// A file that waits to be compacted.
-  struct Part {
-    std::filesystem::path hidden;
-    std::string name;
-    /// What checkpoints before a savepoint call it, if there was one since: also to be removed.
-    std::vector<std::filesystem::path> former_names = {};
-  };
-  /// visit(bucket, part) with each of them.
-  void visit(const std::function<void(const std::string&, Part&)>& visit_part);
+  /// visit_part(bucket, part) with each file that waits to be compacted.
+  void visit(const std::function<void(const std::string&, HiddenFile&)>& visit_part);
 
  private:
+  using Part = HiddenFile;
   /// Parts of one bucket that become a file together.
   struct Group {
     std::vector<Part> parts;

@@ -56,15 +56,11 @@ struct PartFile {
 };
 
 /// A complete file that waits for a checkpoint to get its name.
-struct PendingFile {
+struct PendingFile : HiddenFile {
   std::string bucket;
-  fs::path hidden;
-  std::string name;
   std::int64_t bytes = 0;
   CheckpointId checkpoint = kNotYet;  ///< the first that knows that it is complete
   bool known = false;                 ///< to one that it was in progress for
-  /// What checkpoints before a savepoint call it, if there was one since: also to be removed.
-  std::vector<fs::path> former_names = {};
 };
 
 std::string hidden_name(const std::string& name, const std::string& writer_id) {
@@ -340,7 +336,7 @@ class TextLineWriter final : public SinkWriter {
   /// id of its own. The old ones stay for that checkpoint.
   void name_for_savepoint() {
     const std::string id = random_id();
-    const auto rename = [&](const std::string& bucket, auto& file) {
+    const auto rename = [&](const std::string& bucket, HiddenFile& file) {
       const fs::path own = folder_of(bucket) / hidden_name(file.name, id);
       STREAM_CHECK(add_name(file.hidden, own), "'{}' is there already", own.string());
       file.former_names.push_back(std::exchange(file.hidden, own));
@@ -394,7 +390,7 @@ class TextLineWriter final : public SinkWriter {
       compaction_.add(bucket, part.hidden, part.name, part.bytes);
       return;
     }
-    PendingFile file{bucket, part.hidden, part.name, part.bytes, kNotYet, part.known};
+    PendingFile file{{part.hidden, part.name}, bucket, part.bytes, kNotYet, part.known};
     if (checkpointing_) {
       pending_.push_back(std::move(file));
     } else {
@@ -413,10 +409,7 @@ class TextLineWriter final : public SinkWriter {
       }
       name = next_name(file.bucket);
     }
-    for (const fs::path& former : file.former_names) {
-      remove_file(former);
-    }
-    remove_file(file.hidden);
+    remove_hidden(file);
     sync_directories(directory_, file.bucket);
   }
 
@@ -454,12 +447,12 @@ class TextLineWriter final : public SinkWriter {
   void restore_parts(const OperatorSnapshot& snapshot) {
     fault_point(FaultPoint::kDuringRecovery);
     Leftovers leftovers;
-    compaction_.visit([&](const std::string& /*bucket*/, const FileCompaction::Part& part) {
+    compaction_.visit([&](const std::string& /*bucket*/, const HiddenFile& part) {
       leftovers.keep(part.hidden);  // only those of former writers are there yet
     });
+    const std::vector<std::string> none;
     const auto stored = snapshot.union_state.find(kStateName);
-    for (const std::string& entry :
-         stored == snapshot.union_state.end() ? std::vector<std::string>() : stored->second) {
+    for (const std::string& entry : stored == snapshot.union_state.end() ? none : stored->second) {
       BytesReader in(entry);
       check_stored_version(in, kVersion, "what is stored of the file sink's files");
       const bool in_progress = in.u8() == 1;
