@@ -1,10 +1,11 @@
 /// What the RocksDB backend does by itself: read-modify-write of one number (or text) a key, in
 /// random order, then checkpoints, a restore, and the memory that it took.
 ///
-///   rocksdb_bench [keys=1000000] [operations=4000000] [value=0] [storage=FOLDER]
+///   rocksdb_bench [keys=1000000] [operations=4000000] [value=0] [spread=0] [storage=FOLDER]
 ///       [KEY=VALUE of Flink's settings]...
 ///
-/// `value`: bytes of text a key instead of a number; `storage`: where checkpoints go, on the disk
+/// `value`: bytes of text a key instead of a number, `spread`: up to so many more or fewer, others
+/// at each write; `storage`: where checkpoints go, on the disk
 /// of `state.backend.rocksdb.localdir` (both are the system's temporary folder by default). State
 /// larger than memory, 20 GB in 1 GB (needs 50 GB of disk), and checkpoints of 5 GB:
 ///   rocksdb_bench keys=20000000 operations=2000000 value=1000
@@ -18,6 +19,7 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -73,6 +75,8 @@ class Phase {
   const double begin_cpu_ = cpu_seconds();
 };
 
+constexpr std::size_t kMostDigits = 20;  // of a number of 64 bits
+
 /// Scatters: consecutive numbers become keys all over the place.
 std::uint64_t mixed(std::uint64_t n) {
   n += 0x9e3779b97f4a7c15ULL;
@@ -85,6 +89,7 @@ int run(int argc, char** argv) {
   std::map<std::string, std::string> settings = {{"keys", "1000000"},
                                                  {"operations", "4000000"},
                                                  {"value", "0"},
+                                                 {"spread", "0"},
                                                  {"storage", ""},
                                                  {"state.backend.incremental", "true"}};
   for (int i = 1; i < argc; ++i) {
@@ -95,6 +100,7 @@ int run(int argc, char** argv) {
   const std::uint64_t keys = std::stoull(settings["keys"]);
   const std::uint64_t operations = std::stoull(settings["operations"]);
   const std::size_t value_bytes = std::stoull(settings["value"]);
+  const std::size_t spread = std::min<std::size_t>(std::stoull(settings["spread"]), value_bytes);
   auto backend_options = std::make_shared<StateBackendOptions>();
   backend_options->type = "rocksdb";
   backend_options->settings = settings;
@@ -110,6 +116,7 @@ int run(int argc, char** argv) {
   ValueState* state = &backend->value_state(descriptor);
   std::uint64_t wrong = 0;
   std::string key_bytes;
+  std::uint64_t touches = 0;
   const auto touch = [&](std::uint64_t k) {
     key_bytes.clear();
     encode_key_int(static_cast<std::int64_t>(k), key_bytes);
@@ -119,9 +126,13 @@ int run(int argc, char** argv) {
       state->update(Value::integer((before.is_null() ? 0 : before.as_int()) + 1));
       return;
     }
-    std::string text = before.is_null() ? std::to_string(k) : before.as_string();
-    wrong += text.compare(0, std::to_string(k).size(), std::to_string(k)) == 0 ? 0 : 1;
-    while (text.size() < value_bytes) {
+    const std::string head = std::to_string(k) + ' ';
+    wrong += before.is_null() || before.as_string().starts_with(head) ? 0 : 1;
+    const std::size_t size = value_bytes - spread + mixed(++touches) % (2 * spread + 1);
+    std::string text;
+    text.reserve(size + head.size() + kMostDigits);  // no room that nobody needs: it is state
+    text = head;
+    while (text.size() < size) {
       text += std::to_string(mixed(text.size() ^ k));
     }
     state->update(Value::string(std::move(text)));
