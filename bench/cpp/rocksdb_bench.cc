@@ -122,13 +122,15 @@ int run(int argc, char** argv) {
     encode_key_int(static_cast<std::int64_t>(k), key_bytes);
     backend->set_current_key({key_bytes, hash_bytes(key_bytes), nullptr});
     const Value before = state->value();
+    const bool first = ++touches <= keys;
+    wrong += before.is_null() == first ? 0 : 1;
     if (value_bytes == 0) {
       state->update(Value::integer((before.is_null() ? 0 : before.as_int()) + 1));
       return;
     }
     const std::string head = std::to_string(k) + ' ';
     wrong += before.is_null() || before.as_string().starts_with(head) ? 0 : 1;
-    const std::size_t size = value_bytes - spread + mixed(++touches) % (2 * spread + 1);
+    const std::size_t size = value_bytes - spread + mixed(touches) % (2 * spread + 1);
     std::string text;
     text.reserve(size + head.size() + kMostDigits);  // no room that nobody needs: it is state
     text = head;

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <map>
 #include <utility>
 
@@ -91,6 +92,8 @@ rocksdb::ColumnFamilyOptions Database::column_options(
                              ? rocksdb::kCompactionStyleUniversal
                          : options_.compaction_style == "NONE" ? rocksdb::kCompactionStyleNone
                                                                : rocksdb::kCompactionStyleLevel;
+  // Else writes would wait for compactions that nobody begins.
+  out.disable_auto_compactions = out.compaction_style == rocksdb::kCompactionStyleNone;
   if (options_.compression.empty()) {
     // The first levels are rewritten often and are a small part of a large state.
     out.compression_per_level = {
@@ -378,7 +381,17 @@ void Database::checkpoint(const std::string& target) {
   rocksdb::Checkpoint* raw = nullptr;
   check_rocksdb(rocksdb::Checkpoint::Create(db_.get(), &raw), "checkpointed", path_);
   const std::unique_ptr<rocksdb::Checkpoint> checkpoint(raw);
-  check_rocksdb(checkpoint->CreateCheckpoint(target), "checkpointed", path_);
+  // By itself a checkpoint waits until its flush would not slow down writes: while much is to be
+  // compacted, for a minute and longer, in which the task stands still.
+  rocksdb::FlushOptions at_once;
+  at_once.allow_write_stall = true;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  for (const auto& [name, handle] : columns_) {
+    handles.push_back(handle);
+  }
+  check_rocksdb(db_->Flush(at_once, handles), "checkpointed", path_);
+  constexpr std::uint64_t kNoFlush = std::numeric_limits<std::uint64_t>::max();
+  check_rocksdb(checkpoint->CreateCheckpoint(target, kNoFlush), "checkpointed", path_);
 }
 
 }  // namespace flott::rocks

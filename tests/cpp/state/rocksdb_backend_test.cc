@@ -5,10 +5,14 @@
 #include "tests/cpp/state/backend_conformance.h"
 #include "tests/harness/temporary_folder.h"
 
+#include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <set>
 #include <sstream>
+#include <thread>
 
 namespace flott {
 namespace {
@@ -508,6 +512,60 @@ TEST_F(RocksDbBackend, ExpiredEntriesAreDroppedByCompactions) {
   EXPECT_EQ(text(fresh->map_state(d(kMap, "m")).entries()),
             text(std::vector<std::pair<Value, Value>>{{s("new"), i(2)}}));
   EXPECT_EQ(fresh->value_state(kept).value(), i(1));
+}
+
+/// Keeps other threads than the one that made it waiting, until open() or for a minute.
+class ClosedClock final : public Clock {
+ public:
+  Timestamp now_ms() const override {
+    if (std::this_thread::get_id() != owner_ &&
+        opened_.wait_for(std::chrono::minutes(1)) != std::future_status::ready) {
+      waited_in_vain_ = true;
+    }
+    return 1000;
+  }
+  void open() { gate_.set_value(); }
+  bool waited_in_vain() const { return waited_in_vain_; }
+
+ private:
+  const std::thread::id owner_ = std::this_thread::get_id();
+  std::promise<void> gate_;
+  const std::shared_future<void> opened_ = gate_.get_future().share();
+  mutable std::atomic<bool> waited_in_vain_ = false;
+};
+
+TEST_F(RocksDbBackend, ACheckpointDoesNotWaitForCompactions) {
+  ClosedClock clock;  // which compactions of a state with TTL look at
+  options_.clock = &clock;
+  auto backend = make();
+  ValueState& value =
+      backend->value_state(with_ttl(descriptor(kValue, "v"), 100, kOnWrite, kShow));
+  constexpr int kFiles = 30;  // of the first level; from 20 on RocksDB slows down what is written
+  std::size_t tables_left = 0;
+  for (int n = 1; n <= kFiles; ++n) {
+    set_key(*backend, i(1));
+    value.update(i(n));
+    tables_left = tables(*backend->snapshot_files()).size();
+  }
+  EXPECT_EQ(tables_left, kFiles) << "nothing was to be compacted meanwhile";
+  EXPECT_FALSE(clock.waited_in_vain());
+  clock.open();
+  backend->compact();
+  EXPECT_EQ(tables(*backend->snapshot_files()).size(), 1);
+  EXPECT_EQ(value.value(), i(kFiles));
+}
+
+TEST_F(RocksDbBackend, NothingWaitsForCompactionsThatTheStyleNoneDoesNotHave) {
+  settings_["state.backend.rocksdb.compaction.style"] = "NONE";
+  auto backend = make();
+  ValueState& value = backend->value_state(descriptor(kValue, "v"));
+  set_key(*backend, i(1));
+  constexpr int kFiles = 40;  // of the first level; from 36 on RocksDB stops what is written
+  for (int n = 1; n <= kFiles; ++n) {
+    value.update(i(n));
+    EXPECT_EQ(tables(*backend->snapshot_files()).size(), n);
+  }
+  EXPECT_EQ(value.value(), i(kFiles));
 }
 
 TEST_F(RocksDbBackend, LargeMapsAreClearedAsARange) {
