@@ -7,9 +7,9 @@
 /// `value`: bytes of text a key instead of a number, `spread`: up to so many more or fewer, others
 /// at each write; `storage`: where checkpoints go, on the disk
 /// of `state.backend.rocksdb.localdir` (both are the system's temporary folder by default). State
-/// larger than memory, 20 GB in 1 GB (needs 50 GB of disk), and checkpoints of 5 GB:
-///   rocksdb_bench keys=20000000 operations=2000000 value=1000
-///       state.backend.rocksdb.memory.fixed-per-tm=1gb
+/// larger than memory, 20 GB in a process of 1 GB (needs 50 GB of disk), and checkpoints of 5 GB:
+///   rocksdb_bench keys=20000000 operations=300000 value=1000 spread=500
+///       state.backend.rocksdb.memory.fixed-per-tm=850mb
 ///   rocksdb_bench keys=5000000 operations=0 value=1000
 ///       state.backend.rocksdb.memory.fixed-per-tm=1gb
 #include "base/clock.h"

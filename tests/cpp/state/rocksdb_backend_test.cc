@@ -538,8 +538,7 @@ TEST_F(RocksDbBackend, ACheckpointDoesNotWaitForCompactions) {
   ClosedClock clock;  // which compactions of a state with TTL look at
   options_.clock = &clock;
   auto backend = make();
-  ValueState& value =
-      backend->value_state(with_ttl(descriptor(kValue, "v"), 100, kOnWrite, kShow));
+  ValueState& value = backend->value_state(with_ttl(descriptor(kValue, "v"), 100, kOnWrite, kShow));
   constexpr int kFiles = 30;  // of the first level; from 20 on RocksDB slows down what is written
   std::size_t tables_left = 0;
   for (int n = 1; n <= kFiles; ++n) {
