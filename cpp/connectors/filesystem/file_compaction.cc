@@ -62,13 +62,11 @@ void append_file(const fs::path& from, std::FILE* out, const fs::path& to) {
 }  // namespace
 
 FileCompaction::FileCompaction(FileCompactionOptions options,
-                               fs::path directory,
                                std::string writer_id,
                                int subtask,
                                int parallelism,
                                bool checkpointing)
     : options_(std::move(options)),
-      directory_(std::move(directory)),
       writer_id_(std::move(writer_id)),
       subtask_(subtask),
       parallelism_(parallelism),
@@ -140,10 +138,11 @@ void FileCompaction::take_over(const std::vector<StoredPart>& parts) {
   std::vector<const StoredPart*> open;
   for (const StoredPart& stored : parts) {
     const Part& part = stored.part;
-    const fs::path folder = folder_of(stored.bucket);
+    const fs::path own_folder = part.hidden.parent_path();
+    const fs::path folder = stored.merged.empty() ? own_folder : stored.merged.parent_path();
     // Published after the checkpoint, and the end of the process came before the parts' removal.
     if (is_published(folder, stored.leader, stored.merged) ||
-        is_published(folder, part.name, part.hidden)) {
+        is_published(own_folder, part.name, part.hidden)) {
       leftovers.push_back(part.hidden);
       merged.insert(stored.merged);
     } else if (fs::exists(part.hidden)) {
@@ -154,7 +153,7 @@ void FileCompaction::take_over(const std::vector<StoredPart>& parts) {
       } else {
         open.push_back(&stored);
       }
-    } else if (is_published(folder, stored.leader, {}) || is_published(folder, part.name, {})) {
+    } else if (is_published(folder, stored.leader, {}) || is_published(own_folder, part.name, {})) {
       continue;
     } else if (stored.closed && !present.contains({stored.bucket, stored.leader})) {
       // Parts go when the file that they went into has its name.
@@ -196,12 +195,8 @@ void FileCompaction::take_over(const std::vector<StoredPart>& parts) {
   }
 }
 
-fs::path FileCompaction::folder_of(const std::string& bucket) const {
-  return bucket.empty() ? directory_ : directory_ / bucket;
-}
-
-fs::path FileCompaction::merged_path(const std::string& bucket, const std::string& leader) const {
-  return folder_of(bucket) / fmt::format(".{}.{}.compacting", leader, writer_id_);
+fs::path FileCompaction::merged_path(const Part& leader) const {
+  return leader.hidden.parent_path() / fmt::format(".{}.{}.compacting", leader.name, writer_id_);
 }
 
 fs::path FileCompaction::numbered(const fs::path& folder, const std::string& name, int number) {
@@ -273,7 +268,7 @@ void FileCompaction::commit(CheckpointId id) {
     std::erase_if(bucket->second, [&](Group& group) {
       const bool due = group.closed && group.checkpoint <= id;
       if (due) {
-        compact(bucket->first, group);
+        compact(group);
       }
       return due;
     });
@@ -281,22 +276,22 @@ void FileCompaction::commit(CheckpointId id) {
   }
 }
 
-void FileCompaction::compact(const std::string& name, Group& group) {
+void FileCompaction::compact(Group& group) {
   if (options_.kind == FileCompactionOptions::Kind::kConcat) {
-    merge(name, group.parts);
+    merge(group.parts);
     return;
   }
   for (const Part& part : group.parts) {
-    merge(name, {part});
+    merge({part});
   }
 }
 
-void FileCompaction::merge(const std::string& bucket, const std::vector<Part>& parts) const {
+void FileCompaction::merge(const std::vector<Part>& parts) const {
   const Part& first = parts.front();
-  const fs::path folder = folder_of(bucket);
+  const fs::path folder = first.hidden.parent_path();
   fs::path complete = first.hidden;
   if (parts.size() > 1 || !options_.delimiter.empty()) {
-    complete = merged_path(bucket, first.name);
+    complete = merged_path(first);
     // Never into a file that is there already: it may be published, by a process that ended then.
     remove_file(complete);
     const File out(std::fopen(complete.c_str(), "wbxe"));
@@ -316,7 +311,7 @@ void FileCompaction::merge(const std::string& bucket, const std::vector<Part>& p
   }
   // The name must be there for good before the parts are not; and `complete` goes last, because it
   // says that they were published.
-  sync_directories(directory_, bucket);
+  sync_directory(folder);
   fault_point(FaultPoint::kDuringCompaction);
   for (const Part& part : parts) {
     remove_hidden(part);
@@ -326,11 +321,11 @@ void FileCompaction::merge(const std::string& bucket, const std::vector<Part>& p
   sync_directory(folder);
 }
 
-void FileCompaction::visit(const std::function<void(const std::string&, HiddenFile&)>& visit_part) {
+void FileCompaction::visit(const std::function<void(HiddenFile&)>& visit_part) {
   for (auto& [name, groups] : buckets_) {
     for (Group& group : groups) {
       for (Part& part : group.parts) {
-        visit_part(name, part);
+        visit_part(part);
       }
     }
   }
@@ -344,9 +339,8 @@ void FileCompaction::snapshot(CheckpointId id, OperatorSnapshot& snapshot) {
       }
       const auto share = group.bytes / static_cast<std::int64_t>(group.parts.size());
       for (const Part& part : group.parts) {
-        const std::string& leader = options_.kind == FileCompactionOptions::Kind::kIdentical
-                                        ? part.name
-                                        : group.parts.front().name;
+        const Part& leader =
+            options_.kind == FileCompactionOptions::Kind::kIdentical ? part : group.parts.front();
         BytesWriter writer(snapshot.union_state[kStateName].emplace_back());
         writer.u8(kVersion);
         writer.varint(static_cast<std::uint64_t>(subtask_));
@@ -355,8 +349,8 @@ void FileCompaction::snapshot(CheckpointId id, OperatorSnapshot& snapshot) {
         writer.string(part.hidden.string());
         writer.string(part.name);
         writer.i64(share);
-        writer.string(merged_path(name, leader).string());
-        writer.string(leader);
+        writer.string(merged_path(leader).string());
+        writer.string(leader.name);
       }
     }
   }

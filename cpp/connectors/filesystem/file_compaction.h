@@ -41,7 +41,6 @@ class FileCompaction {
 
   /// `writer_id` is this writer's alone, in all runs.
   FileCompaction(FileCompactionOptions options,
-                 std::filesystem::path directory,
                  std::string writer_id,
                  int subtask,
                  int parallelism,
@@ -65,8 +64,8 @@ class FileCompaction {
   /// What snapshots up to `id` held as enough becomes files.
   void commit(CheckpointId id);
   bool empty() const { return buckets_.empty(); }
-  /// visit_part(bucket, part) with each file that waits to be compacted.
-  void visit(const std::function<void(const std::string&, HiddenFile&)>& visit_part);
+  /// visit_part(part) with each file that waits to be compacted.
+  void visit(const std::function<void(HiddenFile&)>& visit_part);
 
  private:
   using Part = HiddenFile;
@@ -85,12 +84,12 @@ class FileCompaction {
   void take_over(const std::vector<StoredPart>& parts);
   Group& open_group(const std::string& bucket);
   void close_all();
-  void compact(const std::string& name, Group& group);
-  /// `parts` into the file `compacted-<name of the first>`, or with a number behind it.
-  void merge(const std::string& bucket, const std::vector<Part>& parts) const;
-  std::filesystem::path folder_of(const std::string& bucket) const;
-  /// Where parts of a bucket are gathered, the first of which is `leader`.
-  std::filesystem::path merged_path(const std::string& bucket, const std::string& leader) const;
+  void compact(Group& group);
+  /// `parts` into the file `compacted-<name of the first>`, or with a number behind it, in the
+  /// first's folder.
+  void merge(const std::vector<Part>& parts) const;
+  /// Where parts are gathered, the first of which is `leader`.
+  std::filesystem::path merged_path(const Part& leader) const;
   static std::filesystem::path numbered(const std::filesystem::path& folder,
                                         const std::string& name,
                                         int number);
@@ -100,7 +99,6 @@ class FileCompaction {
                            const std::optional<std::filesystem::path>& file);
 
   const FileCompactionOptions options_;
-  const std::filesystem::path directory_;
   const std::string writer_id_;
   const int subtask_;
   const int parallelism_;

@@ -113,8 +113,7 @@ class TextLineWriter final : public SinkWriter {
         checkpointing_(context.checkpointing),
         clock_(context.clock),
         restored_(context.restored),
-        compaction_(
-            options.compaction, directory_, writer_id_, subtask_, parallelism_, checkpointing_),
+        compaction_(options.compaction, writer_id_, subtask_, parallelism_, checkpointing_),
         type_(type) {
     if (options.format != "string") {
       encoder_ = make_encoder(options.format, options.format_options, type);
@@ -304,8 +303,7 @@ class TextLineWriter final : public SinkWriter {
     if (part.file) {
       return part;
     }
-    const fs::path folder = bucket.empty() ? directory_ : directory_ / bucket;
-    make_directory(folder);
+    const fs::path folder = folder_of(bucket);
     // Numbers go on after the files of an earlier run, so that none is replaced.
     do {
       part.name = next_name(bucket);
@@ -319,13 +317,14 @@ class TextLineWriter final : public SinkWriter {
   bool is_taken(const fs::path& folder, const std::string& name) const {
     return fs::exists(folder / name) || fs::exists(folder / ("compacted-" + name)) ||
            std::any_of(pending_.begin(), pending_.end(), [&](const PendingFile& file) {
-             return file.name == name && folder_of(file.bucket) == folder;
+             return file.name == name && file.hidden.parent_path() == folder;
            });
   }
 
   /// Other sinks may write into the folder too: the hidden name is this writer's alone, and
   /// exclusive.
   void create(PartFile& part, const fs::path& folder) const {
+    make_directory(folder);
     part.hidden = folder / hidden_name(part.name, writer_id_);
     part.file.reset(std::fopen(part.hidden.c_str(), "wbxe"));
     check_file(part.file != nullptr, part.hidden);
@@ -336,16 +335,16 @@ class TextLineWriter final : public SinkWriter {
   /// id of its own. The old ones stay for that checkpoint.
   void name_for_savepoint() {
     const std::string id = random_id();
-    const auto rename = [&](const std::string& bucket, HiddenFile& file) {
-      const fs::path own = folder_of(bucket) / hidden_name(file.name, id);
+    std::set<fs::path> folders;
+    const auto rename = [&](HiddenFile& file) {
+      const fs::path& folder = *folders.insert(file.hidden.parent_path()).first;
+      const fs::path own = folder / hidden_name(file.name, id);
       STREAM_CHECK(add_name(file.hidden, own), "'{}' is there already", own.string());
       file.former_names.push_back(std::exchange(file.hidden, own));
-      new_in_buckets_.insert(bucket);
     };
-    for (PendingFile& file : pending_) {
-      rename(file.bucket, file);
-    }
+    std::for_each(pending_.begin(), pending_.end(), rename);
     compaction_.visit(rename);
+    std::for_each(folders.begin(), folders.end(), sync_directory);
   }
 
   fs::path folder_of(const std::string& bucket) const {
@@ -398,9 +397,10 @@ class TextLineWriter final : public SinkWriter {
     }
   }
 
-  /// Gives a complete file its name; a repetition changes nothing.
+  /// Gives a complete file its name; a repetition changes nothing. Where it lies, as Flink does:
+  /// the checkpoint restored from may be of a sink that had another folder.
   void finish(const PendingFile& file) {
-    const fs::path folder = folder_of(file.bucket);
+    const fs::path folder = file.hidden.parent_path();
     std::string name = file.name;
     while (!add_name(file.hidden, folder / name)) {
       std::error_code error;
@@ -410,7 +410,7 @@ class TextLineWriter final : public SinkWriter {
       name = next_name(file.bucket);
     }
     remove_hidden(file);
-    sync_directories(directory_, file.bucket);
+    sync_directory(folder);
   }
 
   void commit(CheckpointId id) {
@@ -447,7 +447,7 @@ class TextLineWriter final : public SinkWriter {
   void restore_parts(const OperatorSnapshot& snapshot) {
     fault_point(FaultPoint::kDuringRecovery);
     Leftovers leftovers;
-    compaction_.visit([&](const std::string& /*bucket*/, const HiddenFile& part) {
+    compaction_.visit([&](const HiddenFile& part) {
       leftovers.keep(part.hidden);  // only those of former writers are there yet
     });
     const std::vector<std::string> none;
@@ -477,13 +477,13 @@ class TextLineWriter final : public SinkWriter {
         take_over(file, opened_at);
       } else if (fs::exists(file.hidden)) {
         finish(file);
-      } else if (!fs::exists(folder_of(file.bucket) / file.name)) {
+      } else if (!fs::exists(file.hidden.parent_path() / file.name)) {
         log(LogLevel::kWarn,
             "flott.filesystem",
             "'{}', which the checkpoint says is complete, is not in '{}'; if it was not taken away "
             "since it was finished, its lines are lost (is the folder mounted?)",
             file.name,
-            folder_of(file.bucket).string());
+            file.hidden.parent_path().string());
       }
     }
     leftovers.remove();
@@ -511,13 +511,12 @@ class TextLineWriter final : public SinkWriter {
       copied_.push_back(file.hidden);
       return;
     }
-    const fs::path folder = folder_of(file.bucket);
     PartFile part;
     part.name = file.name;
     while (parts_.contains(file.bucket) && parts_[file.bucket].name == part.name) {
       part.name = next_name(file.bucket);
     }
-    create(part, folder);
+    create(part, folder_of(file.bucket));
     const std::unique_ptr<std::FILE, FileCloser> in(std::fopen(file.hidden.c_str(), "rbe"));
     check_file(in != nullptr, file.hidden);
     std::string buffer(kWriteBytes, '\0');

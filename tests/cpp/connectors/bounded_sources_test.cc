@@ -626,6 +626,51 @@ TEST_F(TwoPhaseFileTest, FormerSubtasksFilesAreTakenOverAtAnyParallelism) {
   EXPECT_EQ(files(), "0 hidden | part-0-0: a; | part-1-0: b; | part-2-0: c;");
 }
 
+class MovedFileTest : public TwoPhaseFileTest {
+ protected:
+  /// What becomes of a complete file `a` and one in progress, `b`, when the job writes elsewhere
+  /// since, and `c`: all files of both folders.
+  std::map<std::string, std::string> moved() {
+    options.max_bytes = 1;
+    options.bucket_pattern = "bucket";
+    OperatorSnapshot snapshot;
+    {
+      TextLineSink before = sink();
+      WriterDriver driver(before, 0, 1, nullptr, nullptr, true);
+      write(driver, {"a", "b"});
+      snapshot = checkpoint(driver, 1);
+    }
+    options.directory = folder.path() + "/moved";
+    TextLineSink after = sink();
+    WriterDriver driver(after, 0, 1, nullptr, &snapshot, true);
+    write(driver, {"c"});
+    end_and_commit(driver);
+    std::map<std::string, std::string> out;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.path())) {
+      if (entry.is_regular_file()) {
+        const std::string name =
+            std::filesystem::relative(entry.path(), folder.path()).generic_string();
+        out[name] = folder.read(name);
+      }
+    }
+    return out;
+  }
+};
+
+TEST_F(MovedFileTest, CompleteFilesStayAndThoseInProgressMove) {
+  EXPECT_THAT(moved(),
+              ::testing::ElementsAre(::testing::Pair("moved/bucket/part-0-1", "b\n"),
+                                     ::testing::Pair("moved/bucket/part-0-2", "c\n"),
+                                     ::testing::Pair("out/bucket/part-0-0", "a\n")));
+}
+
+TEST_F(MovedFileTest, ACompactedFileAppearsWhereItsFirstPartLies) {
+  options.compaction.kind = FileCompactionOptions::Kind::kConcat;
+  EXPECT_THAT(
+      moved(),
+      ::testing::ElementsAre(::testing::Pair("out/bucket/compacted-part-0-0", "a\nb\nc\n")));
+}
+
 TEST_F(TwoPhaseFileTest, AFileInProgressThatIsGoneIsAnErrorThatNamesIt) {
   TextLineSink sink = this->sink();
   OperatorSnapshot snapshot;
