@@ -239,6 +239,14 @@ RocksOptions RocksOptions::parse(const std::map<std::string, std::string>& all) 
         "'{}' is FIFO, which deletes state once there is much of it; use LEVEL or UNIVERSAL",
         own("compaction.style"));
   }
+  static std::atomic<bool> warned{false};
+  if (out.compaction_style == "NONE" && !warned.exchange(true)) {
+    log(LogLevel::kWarn,
+        "state",
+        "'{}' is NONE: what was overwritten, cleared or has expired is never removed, and each "
+        "checkpoint adds files that stay open; for short jobs only",
+        own("compaction.style"));
+  }
   settings.boolean(own("compaction.level.use-dynamic-size"), &out.dynamic_level_size);
   settings.size(own("compaction.level.target-file-size-base"), &out.target_file_bytes);
   settings.size(own("compaction.level.max-size-level-base"), &out.level_base_bytes);
