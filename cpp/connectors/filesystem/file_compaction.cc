@@ -276,7 +276,7 @@ void FileCompaction::commit(CheckpointId id) {
   }
 }
 
-void FileCompaction::compact(Group& group) {
+void FileCompaction::compact(const Group& group) const {
   if (options_.kind == FileCompactionOptions::Kind::kConcat) {
     merge(group.parts);
     return;
@@ -321,11 +321,11 @@ void FileCompaction::merge(const std::vector<Part>& parts) const {
   sync_directory(folder);
 }
 
-void FileCompaction::visit(const std::function<void(HiddenFile&)>& visit_part) {
+void FileCompaction::visit(const std::function<void(const std::string&, HiddenFile&)>& visit_part) {
   for (auto& [name, groups] : buckets_) {
     for (Group& group : groups) {
       for (Part& part : group.parts) {
-        visit_part(part);
+        visit_part(name, part);
       }
     }
   }

@@ -64,8 +64,8 @@ class FileCompaction {
   /// What snapshots up to `id` held as enough becomes files.
   void commit(CheckpointId id);
   bool empty() const { return buckets_.empty(); }
-  /// visit_part(part) with each file that waits to be compacted.
-  void visit(const std::function<void(HiddenFile&)>& visit_part);
+  /// visit_part(bucket, part) with each file that waits to be compacted.
+  void visit(const std::function<void(const std::string&, HiddenFile&)>& visit_part);
 
  private:
   using Part = HiddenFile;
@@ -84,7 +84,7 @@ class FileCompaction {
   void take_over(const std::vector<StoredPart>& parts);
   Group& open_group(const std::string& bucket);
   void close_all();
-  void compact(Group& group);
+  void compact(const Group& group) const;
   /// `parts` into the file `compacted-<name of the first>`, or with a number behind it, in the
   /// first's folder.
   void merge(const std::vector<Part>& parts) const;

@@ -343,7 +343,7 @@ class TextLineWriter final : public SinkWriter {
       file.former_names.push_back(std::exchange(file.hidden, own));
     };
     std::for_each(pending_.begin(), pending_.end(), rename);
-    compaction_.visit(rename);
+    compaction_.visit([&](const std::string& /*bucket*/, HiddenFile& part) { rename(part); });
     std::for_each(folders.begin(), folders.end(), sync_directory);
   }
 
@@ -447,8 +447,9 @@ class TextLineWriter final : public SinkWriter {
   void restore_parts(const OperatorSnapshot& snapshot) {
     fault_point(FaultPoint::kDuringRecovery);
     Leftovers leftovers;
-    compaction_.visit([&](const HiddenFile& part) {
+    compaction_.visit([&](const std::string& bucket, const HiddenFile& part) {
       leftovers.keep(part.hidden);  // only those of former writers are there yet
+      count_behind(bucket, part.name);
     });
     const std::vector<std::string> none;
     const auto stored = snapshot.union_state.find(kStateName);
@@ -467,12 +468,7 @@ class TextLineWriter final : public SinkWriter {
       file.bytes = in.i64();
       const Timestamp opened_at = in.i64();
       leftovers.keep(file.hidden);
-      // Numbers go on, even where the files have been taken away since.
-      const std::string own = fmt::format("{}-{}-", options_.prefix, subtask_);
-      if (file.name.starts_with(own)) {
-        std::int64_t& next = numbers_[file.bucket];
-        next = std::max<std::int64_t>(next, std::atoll(file.name.c_str() + own.size()) + 1);
-      }
+      count_behind(file.bucket, file.name);
       if (in_progress) {
         take_over(file, opened_at);
       } else if (fs::exists(file.hidden)) {
@@ -538,6 +534,15 @@ class TextLineWriter final : public SinkWriter {
     }
   }
 
+  /// Numbers go on behind the names that a checkpoint knows, even where the files have been taken
+  /// away since: a name tells what becomes of what.
+  void count_behind(const std::string& bucket, const std::string& name) {
+    const std::string own = fmt::format("{}-{}-", options_.prefix, subtask_);
+    if (name.starts_with(own)) {
+      std::int64_t& next = numbers_[bucket];
+      next = std::max<std::int64_t>(next, std::atoll(name.c_str() + own.size()) + 1);
+    }
+  }
   std::string next_name(const std::string& bucket) {
     return fmt::format(
         "{}-{}-{}{}", options_.prefix, subtask_, numbers_[bucket]++, options_.suffix);

@@ -766,6 +766,52 @@ TEST_F(TwoPhaseFileTest, AGroupPublishedBeforeTheEndIsNotPublishedAgainAtAnother
             "compacted-part-1-0: a;b; | compacted-part-1-2: c;");
 }
 
+TEST_F(TwoPhaseFileTest, WhatWaitsToBeCompactedIsNotTakenForAFormerAttemptsFile) {
+  namespace fs = std::filesystem;
+  options.roll_on_checkpoint = true;
+  options.max_bytes = 1;
+  options.compaction.kind = FileCompactionOptions::Kind::kConcat;
+  options.compaction.size_threshold = 4;
+  TextLineSink sink = this->sink();
+  OperatorSnapshot snapshot;
+  {
+    WriterDriver killed(sink, 0, 1, nullptr, nullptr, true);
+    write(killed, {"a", "b"});
+    snapshot = checkpoint(killed, 1);
+  }
+  const fs::path out = options.directory;
+  const fs::path kept = folder.path() + "/kept";
+  fs::create_directory(kept);
+  {
+    WriterDriver killed(sink, 0, 1, nullptr, &snapshot, true);
+    write(killed, {"c", "d"});
+    snapshot = checkpoint(killed, 2);
+    std::string writer_id;
+    for (const auto& entry : fs::directory_iterator(out)) {
+      const std::string name = entry.path().filename().string();
+      if (const std::string text = folder.read("out/" + name); text == "c\n" || text == "d\n") {
+        fs::create_hard_link(entry.path(), kept / name);
+        writer_id = entry.path().extension().string();
+      }
+    }
+    killed.writer().notify_checkpoint_complete(2);
+    EXPECT_EQ(files(), "0 hidden | compacted-part-0-0: a;b; | compacted-part-0-2: c;d;");
+    // As it was when the first group was published and its parts removed, the second still to be.
+    fs::create_hard_link(out / "compacted-part-0-0",
+                         kept / (".part-0-0" + writer_id + ".compacting"));
+    for (const char* second : {"compacted-part-0-2", "compacted-part-0-0.1"}) {
+      fs::remove(out / second);
+    }
+    for (const auto& entry : fs::directory_iterator(kept)) {
+      fs::rename(entry.path(), out / entry.path().filename());
+    }
+  }
+  WriterDriver driver(sink, 0, 1, nullptr, &snapshot, true);
+  end_and_commit(driver);
+  EXPECT_THAT(files(), ::testing::HasSubstr(": c;d;"));
+  EXPECT_THAT(files(), ::testing::HasSubstr(": a;b;"));
+}
+
 TEST_F(TwoPhaseFileTest, ACompactedFileThatItsConsumerTookIsNoReasonToRefuse) {
   options.max_bytes = 1;
   options.compaction.kind = FileCompactionOptions::Kind::kConcat;
