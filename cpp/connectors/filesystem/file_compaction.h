@@ -1,7 +1,7 @@
 #pragma once
 
 #include "checkpoint/snapshot.h"
-#include "connectors/filesystem/finished_file.h"
+#include "connectors/filesystem/hidden_file.h"
 
 #include <cstdint>
 #include <filesystem>

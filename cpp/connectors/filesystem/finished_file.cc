@@ -58,13 +58,6 @@ void remove_file(const fs::path& path) {
   }
 }
 
-void remove_hidden(const HiddenFile& file) {
-  for (const fs::path& former : file.former_names) {
-    remove_file(former);
-  }
-  remove_file(file.hidden);
-}
-
 bool add_name(const fs::path& hidden, const fs::path& name) {
   if (::link(hidden.c_str(), name.c_str()) != 0) {
     if (errno == EEXIST) {

@@ -1,8 +1,6 @@
 #pragma once
 
 #include <filesystem>
-#include <string>
-#include <vector>
 
 namespace flott {
 
@@ -24,16 +22,5 @@ bool add_name(const std::filesystem::path& hidden, const std::filesystem::path& 
 
 /// Removes a file's name; no error when it has gone before.
 void remove_file(const std::filesystem::path& path);
-
-/// A complete file that is to be published as `name`, itself or within another.
-struct HiddenFile {
-  std::filesystem::path hidden;
-  std::string name;
-  /// What checkpoints before a savepoint call it, if there was one since.
-  std::vector<std::filesystem::path> former_names = {};
-};
-
-/// Once it is published.
-void remove_hidden(const HiddenFile& file);
 
 }  // namespace flott

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/random_id.h"
 #include "connectors/filesystem/finished_file.h"
+#include "connectors/filesystem/hidden_file.h"
 #include "connectors/filesystem/local_path.h"
 #include "connectors/print/value_text.h"
 #include "connectors/stored_version.h"
@@ -36,7 +37,6 @@ namespace fs = std::filesystem;
 constexpr const char* kStateName = "file-parts";
 constexpr std::uint8_t kVersion = 1;
 constexpr CheckpointId kNotYet = std::numeric_limits<CheckpointId>::max();
-constexpr std::string_view kInProgress = ".inprogress.";
 
 constexpr std::size_t kWriteBytes = 64 * 1024;
 
@@ -61,44 +61,6 @@ struct PendingFile : HiddenFile {
   std::int64_t bytes = 0;
   CheckpointId checkpoint = kNotYet;  ///< the first that knows that it is complete
   bool known = false;                 ///< to one that it was in progress for
-};
-
-std::string hidden_name(const std::string& name, const std::string& writer_id) {
-  return fmt::format(".{}{}{}", name, kInProgress, writer_id);
-}
-
-/// Of the writer that gave a hidden file its name; empty if it is none.
-std::string writer_id_of(const fs::path& hidden) {
-  const std::string name = hidden.filename().string();
-  const std::size_t at = name.rfind(kInProgress);
-  return at == std::string::npos ? std::string() : name.substr(at + kInProgress.size());
-}
-
-/// What former writers began after the checkpoint that is restored: it is written again.
-class Leftovers {
- public:
-  /// The checkpoint names this file; others of its writer, in the same folder, go.
-  void keep(const fs::path& hidden) {
-    kept_.insert(hidden);
-    if (const std::string id = writer_id_of(hidden); !id.empty()) {
-      writers_[hidden.parent_path()].insert(id);
-    }
-  }
-  void remove() const {
-    for (const auto& [folder, ids] : writers_) {
-      std::error_code error;
-      for (fs::directory_iterator it(folder, error); !error && it != fs::directory_iterator();
-           it.increment(error)) {
-        if (ids.contains(writer_id_of(it->path())) && !kept_.contains(it->path())) {
-          fs::remove(it->path(), error);
-        }
-      }
-    }
-  }
-
- private:
-  std::map<fs::path, std::set<std::string>> writers_;  ///< ids, by folder
-  std::set<fs::path> kept_;
 };
 
 class TextLineWriter final : public SinkWriter {
